@@ -1,0 +1,32 @@
+"""What every config has: data, training length, evaluation."""
+
+from ml_collections import ConfigDict
+
+
+def base(experiment: str, data: str) -> ConfigDict:
+    """The common fields. `experiment` is the module under experiments/ that the config belongs to."""
+    config = ConfigDict()
+    config.experiment = experiment
+    config.seed = 0
+    config.data = ConfigDict({"name": data})
+    config.train = ConfigDict(
+        {
+            "num_steps": 1000,
+            "batch_size": 128,
+            "steps_per_dispatch": 1,  # steps compiled into one call; more for small models
+            "log_every": 100,
+            "checkpoint_every": 1000,  # also draws a sample grid
+            "ema_decay": 0.0,  # 0: evaluate the last parameters
+        }
+    )
+    config.evaluate = ConfigDict()
+    return config
+
+
+def variant_of(config: ConfigDict, variant: str, smoke) -> ConfigDict:
+    """Apply `smoke(config)` for the variant "smoke"; "" is the config itself. Raises ValueError for another."""
+    if variant == "smoke":
+        smoke(config)
+    elif variant:
+        raise ValueError(f"unknown variant {variant!r}; there is 'smoke'")
+    return config

@@ -1,0 +1,61 @@
+"""The latent EBM's config: the published settings of Pang et al. 2020 (arXiv 2006.08205) for 32 x 32 images."""
+
+from ml_collections import ConfigDict
+
+from configs.common import base
+
+
+def _optimizer(learning_rate):
+    return ConfigDict(
+        {
+            "learning_rate": learning_rate,
+            "b1": 0.5,
+            "b2": 0.999,
+            "clip_norm": 0.0,  # 0: no clipping
+            "schedule": "exponential",  # constant, cosine (to final_fraction) or exponential (decay_rate per epoch)
+            "final_fraction": 0.05,
+            "decay_rate": 0.998,
+        }
+    )
+
+
+def latent_ebm(data: str) -> ConfigDict:
+    """The published values; a data set's config states what differs."""
+    config = base("latent_ebm", data)
+    config.model = ConfigDict(
+        {
+            "latent_dim": 100,
+            "sigma": 0.3,  # standard deviation of p(x | z)
+            "generator": {"name": "mlp", "widths": (256, 256), "width": 64, "activation": "leaky_relu"},
+            "energy": {"widths": (200, 200), "activation": "leaky_relu", "init": "torch"},
+        }
+    )
+    # x' = x - s² / (2T) ∇E + s ε with s = step_size, T = temperature (docs/conventions.md).
+    config.sampler = ConfigDict(
+        {
+            "name": "langevin",
+            "prior": {"num_steps": 60, "step_size": 0.4, "temperature": 1.0},
+            "posterior": {"num_steps": 20, "step_size": 0.1, "temperature": 1.0},
+            "refine_steps": 100,  # noise-free posterior steps where reconstructions are evaluated
+        }
+    )
+    config.optimizer = ConfigDict({"energy": _optimizer(2e-5), "generator": _optimizer(1e-4)})
+    config.evaluate.batch_size = 500
+    config.evaluate.max_examples = 50_000  # of training images, samples and test images each
+    config.evaluate.feature_steps = 1500  # of the small classifier behind frechet_features; 0: none
+    config.evaluate.gaussian_baseline = False  # also train the generator with N(0, I) and compare
+    return config
+
+
+def smoke(config: ConfigDict) -> None:
+    """Seconds instead of minutes: for tests, of no scientific value."""
+    config.train.num_steps = 2 * config.train.steps_per_dispatch if config.train.steps_per_dispatch < 5 else 10
+    config.train.steps_per_dispatch = min(config.train.steps_per_dispatch, 5)
+    config.train.batch_size = 16
+    config.train.log_every = config.train.checkpoint_every = config.train.steps_per_dispatch
+    config.sampler.prior.num_steps = 5
+    config.sampler.posterior.num_steps = 5
+    config.sampler.refine_steps = 5
+    config.evaluate.max_examples = 64
+    config.evaluate.batch_size = 32
+    config.evaluate.feature_steps = 20

@@ -1,0 +1,35 @@
+"""Latent EBM prior (Pang et al. 2020, arXiv 2006.08205) on the 8 x 8 digits embedded in scikit-learn.
+
+    python -m experiments.latent_ebm
+
+The default of the experiment: small MLPs instead of the paper's deconvolutions, its chains with our own rates.
+Expected: test_mse .015 (PCA with 16 components .046), frechet_pixels .45 (real test digits .41), about two thirds of
+the samples legible. Cost: about a minute of training on 2 CPU cores, as much for the N(0, I) baseline.
+"""
+
+from configs.common import variant_of
+from configs.latent_ebm.common import latent_ebm, smoke
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = latent_ebm("digits")
+    config.model.latent_dim = 16
+    config.model.sigma = 0.1
+    config.model.generator.name = "mlp"
+    config.model.generator.widths = (256, 256)
+    config.model.energy.widths = (64, 64)
+    config.model.energy.init = "he"
+    config.sampler.prior.num_steps = 30
+    config.optimizer.energy.learning_rate = 1e-3
+    config.optimizer.generator.learning_rate = 1e-3
+    for group in (config.optimizer.energy, config.optimizer.generator):
+        group.b1 = 0.9
+        group.schedule = "cosine"
+    config.train.num_steps = 3000
+    config.train.steps_per_dispatch = 50
+    config.train.checkpoint_every = 500
+    config.train.log_every = 50
+    config.train.batch_size = 128
+    config.evaluate.gaussian_baseline = True
+    return variant_of(config, variant, smoke)

@@ -1,0 +1,5 @@
+"""Data sets by name, as plain arrays."""
+
+from ebmjax.data.catalog import DataError, Dataset, DataSpec, load, spec, to_float, to_uint8
+
+__all__ = ["DataError", "DataSpec", "Dataset", "load", "spec", "to_float", "to_uint8"]

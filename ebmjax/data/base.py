@@ -1,0 +1,79 @@
+"""What a data set is, the error of this package, and the split of sets that come without a test part."""
+
+import difflib
+from typing import NamedTuple
+
+import numpy as np
+
+OTHER_NAMES = {"digits": "digits", "npz": "npz:PATH", "fake": "fake:HxWxC"}
+"""Names that do not come from TFDS: what a misspelling is compared with, and how the name is written."""
+
+
+class DataError(ValueError):
+    """A data set that is unknown, missing or malformed: one line that says what, where, and what to do."""
+
+
+class Dataset(NamedTuple):
+    """Arrays of one data set.
+
+    name: as given to `load`. x_train, x_test: images uint8 `[N, H, W, C]` in 0 .. `max_value`, C in {1, 3}, or tables
+    float32 `[N, D]`. y_train, y_test: int32 `[N]`, or None without labels. max_value: the value of white, None for
+    tables. `x` may be a read-only memory map.
+    """
+
+    name: str
+    x_train: np.ndarray
+    y_train: np.ndarray | None
+    x_test: np.ndarray
+    y_test: np.ndarray | None
+    max_value: int | None
+
+
+class DataSpec(NamedTuple):
+    """What an experiment must know of a data set to build its model: no arrays.
+
+    shape: of one example, (H, W, C) or (D,). num_classes: largest label + 1, None without labels.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    num_train: int
+    num_test: int
+    num_classes: int | None
+    max_value: int | None
+
+
+def fixed_permutation(num: int) -> np.ndarray:
+    """The same permutation of 0 .. num - 1 everywhere: `RandomState` is the generator NumPy promises not to change."""
+    return np.random.RandomState(0).permutation(num)
+
+
+def hold_out(num: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (train, test), each ascending: the test part is the last tenth (at least 1) of a fixed permutation.
+
+    Raises DataError, naming the data set, if there are fewer than 2 examples.
+    """
+    if num < 2:
+        raise DataError(f"{name}: has no test part, and holding one out needs at least 2 examples, got {num}")
+    order = fixed_permutation(num)
+    num_test = max(num // 10, 1)
+    return np.sort(order[:-num_test]), np.sort(order[-num_test:])
+
+
+def unknown_name(name: str, tfds_names: list[str]) -> DataError:
+    """The error for a name that is neither built in nor in TFDS's list, with the nearest names."""
+    typed = name.lower().split(":")[0].split("@")[0].split("/")[0]
+    names = [*OTHER_NAMES, *tfds_names]
+    longer = [n for n in names if len(typed) > 2 and n.startswith(typed)]
+    near = list(dict.fromkeys(longer + difflib.get_close_matches(typed, names, n=3)))[:3]
+    hint = f"; did you mean {' or '.join(OTHER_NAMES.get(n, n) for n in near)}?" if near else "."
+    known = ", ".join(OTHER_NAMES.values())
+    return DataError(
+        f"unknown data set {name!r}{hint} Known: {known}, and the image sets of "
+        "https://www.tensorflow.org/datasets/catalog/overview by name"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, or its type where it has none."""
+    return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

@@ -1,0 +1,79 @@
+"""Decoded arrays kept on disk: a folder of .npy files that appears whole or not at all."""
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ebmjax.data.base import DataError
+
+PARTS = ("train", "test")
+
+
+def root(cache_dir: str | os.PathLike | None = None) -> Path:
+    """The folder of the cache: `cache_dir`, else $EBMJAX_CACHE, else ~/.cache/ebmjax."""
+    return Path(cache_dir or os.environ.get("EBMJAX_CACHE") or "~/.cache/ebmjax").expanduser()
+
+
+def versions(folder: Path, pattern: str, marker: str) -> list[str]:
+    """The versions "x.y.z" (the group of `pattern`) of subfolders that hold the file `marker`."""
+    if not folder.is_dir():
+        return []
+    matches = [re.fullmatch(pattern, child.name) for child in folder.iterdir() if (child / marker).is_file()]
+    return [m[1] for m in matches if m]
+
+
+def newest(found: list[str]) -> str | None:
+    """The largest of versions "x.y.z", compared as numbers; None of none."""
+    return max(found, key=lambda version: [int(n) for n in version.split(".")], default=None)
+
+
+def read(folder: Path) -> dict[str, np.ndarray | None] | None:
+    """{"x_train", "y_train", "x_test", "y_test"} of a folder, or None if it does not exist.
+
+    Images are read-only memory maps, so a large set costs no memory until its rows are used; y may be None.
+    """
+    if not folder.is_dir():
+        return None
+    try:
+        arrays = {f"x_{part}": np.load(folder / f"x_{part}.npy", mmap_mode="r") for part in PARTS}
+        for part in PARTS:
+            labels = folder / f"y_{part}.npy"
+            arrays[f"y_{part}"] = np.load(labels) if labels.exists() else None
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"the cache {folder} is damaged ({error}): delete this folder and run again") from None
+    return arrays
+
+
+@contextlib.contextmanager
+def filling(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder that is renamed to `folder` at the end, or vanishes with whatever went wrong.
+
+    Two processes may fill the same folder: the first one to end wins.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".filling-") as scratch:
+            new = Path(scratch) / folder.name  # made by mkdir: its permissions follow the umask, unlike scratch's
+            new.mkdir()
+            yield new
+            try:
+                os.replace(new, folder)
+            except OSError:
+                if not folder.is_dir():
+                    raise
+    except OSError as error:
+        raise DataError(f"cannot write the cache {folder} ({error}): set EBMJAX_CACHE to another folder") from None
+
+
+def write_images(path: Path, chunks: Iterable[np.ndarray], shape: tuple[int, ...]) -> None:
+    """Write uint8 rows that arrive in chunks as one .npy of `shape`, without holding them all."""
+    with open(path, "wb") as file:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for chunk in chunks:
+            file.write(np.ascontiguousarray(chunk, np.uint8).data)

@@ -1,0 +1,62 @@
+"""From a name to arrays: the one place that knows which names there are."""
+
+import os
+
+import numpy as np
+
+from ebmjax.data import embedded, files, tfds
+from ebmjax.data.base import DataError, Dataset, DataSpec
+
+__all__ = ["DataError", "DataSpec", "Dataset", "load", "spec", "to_float", "to_uint8"]
+
+
+def load(
+    name: str, *, data_dir: str | os.PathLike | None = None, cache_dir: str | os.PathLike | None = None
+) -> Dataset:
+    """Load a data set by name.
+
+    Args:
+        name: "digits" (embedded), "npz:PATH" (a user's arrays), "fake:HxWxC" (random images), or an image set of TFDS
+            that has been prepared, "set[/config][:version][@size]": "svhn_cropped", "celeb_a@64".
+        data_dir: of TFDS; default $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+        cache_dir: of decoded TFDS sets; default $EBMJAX_CACHE, else ~/.cache/ebmjax.
+
+    Returns:
+        Arrays; the same call gives the same arrays and the same split every time.
+
+    Raises DataError, one line, if the name is unknown, or the data are missing or malformed. Downloads nothing.
+    """
+    if name == "digits":
+        return embedded.digits()
+    if name.startswith("npz:"):
+        return files.load_npz(name.removeprefix("npz:"))
+    if name.startswith("fake:"):
+        return embedded.fake(name.removeprefix("fake:"))
+    return tfds.load(name, data_dir=data_dir, cache_dir=cache_dir)
+
+
+def spec(dataset: Dataset) -> DataSpec:
+    """What a model must know of `dataset`."""
+    labels = [y.max() for y in (dataset.y_train, dataset.y_test) if y is not None]
+    return DataSpec(
+        name=dataset.name,
+        shape=tuple(dataset.x_train.shape[1:]),
+        num_train=len(dataset.x_train),
+        num_test=len(dataset.x_test),
+        num_classes=int(max(labels)) + 1 if labels else None,
+        max_value=dataset.max_value,
+    )
+
+
+def to_float(x, max_value: int | None):
+    """Images uint8 in 0 .. `max_value` -> float32 in [-1, 1]; tables (`max_value` None) stay as they are.
+
+    x: a NumPy or JAX array of any shape; the result is of the same kind.
+    """
+    return x if max_value is None else x.astype("float32") / max_value * 2 - 1
+
+
+def to_uint8(x) -> np.ndarray:
+    """Images as floats in [-1, 1] -> uint8 in 0 .. 255 for pictures; values outside are clipped, NaN becomes black."""
+    x = np.nan_to_num(np.asarray(x, np.float32), nan=-1.0)
+    return np.rint((np.clip(x, -1, 1) + 1) * 127.5).astype(np.uint8)

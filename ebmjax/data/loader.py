@@ -1,0 +1,67 @@
+"""Batches as a function of (seed, step), formed inside the compiled step: nothing to wait for, nothing to resume."""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebmjax.data.base import DataError
+from ebmjax.data.catalog import to_float
+from ebmjax.types import Array, Batch
+
+
+class Loader(NamedTuple):
+    """How the examples of one training set are drawn.
+
+    Rows are split into `num_groups` contiguous groups, and every batch takes the same number from each, in group
+    order: when the batch is sharded over devices, per-example stores (banks of chains) are read and written where
+    they lie, and any number of devices draws the same rows. An epoch is a fresh permutation within each group; the
+    few rows that do not fill a batch are left out, other ones each epoch.
+
+    num_examples, batch_size: ≥ 1. num_groups: divides `batch_size`. max_value: of uint8 images, as in `Dataset`.
+    """
+
+    num_examples: int
+    batch_size: int
+    num_groups: int
+    max_value: int | None
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Number of steps of one epoch."""
+        return (self.num_examples // self.num_groups) // (self.batch_size // self.num_groups)
+
+
+def make_loader(num_examples: int, batch_size: int, max_value: int | None = None, num_groups: int = 8) -> Loader:
+    """A loader with the largest number of groups that divides `num_groups` and `batch_size`.
+
+    Raises DataError if the batch is larger than the training set.
+    """
+    groups = math.gcd(num_groups, batch_size)
+    loader = Loader(num_examples, batch_size, groups, max_value)
+    if loader.batches_per_epoch < 1:
+        raise DataError(f"train.batch_size = {batch_size} must be between 1 and the {num_examples} training examples")
+    return loader
+
+
+def epoch_order(loader: Loader, rng_key: Array, epoch: Array) -> Array:
+    """Rows of the training set in the order of one epoch: int32 `[batches_per_epoch, batch_size]`, no row twice."""
+    groups, per_batch = loader.num_groups, loader.batch_size // loader.num_groups
+    edges = np.arange(groups + 1) * loader.num_examples // groups  # group sizes differ by at most one
+    sizes = np.diff(edges)
+    bits = jax.random.bits(jax.random.fold_in(rng_key, epoch), (groups, int(sizes.max())))
+    slots = np.arange(sizes.max())
+    # A slot past the end of its group sorts last; stable, so it loses ties.
+    order = jnp.argsort(jnp.where(slots < sizes[:, None], bits, np.uint32(0xFFFFFFFF)), axis=1, stable=True)
+    used = loader.batches_per_epoch * per_batch
+    rows = jnp.asarray(edges[:-1, None], jnp.int32) + order[:, :used].astype(jnp.int32)
+    rows = rows.reshape(groups, loader.batches_per_epoch, per_batch)
+    return jnp.swapaxes(rows, 0, 1).reshape(loader.batches_per_epoch, loader.batch_size)
+
+
+def form_batch(loader: Loader, arrays: dict[str, Array], index: Array) -> Batch:
+    """Gather rows `index` of the training arrays {"x", optional "label"}; images become floats in [-1, 1]."""
+    batch = {name: jnp.take(array, index, axis=0) for name, array in arrays.items()}
+    return batch | {"x": to_float(batch["x"], loader.max_value), "index": index}

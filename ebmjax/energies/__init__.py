@@ -1,0 +1,35 @@
+"""Energies: how to combine them, and analytic ones with exact samples and log Z (the oracles of the tests)."""
+
+from ebmjax.energies.analytic import Target, eight_gaussians, gaussian, mixture, standard_gaussian
+from ebmjax.energies.combinators import (
+    bind,
+    gaussian_nll,
+    marginal_labels,
+    posterior,
+    pullback,
+    standard_normal,
+    temper,
+    tilt,
+)
+from ebmjax.energies.landscapes import TARGETS, banana, double_well, funnel, rings
+
+__all__ = [
+    "TARGETS",
+    "Target",
+    "banana",
+    "bind",
+    "double_well",
+    "eight_gaussians",
+    "funnel",
+    "gaussian",
+    "gaussian_nll",
+    "marginal_labels",
+    "mixture",
+    "posterior",
+    "pullback",
+    "rings",
+    "standard_gaussian",
+    "standard_normal",
+    "temper",
+    "tilt",
+]

@@ -1,0 +1,134 @@
+"""Curved and multimodal targets on which samplers are compared, again with exact draws and log Z."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebmjax.energies.analytic import (
+    LOG_2PI,
+    Target,
+    eight_gaussians,
+    gaussian,
+    mixture,
+    standard_gaussian,
+    transported,
+)
+
+# exp(60) times any square of interest still fits into float32.
+MAX_EXPONENT = 60.0
+
+
+def funnel(dim: int = 10, scale: float = 3.0) -> Target:
+    """v = x_0 ~ N(0, scale²), x_i | v ~ N(0, e^v): energy v² / (2 scale²) + e^-v Σ x_i² / 2 + (dim - 1) v / 2.
+
+    The neck (v < 0) is narrow, the mouth is wide. dim ≥ 2. Below v = -60 (20 standard deviations) e^-v is held at
+    e^60, so that energy and gradient stay finite.
+
+    Reference: Neal 2003 (Slice sampling), section 8; Hoffman et al. 2019 (arXiv 1903.03704) for the transport.
+    """
+
+    def energy(x):
+        v, rest = x[:, 0], x[:, 1:]
+        precision = jnp.exp(jnp.minimum(-v, MAX_EXPONENT))
+        return v**2 / (2.0 * scale**2) + 0.5 * jnp.sum(rest**2, axis=1) * precision + 0.5 * (dim - 1) * v
+
+    def transport(z):
+        v = scale * z[:, :1]
+        x = jnp.concatenate([v, jnp.exp(0.5 * v) * z[:, 1:]], axis=1)
+        return x, np.log(scale) + 0.5 * (dim - 1) * v[:, 0]
+
+    return transported("funnel", dim, energy, np.log(scale) + 0.5 * dim * LOG_2PI, transport)
+
+
+def banana(dim: int = 2, scale: float = 10.0, curvature: float = 0.03) -> Target:
+    """x_0 ~ N(0, scale²), x_1 ~ N(curvature (x_0² - scale²), 1), the others N(0, 1). dim ≥ 2.
+
+    Reference: Haario, Saksman & Tamminen 1999 (adaptive proposal distribution); defaults as in Hoffman et al. 2019.
+    """
+    bend = lambda x: curvature * (x[:, :1] ** 2 - scale**2)
+
+    def energy(x):
+        straight = jnp.concatenate([x[:, :1] / scale, x[:, 1:2] - bend(x), x[:, 2:]], axis=1)
+        return 0.5 * jnp.sum(straight**2, axis=1)
+
+    def transport(z):
+        first = scale * z[:, :1]
+        x = jnp.concatenate([first, z[:, 1:2] + bend(first), z[:, 2:]], axis=1)
+        return x, jnp.full(z.shape[0], np.log(scale), z.dtype)
+
+    return transported("banana", dim, energy, np.log(scale) + 0.5 * dim * LOG_2PI, transport)
+
+
+def inverse_cdf(log_density: Callable, low: float, high: float, num: int = 2**15 + 1) -> tuple[Callable, float]:
+    """Sampler (rng_key, shape) -> draws of the density exp(log_density) on [low, high], and its log integral.
+
+    log_density: numpy, float64, vectorised. The trapezoid rule is spectrally accurate where density and derivatives
+    vanish at both ends; between grid points draws are uniform, an error of order ((high - low) / num)².
+    """
+    grid = np.linspace(low, high, num)
+    density = np.exp(log_density(grid))
+    cdf = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))]) * (grid[1] - grid[0])
+
+    def sample(rng_key, shape):
+        u = jax.random.uniform(rng_key, shape)
+        return jnp.interp(u, jnp.asarray(cdf / cdf[-1], u.dtype), jnp.asarray(grid, u.dtype))
+
+    return sample, float(np.log(cdf[-1]))
+
+
+def double_well(dim: int = 2, height: float = 2.0) -> Target:
+    """Energy Σ_i height (x_i² - 1)²: 2^dim wells at ±1, with barriers of `height` > 0 nats between neighbours."""
+    # The density beyond is below e^-50 of its maximum.
+    edge = float(np.sqrt(1.0 + np.sqrt(50.0 / height)))
+    sample, log_z = inverse_cdf(lambda x: -height * (x**2 - 1.0) ** 2, -edge, edge)
+    energy = lambda x: height * jnp.sum(jnp.square(x * x - 1.0), axis=1)
+    return Target("double_well", dim, energy, lambda rng_key, num: sample(rng_key, (num, dim)), dim * log_z)
+
+
+def rings(radii: Sequence[float] = (1.0, 2.0, 3.0, 4.0), sd: float = 0.15) -> Target:
+    """Equal concentric rings in 2-D: energy -log average_k N(||x||; radius_k, sd²) / (2π radius_k).
+
+    Ring k has mass Φ(radius_k / sd) + (sd / radius_k) φ(radius_k / sd), which is 1 up to the chance that the Gaussian
+    radius is negative; log Z is the log of their average. radii, sd > 0.
+
+    Reference: the toy of Nijkamp et al. 2019 (arXiv 1903.12370), with a density that has no pole at the origin.
+    """
+    radii = np.asarray(radii, float)
+    if np.any(radii <= 0) or sd <= 0:
+        raise ValueError(f"rings need positive radii and sd, got {radii} and {sd}")
+    log_scale = -np.log(radii.size * 2.0 * np.pi * radii * sd) - 0.5 * LOG_2PI
+
+    def radial_log_density(r):
+        terms = log_scale - (r[:, None] - radii) ** 2 / (2.0 * sd**2)
+        return np.log(np.maximum(2.0 * np.pi * r, 1e-300)) + np.logaddexp.reduce(terms, axis=1)
+
+    sample_radius, log_z = inverse_cdf(radial_log_density, 0.0, radii.max() + 10.0 * sd)
+
+    def energy(x):
+        # The floor keeps the square root's gradient finite (zero) at the origin.
+        r = jnp.sqrt(jnp.maximum(jnp.sum(x**2, axis=1), 1e-12))
+        terms = log_scale.astype(x.dtype) - (r[:, None] - radii.astype(x.dtype)) ** 2 / (2.0 * sd**2)
+        return -jax.nn.logsumexp(terms, axis=1)
+
+    def sample(rng_key, num):
+        radius_key, angle_key = jax.random.split(rng_key)
+        angle = jax.random.uniform(angle_key, (num,), maxval=2.0 * np.pi)
+        return sample_radius(radius_key, (num, 1)) * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1)
+
+    return Target("rings", 2, energy, sample, log_z)
+
+
+TARGETS: dict[str, Callable[..., Target]] = {
+    "gauss100": partial(standard_gaussian, 100),
+    "gaussian": partial(gaussian, (1.0, -1.0), ((1.0, 0.8), (0.8, 2.0))),
+    "mixture": partial(mixture, ((-2.0, 0.0), (1.0, 1.0), (0.0, -1.5)), (0.5, 1.0, 0.3), (0.2, 0.5, 0.3)),
+    "eight_gaussians": eight_gaussians,
+    "rings": rings,
+    "funnel": funnel,
+    "banana": banana,
+    "double_well": double_well,
+}
+"""name -> constructor, callable without arguments: the table of the contract tests and benchmarks."""

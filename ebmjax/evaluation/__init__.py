@@ -1,0 +1,18 @@
+"""Whether the model is any good: distances between samples and data, baselines, likelihoods."""
+
+from ebmjax.evaluation.baselines import pca_mse
+from ebmjax.evaluation.batching import map_batches, sample_in_batches
+from ebmjax.evaluation.features import Classifier, accuracy, fit_classifier
+from ebmjax.evaluation.images import frechet_distance, frechet_from_moments, moments
+
+__all__ = [
+    "Classifier",
+    "accuracy",
+    "fit_classifier",
+    "frechet_distance",
+    "frechet_from_moments",
+    "map_batches",
+    "moments",
+    "pca_mse",
+    "sample_in_batches",
+]

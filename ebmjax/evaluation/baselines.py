@@ -1,0 +1,24 @@
+"""Baselines that need no training loop."""
+
+import numpy as np
+
+
+def pca_mse(x_train, x_test, num_components: int) -> float:
+    """Mean squared error per entry of test rows reconstructed by principal components of the training rows.
+
+    The linear opponent of a latent-variable model with `num_components` latent dimensions, in squared units of x.
+    Deterministic (full SVD).
+
+    Args:
+        x_train, x_test: `[N, ...]`, `[M, ...]`, flattened inside.
+        num_components: in [1, min(N, D)], else ValueError.
+    """
+    from sklearn.decomposition import PCA  # takes half a second to import, and few need it
+
+    train, test = (np.asarray(x, np.float64).reshape(len(x), -1) for x in (x_train, x_test))
+    if train.shape[1] != test.shape[1]:
+        raise ValueError(f"pca_mse: training rows have {train.shape[1]} entries, test rows {test.shape[1]}")
+    if not 1 <= num_components <= min(train.shape):
+        raise ValueError(f"pca_mse: num_components must be in [1, {min(train.shape)}], got {num_components}")
+    pca = PCA(num_components, svd_solver="full").fit(train)
+    return float(np.mean((pca.inverse_transform(pca.transform(test)) - test) ** 2))

@@ -1,0 +1,66 @@
+"""Apply a compiled function to more rows than fit at once, with one shape and hence one trace."""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+
+from ebmjax.types import Array, PyTree
+
+
+def map_batches(fn: Callable, x: PyTree, batch_size: int, *, rng_key: Array | None = None) -> PyTree:
+    """fn over the rows of x, `batch_size` at a time: what fn(x) would be, as numpy arrays `[N, ...]`.
+
+    Args:
+        fn: (x[batch_size, ...]) -> pytree of [batch_size, ...], row i depending on row i alone; jitted by the caller.
+        x: array or pytree of arrays `[N, ...]`, N ≥ 1. The last batch is filled up with copies of the last row.
+        rng_key: if given, fn is called as fn(fold_in(rng_key, number of the batch), x) instead.
+
+    Raises ValueError if leaves of x disagree on N, N is 0, or fn does not return `batch_size` rows.
+    """
+    sizes = {np.shape(leaf)[:1] for leaf in jax.tree.leaves(x)}
+    if len(sizes) != 1 or sizes & {(), (0,)}:
+        raise ValueError(f"map_batches: expected arrays [N, ...] with one N ≥ 1, got {jax.tree.map(np.shape, x)}")
+    ((num_rows,),) = sizes
+    _check_batch_size(batch_size)
+    outputs = []
+    for i, start in enumerate(range(0, num_rows, batch_size)):
+        rows = np.minimum(np.arange(start, start + batch_size), num_rows - 1)
+        batch = jax.tree.map(lambda leaf, rows=rows: leaf[rows], x)
+        output = fn(batch) if rng_key is None else fn(jax.random.fold_in(rng_key, i), batch)
+        outputs.append(_to_host(output, batch_size, "map_batches"))
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:num_rows], *outputs)
+
+
+def sample_in_batches(fn: Callable, rng_key: Array, num: int, batch_size: int) -> PyTree:
+    """`num` samples as numpy arrays `[num, ...]`, drawn `batch_size` at a time.
+
+    Args:
+        fn: (rng_key, batch_size) -> pytree of [batch_size, ...]; jitted by the caller with static_argnums=1.
+        rng_key: batch i gets fold_in(rng_key, i), so asking for more samples leaves the earlier ones as they were.
+        num: ≥ 1; what the last batch has too many is cut off.
+
+    Raises ValueError if num or batch_size is below 1, or fn does not return `batch_size` rows.
+    """
+    if num < 1:
+        raise ValueError(f"sample_in_batches: num must be ≥ 1, got {num}")
+    _check_batch_size(batch_size)
+    outputs = [
+        _to_host(fn(jax.random.fold_in(rng_key, i), batch_size), batch_size, "sample_in_batches")
+        for i in range(-(-num // batch_size))
+    ]
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[:num], *outputs)
+
+
+def _check_batch_size(batch_size: int) -> None:
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be ≥ 1, got {batch_size}")
+
+
+def _to_host(output: PyTree, batch_size: int, name: str) -> PyTree:
+    """The output as numpy arrays, after a check that it has one row per row of the batch."""
+    output = jax.tree.map(np.asarray, output)
+    if any(leaf.shape[:1] != (batch_size,) for leaf in jax.tree.leaves(output)):
+        shapes = jax.tree.map(np.shape, output)
+        raise ValueError(f"{name}: fn must return arrays [{batch_size}, ...], got shapes {shapes}")
+    return output

@@ -1,0 +1,7 @@
+"""Markov transitions (kernels) and the one loop that runs them."""
+
+from ebmjax.mcmc.base import run_chain, sample_chain
+from ebmjax.mcmc.langevin import langevin
+from ebmjax.types import Chain, ChainState, Info, Kernel
+
+__all__ = ["Chain", "ChainState", "Info", "Kernel", "langevin", "run_chain", "sample_chain"]

@@ -1,0 +1,56 @@
+"""Running a kernel: one `lax.scan`, averages of what it reports, and a trace only of what is asked for."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from ebmjax.types import Array, Chain, ChainState, Info, Kernel, Potential, PyTree
+
+
+def run_chain(
+    kernel: Kernel,
+    rng_key: Array,
+    position: PyTree,
+    num_steps: int,
+    *,
+    adapt: PyTree | None = None,
+    collect: Callable[[ChainState, Info], PyTree] | None = None,
+    unroll: int = 1,
+) -> tuple[ChainState, Info, PyTree]:
+    """Run `num_steps` transitions of B chains from `position`.
+
+    Args:
+        kernel: its `init` evaluates the potential at `position`, its `step` makes one transition.
+        rng_key: typed key; step i uses `fold_in(rng_key, i)`, so a longer run begins with the shorter one.
+        position: pytree of `[B, ...]`.
+        num_steps: static, ≥ 0; with 0 the position comes back as it was.
+        adapt: replaces what `init` puts in `ChainState.adapt` (an adapting kernel's memory of the last run).
+        collect: (ChainState, Info) -> pytree, kept for every step and stacked on a new first axis `[num_steps, ...]`.
+        unroll: of the scan.
+
+    Returns:
+        The final state; `Info` averaged over the steps (`num_nonfinite` summed); the collected pytree, or None.
+    """
+    state = kernel.init(position)
+    if adapt is not None:
+        state = state._replace(adapt=adapt)
+    zeros = jnp.zeros_like(state.energy)
+
+    def one_step(carry, i):
+        state, total = carry
+        state, info = kernel.step(jax.random.fold_in(rng_key, i), state)
+        total = jax.tree.map(jnp.add, total, info)
+        return (state, total), (None if collect is None else collect(state, info))
+
+    start = (state, Info(zeros, zeros, zeros, zeros))
+    (state, total), collected = jax.lax.scan(one_step, start, jnp.arange(num_steps), unroll=unroll)
+    mean = jax.tree.map(lambda t: t / max(num_steps, 1), total)
+    return state, mean._replace(num_nonfinite=total.num_nonfinite), collected
+
+
+def sample_chain(
+    chain: Chain, potential: Potential, rng_key: Array, position: PyTree, **options
+) -> tuple[ChainState, Info, PyTree]:
+    """`run_chain` of a `Chain` on today's potential; `options` as for `run_chain`."""
+    return run_chain(chain.make_kernel(potential), rng_key, position, chain.num_steps, unroll=chain.unroll, **options)

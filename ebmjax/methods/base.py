@@ -1,0 +1,46 @@
+"""What every method needs: a fresh state, the key of a step, and an optimiser update per parameter group."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from ebmjax.types import Array, EnergyFn, PyTree, State
+
+
+def create_state(
+    rng_key: Array,
+    params: dict[str, PyTree],
+    optimizers: Mapping[str, optax.GradientTransformation],
+    extra: dict[str, PyTree] | None = None,
+) -> State:
+    """A state at step 0 with optimiser states for the groups that have an optimiser; other groups stay frozen."""
+    unknown = set(optimizers) - set(params)
+    if unknown:
+        raise ValueError(f"optimizers for {sorted(unknown)}, but the parameter groups are {sorted(params)}")
+    opt_state = {group: optimizer.init(params[group]) for group, optimizer in optimizers.items()}
+    return State(jnp.zeros((), jnp.int32), params, opt_state, {}, extra or {}, rng_key)
+
+
+def step_key(state: State) -> Array:
+    """The key of this training step, a function of the run's key and the step alone: resuming is bit-exact."""
+    return jax.random.fold_in(state.rng_key, state.step)
+
+
+def apply_gradients(
+    state: State, optimizers: Mapping[str, optax.GradientTransformation], grads: dict[str, PyTree]
+) -> State:
+    """Update the groups in `grads`, each by its own optimiser; groups without one are frozen, the step stays too."""
+    params, opt_state = dict(state.params), dict(state.opt_state)
+    for group, optimizer in optimizers.items():
+        if group not in grads:
+            continue
+        updates, opt_state[group] = optimizer.update(grads[group], opt_state[group], params[group])
+        params[group] = optax.apply_updates(params[group], updates)
+    return state._replace(params=params, opt_state=opt_state)
+
+
+def pure(module) -> EnergyFn:
+    """The stateless apply of a Flax module: (params, x) -> y."""
+    return lambda params, x: module.apply({"params": params}, x)

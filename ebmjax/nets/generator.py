@@ -1,0 +1,54 @@
+"""Convolutional generators: a vector to an image, by transposed convolutions."""
+
+from collections.abc import Callable, Sequence
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from ebmjax.nets import init
+from ebmjax.nets.conv import ConvTranspose
+from ebmjax.types import Array
+
+Layer = tuple[int, int, int, int]
+"""(features, kernel_size, stride, padding) of a transposed convolution."""
+
+
+class ConvGenerator(nn.Module):
+    """z[B, nz] -> x[B, H, W, C] in (-1, 1): transposed convolutions, LeakyReLU 0.2 between them, tanh at the end.
+
+    layers: those of `PUBLISHED`, or your own; the first sees z as an image of one pixel.
+    kernel_init: Xavier normal as in the official code, which leaves the biases at PyTorch's default U(±1/√fan_in),
+        fan_in = features · kernel_size².
+    form: of the convolutions, see `ebmjax.nets.conv`.
+
+    Reference: Pang et al. 2020 (arXiv 2006.08205), g_β of eq. (2), and its official code for the stacks.
+    """
+
+    layers: Sequence[Layer]
+    kernel_init: Callable = init.xavier_normal
+    form: str = "auto"
+
+    @nn.compact
+    def __call__(self, z: Array) -> Array:
+        x = z[:, None, None, :]
+        for i, (features, kernel_size, stride, padding) in enumerate(self.layers):
+            x = nn.leaky_relu(x, 0.2) if i else x
+            options = {"kernel_init": self.kernel_init, "form": self.form}
+            x = ConvTranspose(features, kernel_size, stride, padding, **options)(x)
+        return jnp.tanh(x)
+
+
+def _doubling(*features: int) -> tuple[Layer, ...]:
+    """4 × 4 pixels from one, then doubled by each further layer."""
+    return ((features[0], 4, 1, 0), *((n, 4, 2, 1) for n in features[1:]))
+
+
+PUBLISHED: dict[str, Callable[[int], tuple[Layer, ...]]] = {
+    "mnist": lambda ngf: ((8 * ngf, 7, 1, 0), (4 * ngf, 4, 2, 1), (2 * ngf, 4, 2, 1), (1, 3, 1, 1)),
+    "svhn": lambda ngf: _doubling(8 * ngf, 4 * ngf, 2 * ngf, 3),
+    "cifar10": lambda ngf: ((8 * ngf, 8, 1, 0), (4 * ngf, 4, 2, 1), (2 * ngf, 4, 2, 1), (3, 3, 1, 1)),
+    "celeba64": lambda ngf: _doubling(8 * ngf, 4 * ngf, 2 * ngf, ngf, 3),
+    "celeba128": lambda ngf: _doubling(16 * ngf, 8 * ngf, 4 * ngf, 2 * ngf, ngf, 3),
+}
+"""Layers as a function of the width ngf. Images and published settings (nz, ngf): mnist 28 × 28 (8, 128),
+svhn 32 × 32 (100, 64), cifar10 32 × 32 (128, 128), celeba64 (100, 128), celeba128 (100, 64 or 128)."""

@@ -1,0 +1,67 @@
+"""Multi-layer perceptrons: an energy of a vector, and a generator of images or vectors."""
+
+from collections.abc import Callable, Sequence
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+
+from ebmjax.types import Array
+
+ACTIVATIONS = {
+    "leaky_relu": lambda x: nn.leaky_relu(x, 0.2),
+    "gelu": lambda x: nn.gelu(x, approximate=False),
+    "silu": nn.silu,
+    "relu": nn.relu,
+    "elu": nn.elu,
+}
+
+
+class MLP(nn.Module):
+    """Dense layers of `widths` with an activation between them, none after the last: `[B, d]` -> `[B, widths[-1]]`.
+
+    activation: a name of `ACTIVATIONS` ("leaky_relu" has slope 0.2).
+    kernel_init, bias_init: of every layer; He normal and zero by default.
+    """
+
+    widths: Sequence[int]
+    activation: str = "leaky_relu"
+    kernel_init: Callable = nn.initializers.he_normal()
+    bias_init: Callable = nn.initializers.zeros_init()
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        for i, width in enumerate(self.widths):
+            if i:
+                x = ACTIVATIONS[self.activation](x)
+            x = nn.Dense(width, kernel_init=self.kernel_init, bias_init=self.bias_init)(x)
+        return x
+
+
+class MLPEnergy(nn.Module):
+    """Energy of a vector: `[B, d]` -> `[B]`. widths: of the hidden layers; other fields as in `MLP`."""
+
+    widths: Sequence[int]
+    activation: str = "leaky_relu"
+    kernel_init: Callable = nn.initializers.he_normal()
+    bias_init: Callable = nn.initializers.zeros_init()
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        net = MLP((*self.widths, 1), self.activation, self.kernel_init, self.bias_init)
+        return jnp.squeeze(net(x.reshape(x.shape[0], -1)), axis=-1)
+
+
+class MLPGenerator(nn.Module):
+    """Decoder of a vector: `[B, nz]` -> `[B, *shape]`, within (-1, 1) if `bounded` (tanh), else on the real line."""
+
+    shape: Sequence[int]
+    widths: Sequence[int]
+    activation: str = "leaky_relu"
+    bounded: bool = True
+
+    @nn.compact
+    def __call__(self, z: Array) -> Array:
+        x = MLP((*self.widths, int(np.prod(self.shape))), self.activation)(z)
+        x = jnp.tanh(x) if self.bounded else x
+        return x.reshape(z.shape[0], *self.shape)

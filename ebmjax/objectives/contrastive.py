@@ -1,0 +1,23 @@
+"""The maximum-likelihood gradient of an energy-based model, as a loss."""
+
+import jax.numpy as jnp
+
+from ebmjax.types import Array
+
+
+def contrastive(energy_pos: Array, energy_neg: Array, *, energy_l2: float = 0.0) -> Array:
+    """mean E(x⁺) - mean E(x⁻), plus `energy_l2` · (mean E(x⁺)² + mean E(x⁻)²).
+
+    Its gradient with respect to the parameters of E is that of the negative log-likelihood when x⁺ are data (or
+    posterior samples) and x⁻ are samples of the model, both held fixed: -∇ log p(x) = ∇E(x) - E_p[∇E].
+    Adding a constant to E changes neither the value nor, without `energy_l2`, the gradient.
+
+    Args:
+        energy_pos, energy_neg: `[B]` and `[B']`, in nats. energy_l2: ≥ 0, keeps energies near 0 (IGEBM).
+
+    Reference: Nijkamp et al. 2019 (arXiv 1903.12370), eq. (3); Pang et al. 2020 (arXiv 2006.08205), eq. (6).
+    """
+    loss = jnp.mean(energy_pos) - jnp.mean(energy_neg)
+    if energy_l2:
+        loss += energy_l2 * (jnp.mean(jnp.square(energy_pos)) + jnp.mean(jnp.square(energy_neg)))
+    return loss

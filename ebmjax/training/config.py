@@ -1,0 +1,159 @@
+"""Configs at the command line: read with overrides, written to and compared with the work directory's config.json."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+MODES = ("train", "evaluate", "sample")
+# Fields that may differ when a run is taken up again: they change no number that training computes.
+FREE_FIELDS = ("train.log_every", "train.checkpoint_every", "evaluate.")
+
+
+class ConfigError(Exception):
+    """Bad input by a person; the message is the one line to show."""
+
+
+class Arguments(NamedTuple):
+    """A parsed command line. name: for the work directory; explicit: whether any config or override was given."""
+
+    config: ConfigDict
+    name: str
+    mode: str
+    workdir: Path | None
+    explicit: bool
+
+
+def parse(argv: Sequence[str], default_config: str) -> Arguments:
+    """Read --config=FILE[:VARIANT], --config.FIELD=VALUE, --mode and --workdir from `argv` (program name first).
+
+    Raises ConfigError, one line, for anything unknown, misspelled, misplaced or of a wrong type.
+    """
+    argv = list(argv)
+    source, given = _config_source(argv) or default_config, _config_source(argv) is not None
+    if not Path(source.split(":", 1)[0]).is_file():
+        raise ConfigError(f"--config: there is no file {source.split(':', 1)[0]!r}{_similar_files(source)}")
+    values = flags.FlagValues()
+    try:
+        config_flags.DEFINE_config_file("config", default_config, flag_values=values, sys_argv=argv)
+        flags.DEFINE_enum("mode", "train", MODES, "what to do", flag_values=values)
+        flags.DEFINE_string("workdir", None, "folder of the run", flag_values=values)
+        rest = values(argv)
+        config = values.config
+    except flags.Error as error:
+        raise ConfigError(_first_line(error)) from error
+    except (AttributeError, KeyError) as error:
+        raise ConfigError(f"unknown config field in {source}: {_first_line(error)}") from error
+    except Exception as error:  # a config file is a program: whatever it raises is about that file
+        raise ConfigError(f"{source}: {type(error).__name__}: {_last_line(error)}") from error
+    if len(rest) > 1:
+        raise ConfigError(f"unexpected argument {rest[1]!r}: settings are written --config.FIELD=VALUE")
+    if not isinstance(config, ConfigDict):
+        raise ConfigError(f"{source}: get_config() must return an ml_collections.ConfigDict")
+    overrides = dict(config_flags.get_override_values(values["config"]))
+    name = run_name(source, overrides)
+    workdir = None if values.workdir is None else Path(values.workdir)
+    return Arguments(config, name, values.mode, workdir, given or bool(overrides))
+
+
+def _config_source(argv: Sequence[str]) -> str | None:
+    """The value of --config=VALUE or --config VALUE, the last one given."""
+    found = None
+    for i, word in enumerate(argv[1:], start=1):
+        if re.match(r"^--?config=", word):
+            found = word.split("=", 1)[1]
+        elif word in ("-config", "--config"):
+            found = argv[i + 1] if i + 1 < len(argv) else ""
+    return found
+
+
+def run_name(source: str, overrides: dict) -> str:
+    """Name of a run: the config's, its variant's, and a short hash of the overrides, e.g. digits-smoke-3f2a91."""
+    path, _, variant = source.partition(":")
+    name = Path(path).stem + (f"-{variant}" if variant else "")
+    if overrides:
+        text = json.dumps(sorted((k, repr(v)) for k, v in overrides.items()))
+        name += "-" + hashlib.sha256(text.encode()).hexdigest()[:6]
+    return name
+
+
+def to_json(config: ConfigDict) -> str:
+    """The config as indented JSON."""
+    return json.dumps(config.to_dict(), indent=2, default=list)
+
+
+def from_json(path: Path) -> ConfigDict:
+    """The config written to `path` by `to_json`; JSON's lists are tuples again. Raises ConfigError if it is no JSON."""
+
+    def plain(value):
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items()}
+        return tuple(plain(v) for v in value) if isinstance(value, list) else value
+
+    try:
+        return ConfigDict(plain(json.loads(path.read_text()))).lock()
+    except (json.JSONDecodeError, AttributeError, TypeError) as error:
+        raise ConfigError(f"{path} is no config written by a run: {error}; use another --workdir") from error
+
+
+def flatten(config: ConfigDict) -> dict:
+    """{"train.num_steps": 1000, ...}."""
+    flat = {}
+    for key, value in config.items():
+        if isinstance(value, ConfigDict):
+            flat |= {f"{key}.{k}": v for k, v in flatten(value).items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def check_same_run(saved: ConfigDict, asked: ConfigDict, workdir: Path) -> None:
+    """Raise ConfigError, field by field, unless a run of `saved` may go on as `asked`.
+
+    `FREE_FIELDS` may differ. train.num_steps may grow if no learning-rate schedule runs over the whole training.
+    """
+    old, new = flatten(saved), flatten(asked)
+    names = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k) and not k.startswith(FREE_FIELDS))
+    scheduled = [k for k, v in new.items() if k.endswith("schedule") and v == "cosine"]
+    grows = "train.num_steps" in names and new["train.num_steps"] > old["train.num_steps"] and not scheduled
+    if grows:
+        names.remove("train.num_steps")
+    if names:
+        changes = "; ".join(f"{k}: {old.get(k)} there, {new.get(k)} now" for k in names)
+        why = (
+            f" (the {scheduled[0]} = cosine depends on train.num_steps)"
+            if names == ["train.num_steps"] and scheduled
+            else ""
+        )
+        raise ConfigError(f"{workdir} holds a run with another config: {changes}{why}; use another --workdir")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write `text` to `path` so that a crash leaves the old file or the new one."""
+    temporary = path.with_name(path.name + f".{os.getpid()}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def _similar_files(source: str) -> str:
+    import difflib
+
+    found = sorted(str(p) for p in Path("configs").rglob("*.py") if p.name != "common.py")
+    close = difflib.get_close_matches(source.split(":", 1)[0], found, n=1, cutoff=0.4)
+    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(found)}" if found else ""
+
+
+def _first_line(error: Exception) -> str:
+    text = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    return " ".join(text.split("\n")[0:2]).strip()
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[-1].strip() if lines else "no message"

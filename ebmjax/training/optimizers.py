@@ -1,0 +1,60 @@
+"""Optimisers and learning-rate schedules of the papers, from plain numbers."""
+
+from collections.abc import Mapping
+
+import optax
+
+SCHEDULES = ("constant", "cosine", "exponential")
+
+
+def learning_rate_schedule(
+    learning_rate: float,
+    schedule: str = "constant",
+    *,
+    num_steps: int = 1,
+    final_fraction: float = 0.05,
+    decay_rate: float = 0.998,
+    steps_per_epoch: int = 1,
+) -> optax.Schedule:
+    """Learning rate as a function of the step.
+
+    constant; cosine: to final_fraction · learning_rate at `num_steps`; exponential: × decay_rate per epoch from the
+    second on, as the latent EBM's code does (its scheduler is stepped after the epoch with the epoch's index, so
+    epochs 0 and 1 share the first rate). Raises ValueError for another name.
+    """
+    if schedule == "constant":
+        return optax.constant_schedule(learning_rate)
+    if schedule == "cosine":
+        return optax.cosine_decay_schedule(learning_rate, num_steps, alpha=final_fraction)
+    if schedule == "exponential":
+        return optax.exponential_decay(
+            learning_rate, steps_per_epoch, decay_rate, transition_begin=steps_per_epoch, staircase=True
+        )
+    raise ValueError(f"unknown learning-rate schedule {schedule!r}; known: {', '.join(SCHEDULES)}")
+
+
+def adam(
+    schedule: optax.Schedule, *, b1: float = 0.9, b2: float = 0.999, clip_norm: float = 0.0
+) -> optax.GradientTransformation:
+    """Adam with an optional clip of the gradient's global norm (0: none)."""
+    steps = [optax.clip_by_global_norm(clip_norm)] if clip_norm else []
+    return optax.chain(*steps, optax.adam(schedule, b1=b1, b2=b2))
+
+
+def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> dict[str, optax.GradientTransformation]:
+    """One `adam` per parameter group from {group: {learning_rate, schedule, b1, b2, clip_norm, ...}}.
+
+    groups: a mapping of mappings with the fields of `learning_rate_schedule` and `adam`, e.g. `config.optimizer`.
+    """
+    made = {}
+    for group, fields in groups.items():
+        schedule = learning_rate_schedule(
+            fields["learning_rate"],
+            fields["schedule"],
+            num_steps=num_steps,
+            final_fraction=fields["final_fraction"],
+            decay_rate=fields["decay_rate"],
+            steps_per_epoch=steps_per_epoch,
+        )
+        made[group] = adam(schedule, b1=fields["b1"], b2=fields["b2"], clip_norm=fields["clip_norm"])
+    return made

@@ -1,0 +1,117 @@
+"""The vocabulary of the package: energies, kernels, chains, states and methods.
+
+One convention holds everywhere (docs/conventions.md; pinned by closed forms in tests/mcmc/test_langevin.py):
+
+- p(x) ∝ exp(-E(x) / T). Networks output energies; a paper's f is -E. Normalised densities are called `log_prob`.
+- Langevin: x' = x - s² / (2T) ∇E(x) + s ε, with `step_size` = s, the standard deviation of the noise,
+  and `temperature` = T. A recipe x' = x - a ∇E + b ε of a paper is s = b, T = b² / (2a).
+- The first axis `[B, ...]` is the example, and the chain. Keys are typed (`jax.random.key`).
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+
+Array = jax.Array
+PyTree = Any
+Metrics = dict[str, Array]
+
+EnergyFn = Callable[[PyTree, PyTree], Array]
+"""(params, x[B, ...]) -> energy[B]. Row i of the result depends on example i alone."""
+
+Potential = Callable[[PyTree], Array]
+"""x[B, ...] -> energy[B]: an `EnergyFn` with parameters bound. x may be a pytree, as may every position below."""
+
+
+class ChainState(NamedTuple):
+    """Where B chains are, and what their kernel knows about the place.
+
+    position: pytree of `[B, ...]`.
+    energy: `[B]`, the potential at `position`.
+    grad: pytree like `position`, its gradient there (`()` for kernels that need none).
+    step: int32 scalar, transitions made since `init`; schedules are functions of it.
+    adapt: what an adapting kernel carries (a log step size, averages), else `()`.
+
+    Across training steps only `position` and `adapt` survive: the parameters have moved, so `Kernel.init`
+    evaluates energy and gradient afresh.
+    """
+
+    position: PyTree
+    energy: Array
+    grad: PyTree
+    step: Array
+    adapt: PyTree = ()
+
+
+class Info(NamedTuple):
+    """What one transition reports, each `[B]`.
+
+    energy: at the new position. grad_norm: Euclidean norm of its gradient (0 where a kernel has none).
+    acceptance_rate: probability of acceptance in [0, 1]; for unadjusted kernels 1, or 0 where rejected.
+    num_nonfinite: 1 where the proposal had a non-finite energy or gradient and was rejected for it.
+    """
+
+    energy: Array
+    grad_norm: Array
+    acceptance_rate: Array
+    num_nonfinite: Array
+
+
+class Kernel(NamedTuple):
+    """A Markov transition of B chains at once: the shape of blackjax's kernels, batched.
+
+    init: (position) -> ChainState. step: (rng_key, ChainState) -> (ChainState, Info).
+    """
+
+    init: Callable[[PyTree], ChainState]
+    step: Callable[[Array, ChainState], tuple[ChainState, Info]]
+
+
+class Chain(NamedTuple):
+    """What a method receives: how to make a kernel for today's potential, and how long to run it.
+
+    make_kernel: (Potential) -> Kernel, called inside the train step, so parameters stay traced; typically
+        `functools.partial(mcmc.langevin, step_size=0.1)`.
+    num_steps: transitions, ≥ 0. unroll: of the `lax.scan` (a few is faster for tiny potentials, slower to compile).
+    """
+
+    make_kernel: Callable[[Potential], Kernel]
+    num_steps: int
+    unroll: int = 1
+
+
+class State(NamedTuple):
+    """All that a training run carries from step to step: a pytree, and nothing else.
+
+    step: int32 scalar. params, opt_state: one entry per parameter group, {"energy": ..., "generator": ...}.
+    ema: averaged params of the same groups, or {}. extra: {"chains", "stats", "gate", ...} of the method.
+    rng_key: fixed for the run; the key of a step is `fold_in(rng_key, step)`, so a resumed run is bit-exact.
+    """
+
+    step: Array
+    params: dict[str, PyTree]
+    opt_state: dict[str, PyTree]
+    ema: dict[str, PyTree]
+    extra: dict[str, PyTree]
+    rng_key: Array
+
+
+Batch = dict[str, Any]
+"""{"x": [B, ...], "index": int32 [B] rows of the training set, optional "label", "mask", "length", "labelled"}."""
+
+
+class Method(NamedTuple):
+    """A learning method: pure functions of `State`, made by one builder per paper in `ebmjax.methods`.
+
+    init: (rng_key, batch) -> State. train_step: (State, batch) -> (State, metrics), scalars.
+    sample: (State, rng_key, num) -> x[num, ...]. evaluate: (State, rng_key, batch) -> metrics, each `[B]` or scalar.
+    functions: {name: pure function, State first}: those of energy, log_likelihood, encode, decode, reconstruct,
+        score, class_logits ... that the method has.
+    """
+
+    init: Callable[[Array, Batch], State]
+    train_step: Callable[[State, Batch], tuple[State, Metrics]]
+    sample: Callable[[State, Array, int], Array]
+    evaluate: Callable[[State, Array, Batch], Metrics]
+    functions: dict[str, Callable]

@@ -1,0 +1,31 @@
+"""PCA reconstruction error against what linear algebra says it is."""
+
+import numpy as np
+import pytest
+
+from ebmjax.evaluation import pca_mse
+
+
+def test_error_on_the_training_rows_is_the_variance_left_out():
+    x = np.random.default_rng(0).normal(size=(200, 12)) * np.arange(1, 13)
+    singular = np.linalg.svd(x - x.mean(axis=0), compute_uv=False)
+    assert pca_mse(x, x, 4) == pytest.approx(np.sum(singular[4:] ** 2) / x.size, rel=1e-9)
+
+
+def test_rows_of_the_same_subspace_are_exact_and_images_are_flattened():
+    rng = np.random.default_rng(1)
+    basis, offset = rng.normal(size=(3, 16)), rng.normal(size=16)
+    train, test = (offset + rng.normal(size=(n, 3)) @ basis for n in (40, 10))
+    assert pca_mse(train.reshape(40, 4, 4, 1), test.reshape(10, 4, 4, 1), 3) < 1e-20
+    assert pca_mse(train, test, 2) > 1e-3
+
+
+def test_the_mean_comes_from_the_training_rows():
+    train = np.array([[-1.0, 0.0], [1.0, 0.0]])
+    assert pca_mse(train, np.array([[0.5, 2.0]]), 1) == pytest.approx(2.0)  # (0² + 2²) / 2 entries
+
+
+@pytest.mark.parametrize(("num_components", "columns"), [(0, 4), (5, 4), (2, 3)])
+def test_bad_input_is_refused(num_components, columns):
+    with pytest.raises(ValueError, match="pca_mse"):
+        pca_mse(np.ones((10, 4)), np.ones((2, columns)), num_components)

@@ -1,0 +1,99 @@
+"""Health plots: which panels are drawn, and that broken runs can be drawn too."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image
+
+from ebmjax.viz import health
+
+
+@pytest.fixture
+def figures(monkeypatch):
+    """The figures drawn during a test."""
+    drawn = []
+    monkeypatch.setattr(health, "Figure", lambda **options: drawn.append(Figure(**options)) or drawn[-1])
+    return drawn
+
+
+def titles(figure):
+    return [axis.get_title() for axis in figure.axes if axis.axison]
+
+
+def rows_of(**metrics):
+    return [{"step": 10 * i, **{k: f(i) for k, f in metrics.items()}} for i in range(5)]
+
+
+def test_groups_known_metrics_and_gives_unknown_ones_a_panel(tmp_path, figures):
+    rows = rows_of(
+        energy_pos=float,
+        energy_neg=float,
+        grad_norm_energy=lambda i: np.float32(i + 1),
+        posterior_grad_norm=lambda i: np.array(i + 1.0),
+        accuracy=lambda i: i / 5,
+        names=lambda i: "a",
+        histogram=lambda i: np.ones(3),
+    )
+    health.plot_health(rows, tmp_path / "health.png", "a run")
+    (figure,) = figures
+    expected = ["energy", "gradient norm of the parameters", "energy gradient along the chains", "accuracy"]
+    assert titles(figure) == expected
+    assert {line.get_label() for line in figure.axes[0].lines} == {"energy_pos", "energy_neg"}
+    assert [axis.get_yscale() for axis in figure.axes[:4]] == ["linear", "log", "log", "linear"]
+    assert figure.get_suptitle() == "a run"
+    assert os.listdir(tmp_path) == ["health.png"]
+    assert Image.open(tmp_path / "health.png").format == "PNG"
+
+
+def test_energy_gap_shows_zero(tmp_path, figures):
+    health.plot_health(rows_of(energy_gap=lambda i: -1.0 - i), tmp_path / "x.png")
+    low, high = figures[0].axes[0].get_ylim()
+    assert low < -5 and high >= 0
+
+
+def test_steps_are_sorted_and_rows_may_lack_metrics(tmp_path, figures):
+    rows = [{"step": 20, "a": 3.0}, {"step": 0, "a": 1.0}, {"step": 10, "b": 2.0}]
+    health.plot_health(rows, tmp_path / "x.png")
+    line = figures[0].axes[0].lines[0]
+    np.testing.assert_array_equal(line.get_xydata(), [[0, 1], [20, 3]])
+
+
+def test_non_finite_values_are_gaps_marked_in_red(tmp_path, figures):
+    values = [1.0, float("nan"), float("inf"), None, 0.5]
+    health.plot_health(rows_of(reconstruction_mse=lambda i: values[i]), tmp_path / "x.png")
+    curve, crosses = figures[0].axes[0].lines
+    np.testing.assert_array_equal(np.isnan(curve.get_ydata()), [False, True, True, True, False])
+    assert list(crosses.get_xdata()) == [10, 20, 30] and crosses.get_color() == "red"
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
+def test_a_log_panel_without_positive_values_is_linear(tmp_path, figures, value):
+    health.plot_health(rows_of(reconstruction_mse=lambda i: value), tmp_path / "x.png")
+    assert figures[0].axes[0].get_yscale() == "linear"
+
+
+def test_unknown_metrics_beyond_the_limit_are_named(tmp_path, figures):
+    rows = [{"step": 0, **{name: 1.0 for name in "edcba"}}]
+    health.plot_health(rows, tmp_path / "x.png", max_other=3)
+    assert titles(figures[0]) == ["a", "b", "c"]
+    assert figures[0].get_supxlabel() == "not shown: d, e"
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"), [([], "no scalar"), ([{"step": 1, "a": "b"}], "no scalar"), ([{"a": 1.0}], "step")]
+)
+def test_bad_input_is_refused(tmp_path, rows, message):
+    with pytest.raises(ValueError, match=message):
+        health.plot_health(rows, tmp_path / "x.png")
+
+
+def test_importing_viz_is_light_and_pyplot_is_never_imported():
+    code = (
+        "import sys, ebmjax.viz; assert not {'matplotlib', 'PIL'} & set(sys.modules);"
+        "import ebmjax.viz.health; assert 'matplotlib.pyplot' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
