@@ -18,6 +18,7 @@ from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.training.optimizers import make_optimizers
 from ebmjax.viz import health, pictures
+from experiments.pieces import check_activation, make_chain
 
 
 def build(config, data_spec, *, gaussian_prior=False):
@@ -26,14 +27,15 @@ def build(config, data_spec, *, gaussian_prior=False):
     optimizers = make_optimizers(config.optimizer, config.train.num_steps, steps_per_epoch)
     if gaussian_prior:
         del optimizers["energy"]
+    for net in ("energy", "generator"):
+        check_activation(config, net)
     sampler = config.sampler
-    chain = lambda c: Chain(partial(langevin, step_size=c.step_size, temperature=c.temperature), c.num_steps)
     noise_free = partial(langevin, step_size=sampler.posterior.step_size, noise_scale=0)
     return latent_ebm(
         energy=None if gaussian_prior else MLPEnergy(config.model.energy.widths, config.model.energy.activation),
         generator=MLPGenerator(data_spec.shape, config.model.generator.widths, config.model.generator.activation),
-        prior_chain=chain(sampler.prior),
-        posterior_chain=chain(sampler.posterior),
+        prior_chain=make_chain(config, "prior"),
+        posterior_chain=make_chain(config, "posterior"),
         refine_chain=Chain(noise_free, sampler.refine_steps),
         optimizers=optimizers,
         sigma=config.model.sigma,
@@ -91,7 +93,7 @@ def evaluate(run):
         f"{len(train)} training images, over pixels in [-1, 1] and over the last hidden layer of a small classifier of "
         f"the labels; _real: {len(test)} test images instead of samples; _gaussian_prior: N(0, I) through the same "
         f"generator; _gaussian_trained: a generator trained with N(0, I). test_mse: per pixel, one posterior sample "
-        f"({sampler.posterior.num_steps} noisy and {sampler.refine_steps} noise-free steps) of {len(test)} test images; "
+        f"({sampler.posterior.num_steps} noisy, {sampler.refine_steps} noise-free steps) of {len(test)} test images; "
         f"pca_mse: PCA with {run.config.model.latent_dim} components. Last parameters, no selection."
     )
     return Evaluation(metrics, baselines, protocol)

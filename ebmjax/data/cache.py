@@ -4,14 +4,12 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 import numpy as np
 
-from ebmjax.data.base import DataError
-
-PARTS = ("train", "test")
+from ebmjax.data.base import DataError, first_line
 
 
 def root(cache_dir: str | os.PathLike | None = None) -> Path:
@@ -32,25 +30,29 @@ def newest(found: list[str]) -> str | None:
     return max(found, key=lambda version: [int(n) for n in version.split(".")], default=None)
 
 
-def read(folder: Path) -> dict[str, np.ndarray | None] | None:
-    """{"x_train", "y_train", "x_test", "y_test"} of a folder, or None if it does not exist.
+def read(folder: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None]:
+    """x_train, y_train, x_test, y_test of a folder that was filled; DataError if it is damaged.
 
-    Images are read-only memory maps, so a large set costs no memory until its rows are used; y may be None.
+    Images are read-only memory maps, so a large set costs no memory until its rows are used.
     """
-    if not folder.is_dir():
-        return None
+
+    def images(part: str) -> np.ndarray:
+        return np.load(folder / f"x_{part}.npy", mmap_mode="r")
+
+    def labels(part: str) -> np.ndarray | None:
+        path = folder / f"y_{part}.npy"
+        return np.load(path) if path.exists() else None
+
     try:
-        arrays = {f"x_{part}": np.load(folder / f"x_{part}.npy", mmap_mode="r") for part in PARTS}
-        for part in PARTS:
-            labels = folder / f"y_{part}.npy"
-            arrays[f"y_{part}"] = np.load(labels) if labels.exists() else None
+        return images("train"), labels("train"), images("test"), labels("test")
     except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"the cache {folder} is damaged ({error}): delete this folder and run again") from None
-    return arrays
+        raise DataError(
+            f"the cache {folder} is damaged ({first_line(error)}): delete this folder and run again"
+        ) from None
 
 
 @contextlib.contextmanager
-def filling(folder: Path) -> Iterator[Path]:
+def filling(folder: Path) -> Generator[Path, None, None]:
     """Yield an empty folder that is renamed to `folder` at the end, or vanishes with whatever went wrong.
 
     Two processes may fill the same folder: the first one to end wins.
@@ -67,7 +69,9 @@ def filling(folder: Path) -> Iterator[Path]:
                 if not folder.is_dir():
                     raise
     except OSError as error:
-        raise DataError(f"cannot write the cache {folder} ({error}): set EBMJAX_CACHE to another folder") from None
+        raise DataError(
+            f"cannot write the cache {folder} ({first_line(error)}): set EBMJAX_CACHE to another folder"
+        ) from None
 
 
 def write_images(path: Path, chunks: Iterable[np.ndarray], shape: tuple[int, ...]) -> None:

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ class Part(NamedTuple):
     """Examples to decode. source: of TFDS, yields {"image": bytes, optional "label"}. rows: in this order."""
 
     source: Any
-    rows: Sequence[int]
+    rows: Sequence[int] | np.ndarray
 
 
 def fill(target: Path, name: str, parts: dict[str, Part], shape: tuple[int, int, int], size: int | None) -> None:
@@ -77,7 +77,7 @@ def _chunks(part: Part, name: str, shape, size, labels: list[int], advance: Call
 
 
 @contextlib.contextmanager
-def _progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
+def _progress(description: str, total: int) -> Generator[Callable[[int], None], None, None]:
     """Yield a function that advances a bar by so many rows; nothing is drawn where stderr is no terminal."""
     from rich.console import Console
     from rich.progress import Progress

@@ -54,8 +54,8 @@ def load(
         in_cache = cache.versions(cached, rf"{re.escape(stem)}-{VERSION}-{size}", "x_train.npy")
         on_disk = cache.versions(Path(folder) / parsed.base, VERSION, "dataset_info.json")
         parsed = parsed._replace(version=cache.newest(in_cache + on_disk))
-    arrays = cache.read(cached / f"{stem}-{parsed.version}-{size}")
-    if arrays is None:
+    target = cached / f"{stem}-{parsed.version}-{size}"
+    if not target.is_dir():
         builder = find_builder(parsed, folder)
         if not is_prepared(builder):
             where = f" --data_dir {shlex.quote(str(data_dir))}" if data_dir else ""
@@ -67,8 +67,7 @@ def load(
         if not target.is_dir():
             shape = image_shape(builder, name, parsed.size)
             fill(target, name, split_parts(builder, name), shape, parsed.size)
-        arrays = cache.read(target)
-    return Dataset(name, max_value=255, **arrays)
+    return Dataset(name, *cache.read(target), max_value=255)
 
 
 def parse(name: str) -> Name:
@@ -118,9 +117,11 @@ def feature_shape(builder: Any, name: str) -> tuple[int | None, int | None, int]
 def image_shape(builder: Any, name: str, size: int | None) -> tuple[int, int, int]:
     """(H, W, C) of the decoded images; DataError if they have no common size."""
     height, width, channels = feature_shape(builder, name)
-    if size is None and (height is None or width is None):
+    if size:
+        return size, size, channels
+    if height is None or width is None:
         raise DataError(f"{name}: its images vary in size; ask for their centre squares by a side, as in {name}@64")
-    return (size, size, channels) if size else (height, width, channels)
+    return height, width, channels
 
 
 def split_parts(builder: Any, name: str) -> dict[str, Part]:

@@ -172,8 +172,11 @@ def latent_ebm(
         refine_chain: run by `encode` after the posterior chain, usually noise-free; never in training.
 
     Parameter groups: "energy", "generator". functions: energy, decode, encode, reconstruct, sample_latent,
-    interpolate, log_likelihood. init raises ValueError if the generator's examples have another shape than the data's.
+    interpolate, log_likelihood. Raises ValueError if sigma is not > 0, and `init` if the generator's examples have
+    another shape than the data's.
     """
+    if not sigma > 0:
+        raise ValueError(f"sigma = {sigma}, the standard deviation of the observation noise, must be > 0")
     energy_fn = None if energy is None else pure(energy)
     model = Model(energy_fn, pure(generator), sigma, latent_dim, prior_chain, posterior_chain, refine_chain)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from ebmjax.nets import conv_cpu, init
@@ -20,12 +21,12 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
 def conv(x: Array, kernel: Array, *, stride: int = 1, padding: int = 0, form: str = "auto") -> Array:
-    """Cross-correlation x[B, H, W, C], kernel[kh, kw, C, F] -> [B, n, m, F] with n = (H + 2 · padding - kh) // stride + 1.
+    """Cross-correlation x[B, H, W, C], kernel[kh, kw, C, F] -> [B, n, m, F], n = (H + 2 · padding - kh) // stride + 1.
 
     y[i, j] = Σ x[stride · i - padding + k, stride · j - padding + l] kernel[k, l], and x is 0 outside (Conv2d).
     stride, padding: of both axes and all sides. Raises ValueError for channels that differ or an empty result.
     """
-    _check("conv", x, kernel, (x.shape[1] + 2 * padding - kernel.shape[0], x.shape[2] + 2 * padding - kernel.shape[1]))
+    x, kernel = _checked("conv", x, kernel, lambda size, k: (size + 2 * padding - k) // stride + 1)
     if is_fast(form):
         return conv_cpu.conv(x, kernel, stride, padding)
     pad = (padding, padding)
@@ -38,12 +39,10 @@ def conv_transpose(x: Array, kernel: Array, *, stride: int = 1, padding: int = 0
     Pixel x[i, j] adds x[i, j] kernel[k, l] to y[stride · i - padding + k, stride · j - padding + l] (ConvTranspose2d).
     Raises ValueError for channels that differ or an empty result.
     """
-    (kh, kw), (height, width) = kernel.shape[:2], x.shape[1:3]
-    grow = lambda size, k: (size - 1) * stride - 2 * padding + k
-    _check("conv_transpose", x, kernel, (grow(height, kh) - 1, grow(width, kw) - 1))
+    x, kernel = _checked("conv_transpose", x, kernel, lambda size, k: (size - 1) * stride - 2 * padding + k)
     if is_fast(form):
         return conv_cpu.conv_transpose(x, kernel, stride, padding)
-    pads = [(k - 1 - padding, k - 1 - padding) for k in (kh, kw)]
+    pads = [(k - 1 - padding, k - 1 - padding) for k in kernel.shape[:2]]
     flipped, dilation = kernel[::-1, ::-1], (stride, stride)
     return lax.conv_general_dilated(x, flipped, (1, 1), pads, lhs_dilation=dilation, dimension_numbers=LAYOUT)
 
@@ -55,16 +54,18 @@ def is_fast(form: str) -> bool:
     return form == "fast" or (form == "auto" and jax.default_backend() == "cpu")
 
 
-def _check(name: str, x: Array, kernel: Array, last: tuple[int, int]):
-    """Raise unless the channels agree and the last output index of each axis is ≥ 0."""
+def _checked(name: str, x: Array, kernel: Array, output_size: Callable[[int, int], int]) -> tuple[Array, Array]:
+    """Both in one dtype. Raises unless the channels agree and output_size(size, kernel_size) is ≥ 1 on both axes."""
     if x.ndim != 4 or kernel.ndim != 4 or x.shape[3] != kernel.shape[2]:
         raise ValueError(f"{name} needs x[B, H, W, C] and kernel[kh, kw, C, F], got {x.shape} and {kernel.shape}")
-    if min(last) < 0:
-        raise ValueError(f"{name} of x {x.shape} with kernel {kernel.shape} has no output: enlarge x or the padding")
+    if min(map(output_size, x.shape[1:3], kernel.shape[:2])) < 1:
+        raise ValueError(f"{name} of x {x.shape} by kernel {kernel.shape} has no output: enlarge x or change padding")
+    dtype = jnp.result_type(x, kernel)
+    return x.astype(dtype), kernel.astype(dtype)
 
 
 class Conv(nn.Module):
-    """`conv` with parameters "kernel" [k, k, C, features] and "bias" [features]: `[B, H, W, C]` -> `[B, n, m, features]`.
+    """`conv` with parameters "kernel" [k, k, C, features], "bias" [features]: `[B, H, W, C]` -> `[B, n, m, features]`.
 
     kernel_init, bias_init: PyTorch's defaults U(±1/√fan_in), fan_in = C · k · k, unless given. form: as in `conv`.
     """

@@ -39,7 +39,7 @@ def conv(x: Array, kernel: Array, stride: int, padding: int) -> Array:
 
 
 def conv_transpose(x: Array, kernel: Array, stride: int, padding: int) -> Array:
-    """x[B, H, W, C], kernel[kh, kw, C, F] -> [B, (H - 1) · stride - 2 · padding + kh, ..., F]: the adjoint of `conv`."""
+    """Adjoint of `conv`: x[B, H, W, C], kernel[kh, kw, C, F] -> [B, n, m, F], n = (H - 1) stride - 2 padding + kh."""
     batch, *size, _ = x.shape
     height, width = ((n - 1) * stride - 2 * padding + k for n, k in zip(size, kernel.shape))
     y = jax.ShapeDtypeStruct((batch, height, width, kernel.shape[3]), x.dtype)

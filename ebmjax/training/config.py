@@ -1,12 +1,13 @@
 """Configs at the command line: read with overrides, written to and compared with the work directory's config.json."""
 
+import difflib
 import hashlib
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
@@ -35,8 +36,8 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
 
     Raises ConfigError, one line, for anything unknown, misspelled, misplaced or of a wrong type.
     """
-    argv = list(argv)
-    source, given = _config_source(argv) or default_config, _config_source(argv) is not None
+    argv, given = _take_config(argv)
+    source = default_config if given is None else given
     if not Path(source.split(":", 1)[0]).is_file():
         raise ConfigError(f"--config: there is no file {source.split(':', 1)[0]!r}{_similar_files(source)}")
     values = flags.FlagValues()
@@ -59,18 +60,18 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
     overrides = dict(config_flags.get_override_values(values["config"]))
     name = run_name(source, overrides)
     workdir = None if values.workdir is None else Path(values.workdir)
-    return Arguments(config, name, values.mode, workdir, given or bool(overrides))
+    return Arguments(config, name, values.mode, workdir, given is not None or bool(overrides))
 
 
-def _config_source(argv: Sequence[str]) -> str | None:
-    """The value of --config=VALUE or --config VALUE, the last one given."""
-    found = None
-    for i, word in enumerate(argv[1:], start=1):
-        if re.match(r"^--?config=", word):
-            found = word.split("=", 1)[1]
-        elif word in ("-config", "--config"):
-            found = argv[i + 1] if i + 1 < len(argv) else ""
-    return found
+def _take_config(argv: Sequence[str]) -> tuple[list[str], str | None]:
+    """`argv` with --config first, where ml_collections wants it before any override, and its value (the last given)."""
+    rest, found, words = [argv[0]], None, iter(argv[1:])
+    for word in words:
+        if re.match(r"^--?config(=|$)", word):
+            found = word.split("=", 1)[1] if "=" in word else next(words, "")
+        else:
+            rest.append(word)
+    return rest if found is None else [rest[0], f"--config={found}", *rest[1:]], found
 
 
 def run_name(source: str, overrides: dict) -> str:
@@ -113,6 +114,15 @@ def flatten(config: ConfigDict) -> dict:
     return flat
 
 
+def choose(table: Mapping[str, Any], name: str, field: str) -> Any:
+    """table[name]; ConfigError with the known names, and the closest one, if it has none such."""
+    if name in table:
+        return table[name]
+    close = difflib.get_close_matches(name, table, n=1)
+    hint = f"did you mean {close[0]!r}? Known" if close else "known"
+    raise ConfigError(f"--config.{field}: unknown name {name!r}; {hint}: {', '.join(sorted(table))}")
+
+
 def check_same_run(saved: ConfigDict, asked: ConfigDict, workdir: Path) -> None:
     """Raise ConfigError, field by field, unless a run of `saved` may go on as `asked`.
 
@@ -142,8 +152,6 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def _similar_files(source: str) -> str:
-    import difflib
-
     found = sorted(str(p) for p in Path("configs").rglob("*.py") if p.name != "common.py")
     close = difflib.get_close_matches(source.split(":", 1)[0], found, n=1, cutoff=0.4)
     return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(found)}" if found else ""
@@ -151,7 +159,9 @@ def _similar_files(source: str) -> str:
 
 def _first_line(error: Exception) -> str:
     text = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
-    return " ".join(text.split("\n")[0:2]).strip()
+    if "Error whilst parsing config file" in text:  # ml_collections puts the whole traceback into the message
+        return f"{text.splitlines()[0].split(': ')[0]}: {_last_line(error)}"
+    return " ".join(text.splitlines()[:2]).strip()
 
 
 def _last_line(error: Exception) -> str:

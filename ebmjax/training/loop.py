@@ -14,8 +14,7 @@ from ebmjax.data.loader import Loader, epoch_order, form_batch, make_loader
 from ebmjax.training import sharding
 from ebmjax.training.checkpoint import Checkpointer, abstract
 from ebmjax.training.ema import with_ema
-from ebmjax.training.metrics import MetricsWriter
-from ebmjax.training.progress import ProgressBar
+from ebmjax.training.recorder import Recorder
 from ebmjax.types import Array, Method, State
 
 
@@ -134,7 +133,6 @@ def fit(
     settings that do not fit together, `Diverged` when a metric stops being finite.
     """
     check_settings(settings)
-    chunk_size = settings.steps_per_dispatch
     method = with_ema(method, settings.ema_decay)
     mesh = sharding.make_mesh(settings.batch_size)
     loader = make_loader(len(arrays["x"]), settings.batch_size, max_value)
@@ -142,51 +140,56 @@ def fit(
     make_state, abstract_state = initial_state(method, loader, arrays, seed, mesh)
 
     checkpointer = Checkpointer(Path(folder) / "checkpoints")
-    step, seconds = checkpointer.latest_step(), 0.0
-    if step is None:
-        step, state = 0, make_state()
-    else:
-        state, saved = checkpointer.restore(abstract_state)
-        seconds = saved["seconds"]
-    if step >= settings.num_steps:
-        checkpointer.close()
-        return state, seconds
-
-    data_key = jax.random.fold_in(jax.random.key(seed), 1)
-    chunk = make_chunk(method, loader, data_key, mesh, chunk_size)
-    writer = MetricsWriter(folder, start_step=step)
-    started, logged, saved_step = time.monotonic() - seconds, (time.monotonic(), step), step or None
-
-    def save():
-        position = divmod(step, loader.batches_per_epoch)
-        info = {"seconds": time.monotonic() - started, "data_position": {"epoch": position[0], "batch": position[1]}}
-        checkpointer.save(step, state, info | (meta or {}))
-        return step
-
     try:
-        with ProgressBar(title, settings.num_steps, step) as bar:
-            while step < settings.num_steps:
-                state, metrics = chunk(state, arrays)
-                step += chunk_size
-                last = step >= settings.num_steps
-                if last or crossed(step, settings.log_every, chunk_size):
-                    values = {k: float(v) for k, v in jax.device_get(metrics).items()}
-                    now = time.monotonic()
-                    values["steps_per_second"] = (step - logged[1]) / (now - logged[0])
-                    logged = (now, step)
-                    writer.write(step, values)
-                    bar.update(step, values)
-                    broken = [k for k, v in values.items() if not np.isfinite(v)]
-                    if broken:
-                        raise Diverged(step, broken, saved_step)
-                if last or crossed(step, settings.checkpoint_every, chunk_size):
-                    saved_step = save()
-                    on_checkpoint(step, state)
-                if stop_requested() and not last:
-                    if saved_step != step:
-                        save()
-                    raise Interrupted(step)
+        step, seconds = checkpointer.latest_step() or 0, 0.0
+        if step:
+            state, saved = checkpointer.restore(abstract_state)
+            seconds = saved["seconds"]
+        else:
+            state = make_state()
+        if step >= settings.num_steps:
+            return state, seconds
+
+        data_key = jax.random.fold_in(jax.random.key(seed), 1)
+        chunk = make_chunk(method, loader, data_key, mesh, settings.steps_per_dispatch)
+        started = time.monotonic() - seconds
+
+        def save(step, state):
+            epoch, batch = divmod(step, loader.batches_per_epoch)
+            position = {"data_position": {"epoch": epoch, "batch": batch}, "seconds": time.monotonic() - started}
+            checkpointer.save(step, state, position | (meta or {}))
+
+        with Recorder(folder, title, settings.num_steps, step) as recorder:
+            run_chunk = lambda state: chunk(state, arrays)
+            state = _steps(run_chunk, state, step, settings, recorder, save, on_checkpoint, stop_requested)
+        return state, time.monotonic() - started
     finally:
-        writer.close()
         checkpointer.close()
-    return state, time.monotonic() - started
+
+
+def _steps(run_chunk, state, step, settings, recorder, save, on_checkpoint, stop_requested) -> State:
+    """Chunks until the end, with at most two in flight, so that what is shown and what signals stop is current."""
+    size, saved_step, running = settings.steps_per_dispatch, step or None, ()
+    while step < settings.num_steps:
+        state, metrics = run_chunk(state)
+        jax.block_until_ready(running)
+        running = metrics
+        step += size
+        last = step >= settings.num_steps
+        checkpoint = last or crossed(step, settings.checkpoint_every, size)
+        if checkpoint or crossed(step, settings.log_every, size):
+            values = recorder.record(step, metrics)
+            broken = [name for name, value in values.items() if not np.isfinite(value)]
+            if broken:
+                raise Diverged(step, broken, saved_step)
+        else:
+            recorder.show(step, metrics)
+        if checkpoint:
+            save(step, state)
+            saved_step = step
+            on_checkpoint(step, state)
+        if stop_requested() and not last:
+            if saved_step != step:
+                save(step, state)
+            raise Interrupted(step)
+    return state

@@ -30,7 +30,10 @@ def run(experiment: Experiment, arguments: Arguments) -> None:
     where = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
     say(f"{experiment.name}: {arguments.mode} on {config.data.name}, in {workdir} ({where})")
     dataset = load(config.data.name)
-    method = experiment.build(config, spec(dataset))
+    try:
+        method = experiment.build(config, spec(dataset))
+    except ValueError as error:  # builders refuse values out of range; anything else they raise is a bug to be seen
+        raise ConfigError(str(error)) from error
     done = steps_done(workdir)
     if arguments.mode == "train":
         workdir.mkdir(parents=True, exist_ok=True)
@@ -133,7 +136,7 @@ def reconcile(experiment: Experiment, arguments: Arguments, workdir: Path) -> Co
         saved = from_json(path)
         if not arguments.explicit and arguments.workdir is not None:
             config = saved
-        else:
+        elif steps_done(workdir):  # before the first checkpoint there is nothing to lose
             check_same_run(saved, config, workdir)
     elif arguments.mode != "train":
         raise ConfigError(f"--mode={arguments.mode}: there is no {path}; name a trained run with --workdir=FOLDER")

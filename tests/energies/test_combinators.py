@@ -44,7 +44,7 @@ def test_standard_normal_sums_over_leaves():
 
 
 def test_linear_tilt_of_a_gaussian_moves_its_mean():
-    """E = -αᵀz on N(0, I) is N(α, I), with log Z = ||α||² / 2 (latent spec, item 8)."""
+    """E = -αᵀz on N(0, I) is N(α, I), with log Z = ||α||² / 2."""
     z, alpha = normal(6, 3), normal(3)
     energy = tilt(standard_normal, lambda z: -z @ alpha)
     np.testing.assert_allclose(energy(z) + 0.5 * jnp.sum(alpha**2), standard_normal(z - alpha), atol=1e-5)
@@ -100,7 +100,7 @@ def test_temper():
 
 @pytest.mark.parametrize("name", [n for n in TARGETS if TARGETS[n]().transport])
 def test_pullback_by_the_exact_map_is_standard_normal(name):
-    """E(g(z)) - log|det| = ||z||² / 2 + (d / 2) log 2π - log Z (flow spec, I-6)."""
+    """E(g(z)) - log|det| = ||z||² / 2 + (d / 2) log 2π - log Z ."""
     target = TARGETS[name]()
     z = normal(64, target.dim)
     constant = 0.5 * target.dim * np.log(2 * np.pi) - target.log_z
@@ -140,7 +140,7 @@ def test_marginal_labels():
 
 
 def test_linear_logits_on_a_gaussian_are_a_mixture():
-    """Latent spec, item 9: Z = Σ_k exp(c_k + a_k² / 2), here 118.952799."""
+    """Z = Σ_k exp(c_k + a_k² / 2), here 118.952799."""
     a, c = np.array([-2.0, 0.5, 3.0]), np.array([0.1, -0.3, 0.2])
     energy = tilt(standard_normal, marginal_labels(lambda z: z * a.astype(np.float32) + c.astype(np.float32)))
     grid = np.linspace(-12.0, 13.0, 20001)

@@ -88,7 +88,7 @@ def test_importance_sampled_likelihood_is_unbiased():
 def test_likelihood_with_a_learned_prior():
     """E = -αz: p(x) = N(x; wα + b, w² + σ²) and log Z = α² / 2."""
     alpha, x = 0.8, jnp.linspace(-1, 3, 9)[:, None]
-    method = linear_method(LinearEnergy(), {}, posterior=(20, 0.3))
+    method = linear_method(LinearEnergy(), {})
     state = linear_state(method, x, [[1.5]], [0.2], [alpha])
     found = method.functions["log_likelihood"](state, jax.random.key(0), x, num_samples=4000)
     var = 1.5**2 + 0.49
@@ -169,9 +169,7 @@ def test_zero_energy_is_short_run_inference():
     b = plain.init(jax.random.key(0), X)
     for _ in range(2):
         a, b = jax.jit(tilted.train_step)(a, X)[0], jax.jit(plain.train_step)(b, X)[0]
-    jax.tree.map(
-        lambda u, v: np.testing.assert_allclose(u, v, atol=1e-6), a.params["generator"], b.params["generator"]
-    )
+    jax.tree.map(lambda u, v: np.testing.assert_allclose(u, v, atol=1e-6), a.params["generator"], b.params["generator"])
 
 
 def test_output_bias_of_the_energy_never_learns():

@@ -1,0 +1,51 @@
+"""Batches are a function of (seed, step): no row twice in an epoch, the same number from every group, all rows in turn."""
+
+import jax
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ebmjax.data.base import DataError
+from ebmjax.data.loader import epoch_order, form_batch, make_loader
+
+KEY = jax.random.key(0)
+
+
+@settings(max_examples=25, deadline=None)
+@given(num=st.integers(1, 300), batch=st.integers(1, 64), epoch=st.integers(0, 2**20))
+def test_an_epoch_has_no_row_twice(num, batch, epoch):
+    if batch > num - 7:  # fewer rows than a batch in some group
+        return
+    loader = make_loader(num, batch)
+    order = np.asarray(epoch_order(loader, KEY, epoch))
+    assert order.shape == (loader.batches_per_epoch, batch)
+    assert len(np.unique(order)) == order.size
+    assert order.min() >= 0 and order.max() < num
+    assert num - order.size < batch + loader.num_groups  # what is left out would not fill another batch
+    edges = np.arange(loader.num_groups + 1) * num // loader.num_groups
+    groups = np.searchsorted(edges, order, side="right") - 1
+    expected = np.repeat(np.arange(loader.num_groups), batch // loader.num_groups)
+    np.testing.assert_array_equal(groups, np.broadcast_to(expected, groups.shape))
+
+
+def test_every_row_has_its_turn_and_epochs_differ():
+    loader = make_loader(1437, 128)
+    orders = [np.asarray(epoch_order(loader, KEY, e)) for e in range(30)]
+    counts = np.bincount(np.concatenate([o.ravel() for o in orders]), minlength=1437)
+    # Each row is drawn in an epoch with probability 1408 / 1437 = .98: 30 epochs give 29.4 ± .8.
+    assert counts.min() >= 25 and counts.max() == 30
+    assert np.mean(orders[0] == orders[1]) < 0.05
+    np.testing.assert_array_equal(orders[3], epoch_order(loader, KEY, 3))
+
+
+def test_a_batch_is_scaled_and_indexed():
+    arrays = {"x": np.arange(0, 17, dtype=np.uint8).reshape(17, 1, 1, 1), "label": np.arange(17)}
+    batch = form_batch(make_loader(17, 4, max_value=16), arrays, np.array([0, 8, 16, 3]))
+    np.testing.assert_allclose(batch["x"].ravel(), [-1, 0, 1, -0.625])
+    np.testing.assert_array_equal(batch["label"], batch["index"])
+
+
+def test_a_batch_larger_than_the_data_is_refused():
+    with pytest.raises(DataError, match="train.batch_size = 64 must be between 1 and the 10 training examples"):
+        make_loader(10, 64)

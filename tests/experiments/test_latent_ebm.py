@@ -1,0 +1,154 @@
+"""The experiment from end to end: what it writes, and that cutting it off anywhere changes no figure."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ebmjax.training import cli
+from experiments.latent_ebm import EXPERIMENT
+
+ROOT = Path(__file__).parents[2]
+CONFIG = f"--config={ROOT}/configs/latent_ebm/digits.py:smoke"
+# Long enough to be cut off in the middle, with a checkpoint every 20 steps.
+LENGTH = ["--config.train.num_steps=200", "--config.train.checkpoint_every=20", "--config.train.log_every=20"]
+
+
+def main(*words):
+    cli.main(EXPERIMENT, ["latent_ebm", *map(str, words)])
+
+
+def figures(workdir):
+    results = json.loads((workdir / "results.json").read_text())
+    return results["metrics"], results["baselines"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """An undisturbed run."""
+    workdir = tmp_path_factory.mktemp("runs") / "undisturbed"
+    main(CONFIG, *LENGTH, f"--workdir={workdir}")
+    return workdir
+
+
+def test_what_a_run_writes(finished):
+    results = json.loads((finished / "results.json").read_text())
+    assert list(results)[:8] == [
+        "experiment",
+        "method",
+        "dataset",
+        "metrics",
+        "baselines",
+        "protocol",
+        "seed",
+        "num_steps",
+    ]
+    assert {"seconds", "commit", "versions"} <= set(results)
+    assert set(results["metrics"]) == {"test_mse", "frechet_pixels", "frechet_features", "energy_gap"}
+    assert set(results["baselines"]) == {
+        "pca_mse",
+        *(f"frechet_{s}_{b}" for s in ("pixels", "features") for b in ("gaussian_prior", "gaussian_trained", "real")),
+    }
+    assert all(np.isfinite(v) for v in (results["metrics"] | results["baselines"]).values())
+    assert results["num_steps"] == 200 and results["versions"]["jax"]
+    rows = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == list(range(20, 201, 20))
+    assert {"energy_gap", "reconstruction_mse", "prior_grad_norm", "steps_per_second"} <= set(rows[0])
+    for name in ("samples", "reconstructions", "interpolation", "health", "samples/0000100"):
+        image = Image.open(finished / f"{name}.png")
+        assert image.width > 300 and np.asarray(image).std() > 5
+    assert list((finished / "tensorboard").iterdir())
+    assert json.loads((finished / "config.json").read_text())["train"]["num_steps"] == 200
+
+
+def test_again_only_evaluates(finished, capsys):
+    before = figures(finished)
+    rows = (finished / "metrics.jsonl").read_text()
+    main(CONFIG, *LENGTH, f"--workdir={finished}")
+    assert "training is finished (200 steps): only evaluating" in capsys.readouterr().err
+    assert figures(finished) == before
+    assert (finished / "metrics.jsonl").read_text() == rows
+
+
+def test_evaluate_and_sample_modes_read_the_runs_config(finished):
+    before = figures(finished)
+    main("--mode=evaluate", f"--workdir={finished}")
+    assert figures(finished) == before
+    main("--mode=sample", f"--workdir={finished}")
+    assert np.load(finished / "samples.npy").shape == (100, 8, 8, 1)
+
+
+def start(workdir):
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "experiments.latent_ebm", CONFIG, *LENGTH, f"--workdir={workdir}"]
+    return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_for_checkpoint(process, folder, step):
+    for _ in range(6000):
+        steps = [int(p.name) for p in (folder / "checkpoints").glob("*") if p.name.isdigit()]
+        if max(steps, default=0) >= step or process.poll() is not None:
+            return
+        time.sleep(0.01)
+    raise AssertionError("no checkpoint within a minute")
+
+
+def test_killed_twice_gives_the_same_figures(finished, tmp_path):
+    """SIGKILL in the middle of the training, then of the baseline's: the last digit of every figure is the same."""
+    workdir = tmp_path / "killed"
+    for folder, step in ((workdir, 40), (workdir / "baselines" / "gaussian_trained", 60)):
+        process = start(workdir)
+        wait_for_checkpoint(process, folder, step)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert not (workdir / "results.json").exists()
+    main(CONFIG, *LENGTH, f"--workdir={workdir}")
+    assert figures(workdir) == figures(finished)
+    steps = [json.loads(line)["step"] for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    assert steps == list(range(20, 201, 20))
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(finished, tmp_path):
+    workdir = tmp_path / "stopped"
+    process = start(workdir)
+    wait_for_checkpoint(process, workdir, 20)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    if process.returncode == 0:
+        pytest.skip("the run ended before the signal reached it")
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "the same command goes on" in said
+    main(CONFIG, *LENGTH, f"--workdir={workdir}")
+    assert figures(workdir) == figures(finished)
+
+
+def refused(capsys, *words):
+    with pytest.raises(SystemExit) as stopped:
+        main(*words)
+    assert stopped.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_another_config_is_refused_field_by_field(finished, capsys):
+    said = refused(capsys, CONFIG, *LENGTH, "--config.model.sigma=0.2", f"--workdir={finished}")
+    assert "model.sigma: 0.1 there, 0.2 now" in said
+    said = refused(capsys, CONFIG, *LENGTH, "--config.train.num_steps=400", f"--workdir={finished}")
+    assert "schedule = cosine depends on train.num_steps" in said
+
+
+def test_fake_images_and_a_longer_training(tmp_path, capsys):
+    """Colour images of any shape by name; without a schedule over the whole training, it may be lengthened."""
+    words = [CONFIG, "--config.data.name=fake:8x8x3", f"--workdir={tmp_path / 'run'}"]
+    words += [f"--config.optimizer.{group}.schedule=constant" for group in ("energy", "generator")]
+    words += ["--config.evaluate.gaussian_baseline=False", "--config.train.ema_decay=0.9"]
+    main(*words)
+    main(*words, "--config.train.num_steps=15")
+    assert json.loads((tmp_path / "run" / "results.json").read_text())["num_steps"] == 15

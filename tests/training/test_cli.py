@@ -1,0 +1,110 @@
+"""Bad input gets one clear line and a code that is not 0, and loses nothing."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ebmjax.training import cli
+from experiments.latent_ebm import EXPERIMENT
+
+ROOT = Path(__file__).parents[2]
+SMOKE = f"--config={ROOT}/configs/latent_ebm/digits.py:smoke"
+
+
+def fails(capsys, *words, code=2):
+    """Run the command line, expect it to exit with `code`, and return the one line it said."""
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(EXPERIMENT, ["latent_ebm", *map(str, words)])
+    assert stopped.value.code == code
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("latent_ebm: ")]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ([SMOKE, "--config.train.num_step=3"], 'Did you mean "num_steps"'),
+        (["--config.train.num_step=3"], 'Did you mean "num_steps"'),
+        ([SMOKE, "--config.trian.num_steps=3"], "trian"),
+        ([SMOKE, "--config.train.num_steps=many"], "train.num_steps=many"),
+        ([SMOKE, "--config.train.num_steps=1.5"], "train.num_steps=1.5"),
+        ([SMOKE, "--config.train.num_steps=7"], "must be a multiple of train.steps_per_dispatch"),
+        ([SMOKE, "--config.train.batch_size=0"], "train.batch_size = 0 must be at least 1"),
+        ([SMOKE, "--config.train.batch_size=5000"], "1437 training examples"),
+        ([SMOKE, "--config.train.ema_decay=1"], "must lie in \\[0, 1\\)"),
+        ([SMOKE, "--config.optimizer.energy.schedule=cosin"], "unknown learning-rate schedule 'cosin'"),
+        ([SMOKE, "--config.model.energy.activation=lrelu"], "model.energy.activation: unknown name 'lrelu'"),
+        ([SMOKE, "--config.sampler.name=langevn"], "did you mean .langevin"),
+        ([SMOKE, "--config.model.sigma=0"], "sigma = 0.0"),
+        ([SMOKE, "--config.sampler.prior.step_size=-0.1"], "sampler.prior.step_size = -0.1 must be > 0"),
+        (["--config=configs/latent_ebm/digit.py"], "no file 'configs/latent_ebm/digit.py'"),
+        (["--config="], "no file ''"),
+        ([SMOKE + "y"], "unknown variant 'smokey'"),
+        ([SMOKE, "stray"], "unexpected argument 'stray'"),
+        ([SMOKE, "train.num_steps=3"], "unexpected argument 'train.num_steps=3'"),
+        ([SMOKE, "--wrkdir=x"], "wrkdir"),
+        ([SMOKE, "--mode=eval"], "mode"),
+        (["--config.train.num_steps=3", SMOKE], "must be a multiple"),
+        (["--config.train.num_steps=3", *SMOKE.split("=")], "must be a multiple"),
+        ([SMOKE, "--config.data.name=digts"], "did you mean .?digits"),
+        ([SMOKE, "--config.data.name=npz:absent.npz"], "absent.npz"),
+        ([SMOKE, "--config.data.name=fake:8y8"], "fake:8y8"),
+        (["--mode=evaluate"], "name a trained run with --workdir"),
+    ],
+    ids=lambda v: " ".join(v)[-45:].replace(str(ROOT), "") if isinstance(v, list) else None,
+)
+def test_one_clear_line(words, expected, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    line = fails(capsys, *words)
+    assert re.search(expected, line), line
+    assert len(line) < 400
+
+
+@pytest.mark.parametrize(
+    "write, expected",
+    [
+        (lambda path: path.write_bytes(b"PK\x03\x04 cut off"), "broken.npz"),
+        (lambda path: np.savez(path, x_train=np.zeros((40, 8, 8, 4), np.uint8)), "broken.npz"),
+        (lambda path: np.savez(path, x_train=np.array([{}, {}], object)), "broken.npz"),
+        (lambda path: np.savez(path, x_train=np.zeros((40, 7, 8), np.float64)), "broken.npz"),
+    ],
+    ids=["truncated", "four channels", "pickled", "float images"],
+)
+def test_bad_npz(write, expected, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "broken.npz")
+    assert expected in fails(capsys, SMOKE, "--config.data.name=npz:broken.npz")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_broken_config_file_is_named(capsys, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("def get_config():\n    return 1 / 0\n")
+    assert "mine.py: ZeroDivisionError" in fails(capsys, f"--config={path}")
+    path.write_text("def get_config(:\n")
+    assert "mine.py: SyntaxError" in fails(capsys, f"--config={path}")
+
+
+def test_another_run_in_the_folder_is_refused(capsys, tmp_path):
+    workdir = tmp_path / "run"
+    workdir.mkdir()
+    (workdir / "config.json").write_text("{broken")
+    assert "config.json" in fails(capsys, SMOKE, f"--workdir={workdir}")
+
+
+def test_help(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(EXPERIMENT, ["latent_ebm", "--help"], doc="A title.")
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    assert "A title." in shown and "--workdir" in shown
+
+
+def test_a_folder_that_cannot_be_made(capsys, tmp_path):
+    (tmp_path / "file").write_text("")
+    line = fails(capsys, SMOKE, f"--workdir={tmp_path}/file/run", code=1)
+    assert "file/run" in line

@@ -1,0 +1,91 @@
+"""Small pieces of the harness, each against what it says."""
+
+import json
+
+import numpy as np
+import pytest
+
+from ebmjax.training.config import ConfigError, check_same_run, choose, flatten, from_json, run_name, to_json
+from ebmjax.training.loop import crossed
+from ebmjax.training.metrics import MetricsWriter, read_rows
+from ebmjax.training.optimizers import learning_rate_schedule
+from ebmjax.training.sharding import make_mesh
+
+
+def test_published_schedule_is_flat_for_two_epochs():
+    """Epochs 0 and 1 at lr0, epoch e at lr0 · γ^(e-1): epoch 200 at .671 of it (γ = .998)."""
+    rate = learning_rate_schedule(1e-4, "exponential", decay_rate=0.998, steps_per_epoch=10)
+    np.testing.assert_allclose([rate(0), rate(9), rate(10), rate(19)], 1e-4, rtol=1e-6)
+    np.testing.assert_allclose(rate(20), 0.998e-4, rtol=1e-6)
+    np.testing.assert_allclose(rate(2000), 1e-4 * 0.998**199, rtol=1e-5)
+    np.testing.assert_allclose(rate(2000) / rate(0), 0.671, atol=5e-4)
+
+
+def test_cosine_schedule_ends_at_its_fraction():
+    rate = learning_rate_schedule(1e-3, "cosine", num_steps=100, final_fraction=0.05)
+    np.testing.assert_allclose([rate(0), rate(50), rate(100)], [1e-3, 0.525e-3, 0.05e-3], rtol=1e-5)
+
+
+def test_metrics_after_the_restart_are_dropped(tmp_path):
+    writer = MetricsWriter(tmp_path, tensorboard=False)
+    for step in (10, 20, 30):
+        writer.write(step, {"loss": float(step)})
+    with writer.path.open("a") as file:
+        file.write('{"step": 40, "lo')  # cut off
+    assert [row["step"] for row in read_rows(writer.path)] == [10, 20, 30]
+    MetricsWriter(tmp_path, start_step=20, tensorboard=False).write(30, {"loss": float("nan")})
+    assert [json.loads(line) for line in writer.path.read_text().splitlines()] == [
+        {"step": 10, "loss": 10.0},
+        {"step": 20, "loss": 20.0},
+        {"step": 30, "loss": None},
+    ]
+
+
+@pytest.mark.parametrize(
+    "step, every, chunk, expected", [(50, 100, 50, False), (100, 100, 50, True), (120, 50, 60, True)]
+)
+def test_intervals_act_at_the_first_chunk_end(step, every, chunk, expected):
+    assert crossed(step, every, chunk) == expected
+
+
+def config(**train):
+    from ml_collections import ConfigDict
+
+    fields = {"num_steps": 100, "log_every": 5} | train
+    return ConfigDict({"train": fields, "model": {"widths": (3, 4)}, "optimizer": {"schedule": "constant"}})
+
+
+def test_config_survives_json(tmp_path):
+    (tmp_path / "config.json").write_text(to_json(config()))
+    assert flatten(from_json(tmp_path / "config.json")) == flatten(config())
+    (tmp_path / "config.json").write_text("[1")
+    with pytest.raises(ConfigError, match="no config written by a run"):
+        from_json(tmp_path / "config.json")
+
+
+def test_what_may_differ_on_resume(tmp_path):
+    check_same_run(config(), config(log_every=7), tmp_path)
+    check_same_run(config(), config(num_steps=200), tmp_path)
+    with pytest.raises(ConfigError, match="train.num_steps: 100 there, 50 now"):
+        check_same_run(config(), config(num_steps=50), tmp_path)
+    other = config()
+    other.model.widths = (3, 5)
+    with pytest.raises(ConfigError, match=r"model.widths: \(3, 4\) there, \(3, 5\) now"):
+        check_same_run(config(), other, tmp_path)
+
+
+def test_names_of_runs():
+    assert run_name("configs/latent_ebm/digits.py", {}) == "digits"
+    assert run_name("digits.py:smoke", {}) == "digits-smoke"
+    named = run_name("digits.py", {"seed": 1, "train.num_steps": 5})
+    assert named.startswith("digits-") and named == run_name("digits.py", {"train.num_steps": 5, "seed": 1})
+    assert named != run_name("digits.py", {"seed": 2, "train.num_steps": 5})
+
+
+def test_choose_suggests():
+    with pytest.raises(ConfigError, match="did you mean 'langevin'"):
+        choose({"langevin": 1, "hmc": 2}, "langevn", "sampler.name")
+
+
+def test_a_mesh_divides_the_batch():
+    assert make_mesh(100, devices=list("abcdefgh")[:8]).size == 5
