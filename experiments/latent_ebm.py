@@ -12,13 +12,15 @@ from ebmjax.data import to_float
 from ebmjax.evaluation import fit_classifier, frechet_distance, map_batches, pca_mse, sample_in_batches
 from ebmjax.mcmc import Chain, langevin
 from ebmjax.methods import latent_ebm
-from ebmjax.nets import MLPEnergy, MLPGenerator
 from ebmjax.training import cli
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.training.optimizers import make_optimizers
 from ebmjax.viz import health, pictures
-from experiments.pieces import check_activation, make_chain
+from experiments.pieces import make_chain, make_energy, make_generator
+
+MAX_PIXELS = 4096
+"""Above this many pixels, distances over pixels and PCA would need covariances of gigabytes: they are left out."""
 
 
 def build(config, data_spec, *, gaussian_prior=False):
@@ -27,13 +29,11 @@ def build(config, data_spec, *, gaussian_prior=False):
     optimizers = make_optimizers(config.optimizer, config.train.num_steps, steps_per_epoch)
     if gaussian_prior:
         del optimizers["energy"]
-    for net in ("energy", "generator"):
-        check_activation(config, net)
     sampler = config.sampler
     noise_free = partial(langevin, step_size=sampler.posterior.step_size, noise_scale=0)
     return latent_ebm(
-        energy=None if gaussian_prior else MLPEnergy(config.model.energy.widths, config.model.energy.activation),
-        generator=MLPGenerator(data_spec.shape, config.model.generator.widths, config.model.generator.activation),
+        energy=None if gaussian_prior else make_energy(config),
+        generator=make_generator(config, data_spec.shape),
         prior_chain=make_chain(config, "prior"),
         posterior_chain=make_chain(config, "posterior"),
         refine_chain=Chain(noise_free, sampler.refine_steps),
@@ -67,9 +67,12 @@ def evaluate(run):
     train, test = (to_float(x[: settings.max_examples], data.max_value) for x in (data.x_train, data.x_test))
     mse_of = lambda x: method.evaluate(state, run.rng_key, {"x": x})["reconstruction_mse"]
     metrics = {"test_mse": np.mean(map_batches(mse_of, test, settings.batch_size))}
-    baselines = {"pca_mse": pca_mse(train, test, run.config.model.latent_dim)}
+    small = train[0].size <= MAX_PIXELS
+    baselines = {}
+    if small and run.config.model.latent_dim <= min(len(train), train[0].size):
+        baselines["pca_mse"] = pca_mse(train, test, run.config.model.latent_dim)
     arms = draw_arms(run, len(train)) | {"real": test}
-    spaces = {"pixels": lambda x: x.reshape(len(x), -1)}
+    spaces = {"pixels": lambda x: x.reshape(len(x), -1)} if small else {}
     if data.y_train is not None and settings.feature_steps:
         labels = data.y_train[: len(train)]
         classifier = fit_classifier(

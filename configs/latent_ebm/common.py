@@ -22,6 +22,7 @@ def _optimizer(learning_rate):
 def latent_ebm(data: str) -> ConfigDict:
     """The published values; a data set's config states what differs."""
     config = base("latent_ebm", data)
+    config.train.batch_size = 100
     config.model = ConfigDict(
         {
             "latent_dim": 100,
@@ -49,8 +50,8 @@ def latent_ebm(data: str) -> ConfigDict:
 
 def smoke(config: ConfigDict) -> None:
     """Seconds instead of minutes: for tests, of no scientific value."""
-    config.train.num_steps = 2 * config.train.steps_per_dispatch if config.train.steps_per_dispatch < 5 else 10
-    config.train.steps_per_dispatch = min(config.train.steps_per_dispatch, 5)
+    config.train.steps_per_dispatch = 5
+    config.train.num_steps = 10
     config.train.batch_size = 16
     config.train.log_every = config.train.checkpoint_every = config.train.steps_per_dispatch
     config.sampler.prior.num_steps = 5
@@ -59,3 +60,14 @@ def smoke(config: ConfigDict) -> None:
     config.evaluate.max_examples = 64
     config.evaluate.batch_size = 32
     config.evaluate.feature_steps = 20
+
+
+def smoke_images(config: ConfigDict, data: str) -> None:
+    """`smoke` with narrow nets on fake images, so that a published config is exercised without its data."""
+    smoke(config)
+    config.data.name = data
+    config.model.generator.width = 2
+    config.train.steps_per_dispatch = 1
+    config.train.num_steps = 2
+    config.train.log_every = config.train.checkpoint_every = 1
+    config.train.batch_size = 8

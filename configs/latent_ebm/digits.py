@@ -20,7 +20,6 @@ def get_config(variant=""):
     config.model.generator.widths = (256, 256)
     config.model.energy.widths = (64, 64)
     config.model.energy.init = "he"
-    config.sampler.prior.num_steps = 30
     config.optimizer.energy.learning_rate = 1e-3
     config.optimizer.generator.learning_rate = 1e-3
     for group in (config.optimizer.energy, config.optimizer.generator):

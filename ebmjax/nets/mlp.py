@@ -1,11 +1,12 @@
 """Multi-layer perceptrons: an energy of a vector, and a generator of images or vectors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 
+from ebmjax.nets import init
 from ebmjax.types import Array
 
 ACTIVATIONS = {
@@ -15,26 +16,32 @@ ACTIVATIONS = {
     "relu": nn.relu,
     "elu": nn.elu,
 }
+"""By name; leaky_relu has slope 0.2."""
+
+INITIALISATIONS = {
+    "he": lambda fan_in: (nn.initializers.he_normal(), nn.initializers.zeros),
+    "torch": lambda fan_in: (init.torch_kernel, init.torch_bias(fan_in)),
+}
+"""name -> (kernel, bias) initialisers of a layer: He normal with zero biases, or PyTorch's default U(±1/√fan_in)."""
 
 
 class MLP(nn.Module):
     """Dense layers of `widths` with an activation between them, none after the last: `[B, d]` -> `[B, widths[-1]]`.
 
-    activation: a name of `ACTIVATIONS` ("leaky_relu" has slope 0.2).
-    kernel_init, bias_init: of every layer; He normal and zero by default.
+    activation, init_name: names of `ACTIVATIONS` and `INITIALISATIONS`.
     """
 
     widths: Sequence[int]
     activation: str = "leaky_relu"
-    kernel_init: Callable = nn.initializers.he_normal()
-    bias_init: Callable = nn.initializers.zeros_init()
+    init_name: str = "he"
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         for i, width in enumerate(self.widths):
             if i:
                 x = ACTIVATIONS[self.activation](x)
-            x = nn.Dense(width, kernel_init=self.kernel_init, bias_init=self.bias_init)(x)
+            kernel_init, bias_init = INITIALISATIONS[self.init_name](x.shape[-1])
+            x = nn.Dense(width, kernel_init=kernel_init, bias_init=bias_init)(x)
         return x
 
 
@@ -43,12 +50,11 @@ class MLPEnergy(nn.Module):
 
     widths: Sequence[int]
     activation: str = "leaky_relu"
-    kernel_init: Callable = nn.initializers.he_normal()
-    bias_init: Callable = nn.initializers.zeros_init()
+    init_name: str = "he"
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        net = MLP((*self.widths, 1), self.activation, self.kernel_init, self.bias_init)
+        net = MLP((*self.widths, 1), self.activation, self.init_name)
         return jnp.squeeze(net(x.reshape(x.shape[0], -1)), axis=-1)
 
 

@@ -1,4 +1,4 @@
-"""Batches are a function of (seed, step): no row twice in an epoch, the same number from every group, all rows in turn."""
+"""Batches are a function of (seed, step): no row twice in an epoch, as many from every group, all rows in turn."""
 
 import jax
 import numpy as np

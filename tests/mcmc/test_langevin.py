@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ebmjax import pytree
-from ebmjax.energies import double_well, gaussian_nll, posterior, standard_normal, temper
+from ebmjax.energies import double_well, gaussian_nll, mixture, posterior, standard_normal, temper
 from ebmjax.mcmc import langevin, run_chain
 
 
@@ -149,12 +149,15 @@ def test_diverges_from_s_squared_lambda_four_on():
     np.testing.assert_allclose(variance, 1.0 + num_steps * 4.0 / precision, rtol=1e-9)
 
 
+def drawn(shape):
+    return jnp.asarray(np.random.default_rng(0).normal(size=shape), jnp.float32)
+
+
 def test_recipes_of_papers_are_one_step():
     """x' = x - a ∇E + b ε is s = b, T = b² / (2a); ULA on E / T at T = 1; η-form z - η ∇U + √(2η) ε."""
-    energy = double_well().energy
-    x, key = jax.random.normal(jax.random.key(0), (32, 2)), jax.random.key(1)
-    grad, eps = jax.grad(lambda x: jnp.sum(energy(x)))(x), pytree.normal_like(jax.random.fold_in(key, 0), x)
-    step = lambda potential, **options: run_chain(langevin(potential, **options), key, x, 1)[0].position
+    energy, x, eps = double_well().energy, drawn((32, 2)), 1.0 - drawn((32, 2))
+    grad = jax.grad(lambda x: jnp.sum(energy(x)))(x)
+    step = lambda potential, **options: drive(langevin(potential, **options), x, eps[None])[1]
     a, b, eta = 1e-2, 0.05, 0.02
     temperature = b**2 / (2 * a)
     np.testing.assert_allclose(step(energy, step_size=b, temperature=temperature), x - a * grad + b * eps, atol=1e-6)
@@ -168,20 +171,19 @@ def test_recipes_of_papers_are_one_step():
 
 def test_scaled_energy_and_temperature_cancel_bit_for_bit():
     """F = (s² / 2) U at T = s² / 2 is U at T = 1; s a power of two, so that scaling does not round."""
-    s, energy, start = 0.125, double_well().energy, jax.random.normal(jax.random.key(0), (64, 2))
-    run = lambda potential, t: (
-        run_chain(langevin(potential, step_size=s, temperature=t), jax.random.key(1), start, 100)[0].position
-    )
-    np.testing.assert_array_equal(run(lambda x: s**2 / 2 * energy(x), s**2 / 2), run(energy, 1.0))
+    s, energy, start, noise = 0.125, double_well().energy, drawn((64, 2)), drawn((100, 64, 2))
+    scaled = langevin(lambda x: s**2 / 2 * energy(x), step_size=s, temperature=s**2 / 2)
+    plain = langevin(energy, step_size=s)
+    np.testing.assert_array_equal(drive(scaled, start, noise), drive(plain, start, noise))
 
 
-def test_stationary_balance_on_a_double_well():
+def test_stationary_balance_of_a_mixture():
     """E||∇F||² + N s² = 2 E<x, ∇F> for F = (s² / 2) U, whatever U: E<x, ∇U> - (s² / 4) E||∇U||² = N."""
-    target, s, num = double_well(), 0.3, 40_000
-    start = target.sample(jax.random.key(0), num)  # near the law of the chain, from which it then forgets
-    state, _, _ = run_chain(langevin(target.energy, step_size=s), jax.random.key(1), start, 150)
+    target, s, num = mixture([[-1.5, 0.0], [1.5, 0.5]], [1.0, 0.8]), 0.6, 40_000
+    start = target.sample(jax.random.key(0), num)  # near the law of the chain, which forgets it in 60 steps
+    state, _, _ = run_chain(langevin(target.energy, step_size=s), jax.random.key(1), start, 60)
     virial = jnp.sum(state.position * state.grad, axis=1)
     correction = s**2 / 4 * pytree.square_norm_rows(state.grad)
     error = np.std(virial - correction) / np.sqrt(num)
     assert abs(np.mean(virial - correction) - 2.0) < 4.5 * error
-    assert np.mean(correction) > 20 * error  # without the correction the test would fail
+    assert np.mean(correction) > 10 * error  # without the correction the test would fail
