@@ -59,13 +59,21 @@ def square_norm_rows(tree: PyTree) -> Array:
     return sum_rows(jax.tree.map(jnp.square, tree))
 
 
+def finite_rows(tree: PyTree) -> Array:
+    """Whether every entry of each row is finite: bool `[B]`."""
+    rows = [jnp.all(jnp.isfinite(leaf.reshape(leaf.shape[0], -1)), axis=1) for leaf in jax.tree.leaves(tree)]
+    return jnp.all(jnp.stack(rows), axis=0)
+
+
 def value_and_grad_rows(potential: Potential, x: PyTree) -> tuple[Array, PyTree]:
     """Energies `[B]` and their gradients, by one gradient of the summed energy (rows are independent)."""
 
+    num = num_rows(x)
+
     def total(y):
         energy = potential(y)
-        if energy.shape != (num_rows(y),):
-            raise ValueError(f"a potential must return energy[B] = ({num_rows(y)},), got shape {energy.shape}")
+        if energy.shape != (num,):
+            raise ValueError(f"a potential must return energy[B] = ({num},), got shape {energy.shape}")
         return jnp.sum(energy), energy
 
     grad, energy = jax.grad(total, has_aux=True)(x)

@@ -1,11 +1,12 @@
 """Gaussians and mixtures whose samples and log Z are known exactly: the oracles of samplers and estimators."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ebmjax.energies.combinators import standard_normal
 from ebmjax.types import Array, Potential
@@ -43,7 +44,7 @@ def standard_gaussian(dim: int = 100) -> Target:
     return transported("standard_gaussian", dim, standard_normal, 0.5 * dim * LOG_2PI, transport)
 
 
-def gaussian(mean: Sequence[float], covariance: Sequence[Sequence[float]]) -> Target:
+def gaussian(mean: ArrayLike, covariance: ArrayLike) -> Target:
     """N(mean, covariance): energy (x - mean)ᵀ covariance⁻¹ (x - mean) / 2. mean: `[d]`, covariance: `[d, d]`, SPD."""
     mean, covariance = np.asarray(mean, float), np.asarray(covariance, float)
     dim = mean.size
@@ -64,9 +65,7 @@ def gaussian(mean: Sequence[float], covariance: Sequence[Sequence[float]]) -> Ta
     return transported("gaussian", dim, energy, 0.5 * dim * LOG_2PI + half_log_det, transport)
 
 
-def mixture(
-    means: Sequence[Sequence[float]], sds: float | Sequence[float], weights: Sequence[float] | None = None
-) -> Target:
+def mixture(means: ArrayLike, sds: ArrayLike, weights: ArrayLike | None = None) -> Target:
     """Σ_k weights_k N(means_k, sds_k² I); the energy is -log of it, so log Z = 0.
 
     means: `[K, d]`. sds: > 0, one or `[K]`. weights: `[K]`, > 0, normalised here; equal by default.

@@ -1,11 +1,12 @@
 """Curved and multimodal targets on which samplers are compared, again with exact draws and log Z."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ebmjax.energies.analytic import (
     LOG_2PI,
@@ -88,7 +89,7 @@ def double_well(dim: int = 2, height: float = 2.0) -> Target:
     return Target("double_well", dim, energy, lambda rng_key, num: sample(rng_key, (num, dim)), dim * log_z)
 
 
-def rings(radii: Sequence[float] = (1.0, 2.0, 3.0, 4.0), sd: float = 0.15) -> Target:
+def rings(radii: ArrayLike = (1.0, 2.0, 3.0, 4.0), sd: float = 0.15) -> Target:
     """Equal concentric rings in 2-D: energy -log average_k N(||x||; radius_k, sd²) / (2π radius_k).
 
     Ring k has mass Φ(radius_k / sd) + (sd / radius_k) φ(radius_k / sd), which is 1 up to the chance that the Gaussian

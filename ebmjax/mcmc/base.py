@@ -35,12 +35,12 @@ def run_chain(
     state = kernel.init(position)
     if adapt is not None:
         state = state._replace(adapt=adapt)
-    zeros = jnp.zeros_like(state.energy)
+    zeros = jnp.zeros(state.energy.shape, jnp.promote_types(state.energy.dtype, jnp.float32))  # bfloat16 cannot count
 
     def one_step(carry, i):
         state, total = carry
         state, info = kernel.step(jax.random.fold_in(rng_key, i), state)
-        total = jax.tree.map(jnp.add, total, info)
+        total = jax.tree.map(lambda t, i: t + i.astype(t.dtype), total, info)
         return (state, total), (None if collect is None else collect(state, info))
 
     start = (state, Info(zeros, zeros, zeros, zeros))

@@ -60,7 +60,7 @@ def langevin(
         if box is not None:
             proposal = jax.tree.map(lambda x: jnp.clip(x, *box), proposal)
         energy, grad = pytree.value_and_grad_rows(potential, proposal)
-        finite = jnp.isfinite(energy) & jnp.isfinite(pytree.square_norm_rows(grad))
+        finite = pytree.finite_rows((energy, grad))
         new = (proposal, energy, grad)
         position, energy, grad = pytree.where_rows(finite, new, (state.position, state.energy, state.grad))
         info = Info(

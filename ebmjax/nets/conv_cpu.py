@@ -22,8 +22,8 @@ WINOGRAD = {
         ((1, 1, 1, 0), (0, 1, -1, -1)),
     ),
 }
-"""F(2, r) for r taps, as matrices (D, G, A): two neighbouring outputs y0, y1 = A [(G taps) · (D inputs)] cost r + 1
-products instead of 2 r (Winograd 1980; in two dimensions Lavin & Gray 2016, arXiv 1509.09308, eq. 8)."""
+"""F(2, r) for r taps as matrices (Bᵀ, G, Aᵀ): two neighbouring outputs (y0, y1) = Aᵀ [(G taps) · (Bᵀ inputs)] cost
+r + 1 products instead of 2 r (Winograd 1980; in two dimensions Lavin & Gray 2016, arXiv 1509.09308, eq. 8)."""
 
 
 def conv(x: Array, kernel: Array, stride: int, padding: int) -> Array:

@@ -33,8 +33,8 @@ class ConvGenerator(nn.Module):
         x = z[:, None, None, :]
         for i, (features, kernel_size, stride, padding) in enumerate(self.layers):
             x = nn.leaky_relu(x, 0.2) if i else x
-            options = {"kernel_init": self.kernel_init, "form": self.form}
-            x = ConvTranspose(features, kernel_size, stride, padding, **options)(x)
+            layer = ConvTranspose(features, kernel_size, stride, padding, kernel_init=self.kernel_init, form=self.form)
+            x = layer(x)
         return jnp.tanh(x)
 
 

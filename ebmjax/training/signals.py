@@ -2,12 +2,12 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def stop_on_signal() -> Iterator[Callable[[], bool]]:
+def stop_on_signal() -> Generator[Callable[[], bool], None, None]:
     """Within it, the first SIGINT or SIGTERM makes the yielded function return True, the second interrupts at once."""
     asked = []
 
