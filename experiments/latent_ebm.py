@@ -50,7 +50,7 @@ def baselines(config, data_spec):
 
 
 def draw_arms(run, num):
-    """Clipped samples of every arm, {"": learned prior, "gaussian_prior": N(0, I) through the same generator, ...}."""
+    """Samples of every arm, images clipped to [-1, 1]: {"": learned prior, "gaussian_prior": N(0, I), ...}."""
     method, state = run.trained
     latent = lambda key, n: jax.random.normal(key, (n, run.config.model.latent_dim))
     arms = {
@@ -58,30 +58,28 @@ def draw_arms(run, num):
         "gaussian_prior": lambda key, n: method.functions["decode"](state, latent(key, n)),
     } | {name: partial(other.method.sample, other.state) for name, other in run.baselines.items()}
     size = run.config.evaluate.batch_size
-    return {name: np.clip(sample_in_batches(arm, run.rng_key, num, size), -1, 1) for name, arm in arms.items()}
+    drawn = {name: sample_in_batches(arm, run.rng_key, num, size) for name, arm in arms.items()}
+    is_image = run.dataset.max_value is not None
+    return {name: np.clip(x, -1, 1) for name, x in drawn.items()} if is_image else drawn
 
 
 def evaluate(run):
-    """Reconstruction of test images, and Fréchet distances of samples to the training images."""
+    """Reconstructions of test images, Fréchet distances of samples to the training images, and their pictures."""
     settings, data, (method, state) = run.config.evaluate, run.dataset, run.trained
     train, test = (to_float(x[: settings.max_examples], data.max_value) for x in (data.x_train, data.x_test))
-    mse_of = lambda x: method.evaluate(state, run.rng_key, {"x": x})["reconstruction_mse"]
-    metrics = {"test_mse": np.mean(map_batches(mse_of, test, settings.batch_size))}
-    small = train[0].size <= MAX_PIXELS
+    encode, decode = (partial(method.functions[name], state) for name in ("encode", "decode"))
+    z = map_batches(encode, test, settings.batch_size, rng_key=run.rng_key)
+    reconstructed = map_batches(decode, z, settings.batch_size)
+    metrics = {"test_mse": np.mean(np.square(reconstructed - test))}
     baselines = {}
-    if small and run.config.model.latent_dim <= min(len(train), train[0].size):
-        baselines["pca_mse"] = pca_mse(train, test, run.config.model.latent_dim)
+    small = train[0].size <= MAX_PIXELS
+    if small and z.shape[1] <= min(len(train), train[0].size):
+        baselines["pca_mse"] = pca_mse(train, test, z.shape[1])
     arms = draw_arms(run, len(train)) | {"real": test}
     spaces = {"pixels": lambda x: x.reshape(len(x), -1)} if small else {}
     if data.y_train is not None and settings.feature_steps:
-        labels = data.y_train[: len(train)]
-        classifier = fit_classifier(
-            jax.random.fold_in(run.rng_key, 1),
-            train,
-            labels,
-            int(data.y_train.max()) + 1,
-            num_steps=settings.feature_steps,
-        )
+        labels, key = data.y_train[: len(train)], jax.random.fold_in(run.rng_key, 1)
+        classifier = fit_classifier(key, train, labels, int(labels.max()) + 1, num_steps=settings.feature_steps)
         spaces["features"] = classifier.features
     for space, features in spaces.items():
         reference = features(train)
@@ -90,30 +88,41 @@ def evaluate(run):
             target["_".join(filter(None, ["frechet", space, arm]))] = frechet_distance(features(x), reference)
     rows = read_rows(run.workdir / "metrics.jsonl")
     metrics["energy_gap"] = rows[-1]["energy_gap"]
-    sampler = run.config.sampler
-    protocol = (
-        f"Fréchet distances of {len(train)} clipped samples (prior chain of {sampler.prior.num_steps} steps) to the "
-        f"{len(train)} training images, over pixels in [-1, 1] and over the last hidden layer of a small classifier of "
-        f"the labels; _real: {len(test)} test images instead of samples; _gaussian_prior: N(0, I) through the same "
+    paths = draw(run, arms[""], test, reconstructed, z, rows)
+    return Evaluation(metrics, baselines, protocol(run.config, len(train), len(test)), paths)
+
+
+def protocol(config, num_train, num_test):
+    """How the figures were measured."""
+    sampler = config.sampler
+    return (
+        f"Fréchet distances of {num_train} clipped samples (prior chain of {sampler.prior.num_steps} steps) to the "
+        f"{num_train} training images, over pixels in [-1, 1] and over the last hidden layer of a small classifier of "
+        f"the labels; _real: {num_test} test images instead of samples; _gaussian_prior: N(0, I) through the same "
         f"generator; _gaussian_trained: a generator trained with N(0, I). test_mse: per pixel, one posterior sample "
-        f"({sampler.posterior.num_steps} noisy, {sampler.refine_steps} noise-free steps) of {len(test)} test images; "
-        f"pca_mse: PCA with {run.config.model.latent_dim} components. Last parameters, no selection."
+        f"({sampler.posterior.num_steps} noisy, {sampler.refine_steps} noise-free steps) of {num_test} test images; "
+        f"pca_mse: PCA with {config.model.latent_dim} components. Last parameters, no selection."
     )
-    return Evaluation(metrics, baselines, protocol)
 
 
-def draw(run):
+def draw(run, samples, test, reconstructed, z, rows):
     """Sample grid, reconstructions beside originals, interpolations between test images, health of the training."""
-    method, state = run.trained
-    shown = to_float(run.dataset.x_test[:20], run.dataset.max_value)
-    keys = jax.random.split(run.rng_key, 3)
     paths = [run.workdir / f"{name}.png" for name in ("samples", "reconstructions", "interpolation", "health")]
-    pictures.save_grid(jax.jit(method.sample, static_argnums=2)(state, keys[0], 100), paths[0])
-    pictures.save_pairs(shown, jax.jit(method.functions["reconstruct"])(state, keys[1], shown), paths[1])
-    z = jax.jit(method.functions["encode"])(state, keys[2], shown)
-    pictures.save_interpolations(method.functions["interpolate"](state, z[:8], z[8:16], 10), paths[2])
-    health.plot_health(read_rows(run.workdir / "metrics.jsonl"), paths[3], title=f"latent EBM on {run.dataset.name}")
+    method, state = run.trained
+    health.plot_health(rows, paths[3], title=f"latent EBM on {run.dataset.name}")
+    if test.ndim != 4:
+        return paths[3:]  # a table has no pictures
+    pictures.save_grid(samples[:100], paths[0])
+    pictures.save_pairs(test[:20], reconstructed[:20], paths[1])
+    half = min(8, len(z) // 2)
+    pictures.save_interpolations(method.functions["interpolate"](state, z[:half], z[half : 2 * half], 10), paths[2])
     return paths
+
+
+def draw_samples(x, path):
+    """A grid of samples while training; nothing for tables."""
+    if np.ndim(x) == 4:
+        pictures.save_grid(x, path)
 
 
 EXPERIMENT = Experiment(
@@ -122,8 +131,7 @@ EXPERIMENT = Experiment(
     build=build,
     baselines=baselines,
     evaluate=evaluate,
-    draw=draw,
-    draw_samples=pictures.save_grid,
+    draw_samples=draw_samples,
 )
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from jax import lax
 
 from ebmjax.types import Array
 
-MIN_CHANNELS = 16
+MIN_CHANNELS = 8
 """With fewer channels the sums around Winograd's products cost more than the products they save."""
 
 WINOGRAD = {

@@ -18,7 +18,7 @@ class Trained(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What `Experiment.evaluate` and `draw` get. rng_key is a function of the seed alone."""
+    """What `Experiment.evaluate` gets. rng_key is a function of the seed alone."""
 
     config: ConfigDict
     workdir: Path
@@ -29,11 +29,12 @@ class Run(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """Figures by name, those to compare them with, and how they were measured, in a sentence or two."""
+    """Figures by name, those to compare them with, how they were measured, and the pictures drawn on the way."""
 
     metrics: dict[str, float]
     baselines: dict[str, float]
     protocol: str
+    pictures: list[Path]
 
 
 class Experiment(NamedTuple):
@@ -41,7 +42,7 @@ class Experiment(NamedTuple):
 
     name: of the module. default_config: path of the config used without --config, relative to the checkout.
     build: (config, DataSpec) -> Method. baselines: the same for {name: Method} trained and shown beside it.
-    evaluate: (Run) -> Evaluation. draw: (Run) -> paths of the pictures it wrote.
+    evaluate: (Run) -> Evaluation, writing its pictures into the work directory.
     draw_samples: (x[N, ...], path) -> None, for the grids drawn while training; None for no pictures.
     """
 
@@ -49,6 +50,5 @@ class Experiment(NamedTuple):
     default_config: str
     build: Callable[[ConfigDict, DataSpec], Method]
     evaluate: Callable[[Run], Evaluation]
-    draw: Callable[[Run], list[Path]]
     baselines: Callable[[ConfigDict, DataSpec], dict[str, Method]] = lambda config, data_spec: {}
     draw_samples: Callable[[Any, Path], Any] | None = None

@@ -66,14 +66,15 @@ def train(
     title: str,
 ) -> tuple[Trained, float]:
     """Train or restore one method in `folder`; returns it and the seconds its training took."""
+    # Compiled once and shared by the grids drawn while training, the evaluation and --mode=sample.
+    method = method._replace(sample=jax.jit(method.sample, static_argnums=2))
     arrays = {"x": dataset.x_train} | ({} if dataset.y_train is None else {"label": dataset.y_train})
-    drawn = jax.jit(method.sample, static_argnums=2)
     draw_key = jax.random.fold_in(jax.random.key(config.seed), 3)
 
     def draw(step, state):
         if experiment.draw_samples is not None and title == "train":
             (folder / "samples").mkdir(exist_ok=True)
-            x = drawn(for_evaluation(state), draw_key, NUM_DRAWN)
+            x = method.sample(for_evaluation(state), draw_key, NUM_DRAWN)
             experiment.draw_samples(x, folder / "samples" / f"{step:07d}.png")
 
     with stop_on_signal() as stop_requested:
@@ -98,7 +99,6 @@ def finish(experiment: Experiment, finished: Run, seconds: float) -> None:
     started = time.monotonic()
     say("evaluating ...")
     found = experiment.evaluate(finished)
-    pictures = experiment.draw(finished)
     summary = {
         "experiment": experiment.name,
         "method": experiment.name,
@@ -115,18 +115,19 @@ def finish(experiment: Experiment, finished: Run, seconds: float) -> None:
     }
     results.write(path, summary)
     results.print_table(path)
-    print("wrote:", *(f"  {p}" for p in [*pictures, path]), sep="\n")
+    print("wrote:", *(f"  {p}" for p in [*found.pictures, path]), sep="\n")
 
 
 def sample(experiment: Experiment, finished: Run) -> None:
     """Draw from a trained run into samples.npy and, for images, samples.png."""
     method, state = finished.trained
-    x = np.asarray(jax.jit(method.sample, static_argnums=2)(state, finished.rng_key, NUM_DRAWN))
+    x = np.asarray(method.sample(state, finished.rng_key, NUM_DRAWN))
     np.save(finished.workdir / "samples.npy", x)
     print(f"wrote {finished.workdir / 'samples.npy'}: {len(x)} samples of shape {x.shape[1:]}")
     if experiment.draw_samples is not None:
-        experiment.draw_samples(x, finished.workdir / "samples.png")
-        print(f"wrote {finished.workdir / 'samples.png'}")
+        picture = finished.workdir / "samples.png"
+        experiment.draw_samples(x, picture)
+        print(f"wrote {picture}" if picture.exists() else "no picture: these examples are not images")
 
 
 def reconcile(experiment: Experiment, arguments: Arguments, workdir: Path) -> ConfigDict:
