@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from ebmjax.data import to_float
-from ebmjax.evaluation import fit_classifier, frechet_distance, map_batches, pca_mse, sample_in_batches
+from ebmjax.evaluation import fit_classifier, fit_gaussian, frechet_distance, map_batches, pca_mse, sample_in_batches
 from ebmjax.mcmc import Chain, langevin
 from ebmjax.methods import latent_ebm
 from ebmjax.training import cli
@@ -82,7 +82,7 @@ def evaluate(run):
         classifier = fit_classifier(key, train, labels, int(labels.max()) + 1, num_steps=settings.feature_steps)
         spaces["features"] = classifier.features
     for space, features in spaces.items():
-        reference = features(train)
+        reference = fit_gaussian(features(train))
         for arm, x in arms.items():
             target = baselines if arm else metrics
             target["_".join(filter(None, ["frechet", space, arm]))] = frechet_distance(features(x), reference)

@@ -3,12 +3,14 @@
 from ebmjax.evaluation.baselines import pca_mse
 from ebmjax.evaluation.batching import map_batches, sample_in_batches
 from ebmjax.evaluation.features import Classifier, accuracy, fit_classifier
-from ebmjax.evaluation.images import frechet_distance, frechet_from_moments, moments
+from ebmjax.evaluation.images import GaussianFit, fit_gaussian, frechet_distance, frechet_from_moments, moments
 
 __all__ = [
     "Classifier",
+    "GaussianFit",
     "accuracy",
     "fit_classifier",
+    "fit_gaussian",
     "frechet_distance",
     "frechet_from_moments",
     "map_batches",

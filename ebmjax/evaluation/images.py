@@ -4,7 +4,16 @@ With Inception features, their reference statistics and 50,000 samples this numb
 features it is a different number on a different scale, so here it is only ever called Fréchet distance.
 """
 
+from typing import NamedTuple
+
 import numpy as np
+
+
+class GaussianFit(NamedTuple):
+    """A Gaussian with mean `[D]` and covariance factor @ factor.T, factor `[D, rank]`, in float64."""
+
+    mean: np.ndarray
+    factor: np.ndarray
 
 
 def moments(x) -> tuple[np.ndarray, np.ndarray]:
@@ -12,6 +21,55 @@ def moments(x) -> tuple[np.ndarray, np.ndarray]:
 
     Raises ValueError if x is not a matrix, has fewer than two rows, or holds a non-finite number.
     """
+    mean, centred = _centred(x)
+    return mean, centred.T @ centred / (len(centred) - 1)
+
+
+def fit_gaussian(x) -> GaussianFit:
+    """The Gaussian with the `moments` of the rows of `x[N, D]`; N < D needs no D x D matrix. Raises as `moments`."""
+    mean, centred = _centred(x)
+    if len(centred) <= centred.shape[1]:
+        return GaussianFit(mean, centred.T / np.sqrt(len(centred) - 1))
+    return GaussianFit(mean, _factor(centred.T @ centred / (len(centred) - 1)))
+
+
+def frechet_distance(x, y) -> float:
+    """Fréchet distance between Gaussians fitted to two sets of rows, in squared units of x.
+
+    x, y: arrays `[N, D]` and `[M, D]`, or a `GaussianFit` of either (a reference is fitted once for many distances).
+
+    It is biased upwards by a term of order 1 / N and 1 / M: compare numbers only at equal sample sizes, and report
+    the distance between two sets of real data beside them. Raises ValueError as `moments` does, and if D differs.
+
+    The distance is the squared 2-Wasserstein distance ||m_x - m_y||² + tr(S_x) + tr(S_y) - 2 tr((S_x S_y)^{1/2}). With
+    S = A Aᵀ for both, the last trace is the sum of the singular values of A_xᵀ A_y: no square root of a product is ever
+    taken, so singular covariances (fewer samples than dimensions) cost no accuracy and need no jitter.
+
+    Reference: Heusel et al. 2017 (arXiv 1706.08500), appendix A1.
+    """
+    x, y = (a if isinstance(a, GaussianFit) else fit_gaussian(a) for a in (x, y))
+    if x.mean.shape != y.mean.shape:
+        raise ValueError(f"Fréchet distance: both sets need the same D, got {x.mean.size} and {y.mean.size}")
+    cross = np.linalg.svd(x.factor.T @ y.factor, compute_uv=False).sum()
+    spread = np.sum(x.factor**2) + np.sum(y.factor**2)
+    return max(float(np.sum((x.mean - y.mean) ** 2) + spread - 2.0 * cross), 0.0)
+
+
+def frechet_from_moments(mean_x, cov_x, mean_y, cov_y) -> float:
+    """`frechet_distance` from means `[D]` and covariances `[D, D]`, symmetric and positive semi-definite.
+
+    Raises ValueError for other shapes, or a covariance that is neither up to rounding.
+    """
+    mean_x, mean_y, cov_x, cov_y = (np.asarray(a, np.float64) for a in (mean_x, mean_y, cov_x, cov_y))
+    dim = mean_x.size
+    shapes = [a.shape for a in (mean_x, cov_x, mean_y, cov_y)]
+    if shapes != [(dim,), (dim, dim)] * 2:
+        raise ValueError(f"Fréchet distance: expected mean[D], cov[D, D] twice with the same D, got shapes {shapes}")
+    return frechet_distance(GaussianFit(mean_x, _factor(cov_x)), GaussianFit(mean_y, _factor(cov_y)))
+
+
+def _centred(x) -> tuple[np.ndarray, np.ndarray]:
+    """Mean `[D]` of the rows of x[N, D], and the rows less it."""
     x = np.asarray(x, np.float64)
     if x.ndim != 2:
         raise ValueError(f"moments: expected x[N, D], got shape {x.shape}; flatten images by x.reshape(len(x), -1)")
@@ -21,38 +79,7 @@ def moments(x) -> tuple[np.ndarray, np.ndarray]:
         bad = int((~np.isfinite(x)).any(axis=1).sum())
         raise ValueError(f"moments: {bad} of {x.shape[0]} rows hold a non-finite number; drop them or fix the sampler")
     mean = x.mean(axis=0)
-    centred = x - mean
-    return mean, centred.T @ centred / (x.shape[0] - 1)
-
-
-def frechet_distance(x, y) -> float:
-    """Fréchet distance between Gaussians fitted to the rows of `x[N, D]` and `y[M, D]`, in squared units of x.
-
-    It is biased upwards by a term of order 1 / N and 1 / M: compare numbers only at equal sample sizes, and report
-    the distance between two sets of real data beside them. Raises ValueError as `moments` does, and if D differs.
-
-    Reference: Heusel et al. 2017 (arXiv 1706.08500), appendix A1.
-    """
-    return frechet_from_moments(*moments(x), *moments(y))
-
-
-def frechet_from_moments(mean_x, cov_x, mean_y, cov_y) -> float:
-    """||m_x - m_y||² + tr(S_x) + tr(S_y) - 2 tr((S_x^{1/2} S_y S_x^{1/2})^{1/2}), a float ≥ 0.
-
-    Means `[D]`, covariances `[D, D]`, symmetric and positive semi-definite (else ValueError). The distance is the
-    squared 2-Wasserstein distance of the two Gaussians.
-
-    With S = A Aᵀ for both, the last trace is the sum of the singular values of A_xᵀ A_y: no square root of a product
-    is ever taken, so singular covariances (fewer samples than dimensions) cost no accuracy and need no jitter.
-    """
-    mean_x, mean_y, cov_x, cov_y = (np.asarray(a, np.float64) for a in (mean_x, mean_y, cov_x, cov_y))
-    dim = mean_x.size
-    shapes = [a.shape for a in (mean_x, cov_x, mean_y, cov_y)]
-    if shapes != [(dim,), (dim, dim)] * 2:
-        raise ValueError(f"Fréchet distance: expected mean[D], cov[D, D] twice with the same D, got shapes {shapes}")
-    cross = np.linalg.svd(_factor(cov_x).T @ _factor(cov_y), compute_uv=False).sum()
-    distance = np.sum((mean_x - mean_y) ** 2) + np.trace(cov_x) + np.trace(cov_y) - 2.0 * cross
-    return max(float(distance), 0.0)
+    return mean, x - mean
 
 
 def _factor(cov: np.ndarray) -> np.ndarray:

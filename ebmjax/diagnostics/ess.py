@@ -1,0 +1,128 @@
+"""Effective sample size: how many independent draws would estimate as well."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import logsumexp
+
+from ebmjax.diagnostics.draws import chain_moments, nan_unless_finite, normal_scores, over_quantities, split_chains
+from ebmjax.types import Array
+
+
+def power_spectrum(centred: Array) -> tuple[Array, int]:
+    """|FFT|² of `[..., N]` along the last axis, padded so that no lag wraps around, and the padded length."""
+    length = 1 << (2 * centred.shape[-1] - 1).bit_length()
+    spectrum = jnp.fft.rfft(centred, n=length)
+    return spectrum.real**2 + spectrum.imag**2, length
+
+
+def autocorrelation(x: Array, num_lags: int | None = None) -> Array:
+    """Autocorrelation of each chain about its own mean: `[num_steps, ...]` -> `[num_lags, ...]`.
+
+    Lag 0 is 1; num_lags defaults to num_steps. Sums of products are divided by num_steps at every lag (biased to 0,
+    positive definite). Centring on the chain's own mean hides what is slower than the chain is long; `ess_mean` does
+    not. NaN for a chain that never moves.
+    """
+    x = jnp.moveaxis(jnp.asarray(x), 0, -1)
+    x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    _, centred = chain_moments(x.reshape(-1, x.shape[-1]))
+    power, length = power_spectrum(centred)
+    covariance = jnp.fft.irfft(power, n=length)[:, : num_lags or x.shape[-1]]
+    # The transform leaves rounding where a chain never moved; its variance is exactly 0.
+    variance = jnp.where(jnp.any(centred != 0, axis=1, keepdims=True), covariance[:, :1], 0.0)
+    rho = covariance / variance
+    return jnp.moveaxis(rho.reshape(x.shape[:-1] + (-1,)), -1, 0)
+
+
+def initial_monotone_time(rho: Array) -> Array:
+    """Integrated autocorrelation time of rho[N ≥ 2], ρ_0 = 1, by Geyer's initial positive and monotone sequences.
+
+    The pairs P_k = ρ_2k + ρ_2k+1 of a reversible chain are positive and decreasing: τ = -1 + 2 Σ P_k is cut before
+    the first pair that is not positive (beyond it is noise) and no pair may exceed the one before it. The even lag
+    of the pair at the cut is counted once; that lowers the variance of τ for antithetic chains.
+    Vehtari et al. 2021 (arXiv 1903.08008), Section 3.2, and Geyer 1992; rules at the cut as in Stan and ArviZ.
+    """
+    num_pairs = max((rho.size - 3) // 2, 0) + 1
+    even, odd = rho[: 2 * num_pairs].reshape(num_pairs, 2).T
+    pairs = even + odd
+    cut = jnp.argmax(jnp.append(pairs[:-1] <= 0, True))
+    summed = jnp.sum(jnp.where(jnp.arange(num_pairs) < cut, jax.lax.cummin(pairs), 0.0))
+    rest = jnp.where((pairs[cut] < 0) & (even[cut] <= 0), 0.0, even[cut])
+    return -1 + 2 * summed + rest
+
+
+def chains_ess(draws: Array) -> Array:
+    """ESS of the mean of one quantity from `[num_chains ≥ 2, num_steps ≥ 2]` as they are: a scalar.
+
+    S / τ with ρ_t = 1 - (W - mean autocovariance_t) / V, where V includes the variance between chains, so chains
+    that disagree count little. τ ≥ 1 / log10 S: at most S log10 S for antithetic chains. S for a constant.
+    Vehtari et al. 2021, eq. (10).
+    """
+    num_steps = draws.shape[1]
+    means, centred = chain_moments(draws)
+    power, length = power_spectrum(centred)
+    covariance = jnp.fft.irfft(jnp.mean(power, axis=0), n=length)[:num_steps] / num_steps
+    variance = jnp.mean(centred**2)
+    total = variance + jnp.var(means, ddof=1)
+    rho = (1 - (variance * num_steps / (num_steps - 1) - covariance) / total).at[0].set(1.0)
+    time = jnp.maximum(initial_monotone_time(rho), 1 / math.log10(draws.size))
+    return jnp.where(jnp.max(draws) == jnp.min(draws), draws.size, draws.size / time)
+
+
+def mean_ess(draws: Array) -> Array:
+    """`ess_mean` of one quantity, `[num_chains, num_steps]` -> scalar."""
+    return nan_unless_finite(chains_ess(split_chains(draws)), draws)
+
+
+def bulk_ess(draws: Array) -> Array:
+    """`ess_bulk` of one quantity, `[num_chains, num_steps]` -> scalar."""
+    return nan_unless_finite(chains_ess(normal_scores(split_chains(draws))), draws)
+
+
+def tail_ess(draws: Array, probabilities: tuple[float, float] = (0.05, 0.95)) -> Array:
+    """`ess_tail` of one quantity, `[num_chains, num_steps]` -> scalar."""
+    ordered = jnp.sort(draws.ravel())
+
+    def quantile_ess(probability):
+        # No draw lies strictly between this order statistic and the interpolated quantile: the same indicator, exactly.
+        quantile = ordered[math.floor((draws.size - 1) * probability)]
+        return chains_ess(split_chains((draws <= quantile).astype(draws.dtype)))
+
+    low, high = (quantile_ess(p) for p in probabilities)
+    return nan_unless_finite(jnp.minimum(low, high), draws)
+
+
+def ess_mean(x: Array) -> Array:
+    """ESS of the mean, from split chains: `[num_steps ≥ 4, num_chains, ...]` -> `[...]`; IID draws give about S.
+
+    S / ess_mean is the integrated autocorrelation time, sd / √ess_mean the Monte-Carlo standard error of the mean
+    (finite variance assumed). More than S for antithetic chains; S for constant and NaN for non-finite draws.
+    """
+    return over_quantities(mean_ess, x, name="ess_mean")
+
+
+def ess_bulk(x: Array) -> Array:
+    """ESS of rank-normalised split chains: `[num_steps ≥ 4, num_chains, ...]` -> `[...]`.
+
+    Efficiency for location, defined for any tails; 100 per chain is the usual bar. NaN for non-finite draws.
+    Vehtari et al. 2021 (arXiv 1903.08008), Section 4.
+    """
+    return over_quantities(bulk_ess, x, name="ess_bulk")
+
+
+def ess_tail(x: Array, probabilities: tuple[float, float] = (0.05, 0.95)) -> Array:
+    """Smaller ESS of the indicators x ≤ quantile at two probabilities: `[num_steps ≥ 4, num_chains, ...]` -> `[...]`.
+
+    probabilities: in (0, 1), static. Vehtari et al. 2021 (arXiv 1903.08008), Section 4.
+    """
+    return over_quantities(lambda draws: tail_ess(draws, probabilities), x, name="ess_tail")
+
+
+def kish_ess(log_weights: Array, axis: int = 0) -> Array:
+    """Kish ESS (Σ w)² / Σ w² of importance weights, in [1, N]; equal weights give N, one dominant weight gives 1.
+
+    log_weights: unnormalised; -inf is a weight of 0. The result loses `axis`. NaN if every weight is 0.
+    """
+    log_weights = jnp.asarray(log_weights)
+    return jnp.exp(2 * logsumexp(log_weights, axis=axis) - logsumexp(2 * log_weights, axis=axis))

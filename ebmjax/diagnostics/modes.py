@@ -1,0 +1,45 @@
+"""Occupancy of, and transitions between, the modes of a known mixture: the test that R-hat and ESS cannot replace."""
+
+import jax
+import jax.numpy as jnp
+
+from ebmjax.types import Array
+
+
+def nearest_mode(x: Array, means: Array) -> Array:
+    """Index of the nearest mean, Euclidean: x`[..., D]`, means`[K, D]` -> int32 `[...]` in 0 … K - 1.
+
+    -1 for a non-finite draw; a tie goes to the first mean. For components of one common spherical scale this is
+    the component of highest responsibility when their weights are equal.
+    """
+    x, means = jnp.asarray(x), jnp.asarray(means)
+    if means.ndim != 2 or x.ndim < 1 or x.shape[-1] != means.shape[1]:
+        raise ValueError(f"nearest_mode needs x[..., D] and means[K, D], got shapes {x.shape} and {means.shape}")
+    # One mean at a time: the differences of all K at once would take K times the memory of the draws.
+    distances = jax.lax.map(lambda mean: jnp.sum((x - mean) ** 2, axis=-1), means)
+    nearest = jnp.argmin(distances, axis=0).astype(jnp.int32)
+    return jnp.where(jnp.all(jnp.isfinite(x), axis=-1), nearest, -1)
+
+
+def counts(index: Array, valid: Array, length: int) -> Array:
+    """How often each of 0 … length - 1 occurs where `valid`: int32 `[length]`."""
+    return jnp.zeros(length, jnp.int32).at[jnp.where(valid, index, length)].add(1, mode="drop")
+
+
+def mode_occupancy(modes: Array, num_modes: int) -> Array:
+    """Fraction of all draws in each mode: int modes of any shape (`nearest_mode`) -> `[num_modes]`.
+
+    Sums to 1, or to less where draws were not finite.
+    """
+    return counts(modes, modes >= 0, num_modes) / modes.size
+
+
+def mode_transitions(modes: Array, num_modes: int) -> Array:
+    """Moves between successive draws, summed over chains: int modes`[num_steps, ...]` -> int32 `[K, K]`, K = num_modes.
+
+    Entry (i, j) counts i at one draw and j at the next of the same chain; the diagonal counts staying. Chains that
+    never leave their modes give a diagonal matrix, however well their occupancy agrees with the weights.
+    """
+    now, then = modes[:-1], modes[1:]
+    pairs = counts(now * num_modes + then, (now >= 0) & (then >= 0), num_modes**2)
+    return pairs.reshape(num_modes, num_modes)

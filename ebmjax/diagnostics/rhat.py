@@ -1,0 +1,86 @@
+"""R-hat: do chains agree with each other as well as with themselves?
+
+Below 1.01 is the usual bar. It sees disagreement between chains only: chains that all sit in the same mode pass.
+"""
+
+import jax.numpy as jnp
+
+from ebmjax.diagnostics.draws import chain_moments, nan_unless_finite, normal_scores, over_quantities, split_chains
+from ebmjax.types import Array
+
+
+def variance_ratio(draws: Array) -> Array:
+    """Classical R-hat of one quantity, `[num_chains, num_steps]` -> scalar.
+
+    √(((N - 1) / N · W + B / N) / W), with W the mean variance within chains and B / N the variance of chain means:
+    Vehtari et al. 2021 (arXiv 1903.08008), eqs. (1)-(4).
+    """
+    num_steps = draws.shape[1]
+    means, centred = chain_moments(draws)
+    within = jnp.sum(centred**2, axis=1).mean() / (num_steps - 1)
+    return jnp.sqrt((num_steps - 1) / num_steps + jnp.var(means, ddof=1) / within)
+
+
+def split_rhat(x: Array) -> Array:
+    """Classical R-hat of half-chains: `[num_steps ≥ 4, num_chains, ...]` -> `[...]`.
+
+    Compares means only, and needs finite variances; `rhat` has neither limit. NaN for constant or non-finite draws,
+    infinite where each chain is stuck at a place of its own.
+    """
+    return over_quantities(
+        lambda draws: nan_unless_finite(variance_ratio(split_chains(draws)), draws), x, name="split_rhat"
+    )
+
+
+def rhat(x: Array) -> Array:
+    """Rank-normalised split R-hat, the larger of bulk and folded: `[num_steps ≥ 4, num_chains, ...]` -> `[...]`.
+
+    Bulk: R-hat of the normal scores of the draws (location); folded: of the scores of |x - median| (scale, tails).
+    Draws enter by their ranks, so it cannot grow without bound: k of M half-chains in one mode and the rest in
+    another saturate it (4 chains, two and two: 1.733, Gaussian limit 1.659). NaN for constant or non-finite draws.
+    With one chain its two halves are compared, which says little.
+
+    Vehtari et al. 2021 (arXiv 1903.08008), Section 4. An odd number of steps drops the middle draw.
+    """
+    return over_quantities(rank_rhat, x, name="rhat")
+
+
+def rank_rhat(draws: Array) -> Array:
+    """`rhat` of one quantity, `[num_chains, num_steps]` -> scalar."""
+    halves = split_chains(draws)
+    ordered = jnp.sort(halves.ravel())
+    median = (ordered[(halves.size - 1) // 2] + ordered[halves.size // 2]) / 2
+    bulk = variance_ratio(normal_scores(halves))
+    folded = variance_ratio(normal_scores(jnp.abs(halves - median)))
+    # fmax: folding a symmetric two-valued quantity leaves a constant, whose NaN says nothing about its bulk.
+    return nan_unless_finite(jnp.fmax(bulk, folded), draws)
+
+
+def nested_rhat(x: Array, num_superchains: int) -> Array:
+    """Nested R-hat for many short chains: `[num_steps ≥ 1, num_chains, ...]` -> `[...]`, never below 1.
+
+    √(1 + B / W): B is the variance of superchain means, W the mean over superchains of the variance between the
+    means of their chains plus the variance within chains (0 with one step). The chains of a superchain start at one
+    common point, so B shows what is left of it. M independent stationary chains in each, one step: about
+    √(1 + 1 / M), so compare with that and not with 1. For heavy tails pass `rank_normalise(x)`.
+
+    Args:
+        x: draws; chain i belongs to superchain i // (num_chains / num_superchains), as
+            `jnp.repeat(starts, num_chains // num_superchains, axis=0)` lays them out.
+        num_superchains: at least 2, a divisor of num_chains.
+
+    Margossian et al. 2024 (arXiv 2110.13017), eqs. (6)-(8). Raises ValueError if the chains cannot be grouped.
+    """
+    num_chains = jnp.shape(x)[1] if jnp.ndim(x) > 1 else 0
+    if num_superchains < 2 or num_chains % num_superchains:
+        raise ValueError(f"nested_rhat needs 2 or more equal superchains, got {num_superchains} of {num_chains} chains")
+
+    def statistic(draws):
+        means, centred = chain_moments(draws)
+        groups = means.reshape(num_superchains, -1)
+        within = jnp.sum(centred**2, axis=1).mean() / max(draws.shape[1] - 1, 1)
+        if groups.shape[1] > 1:
+            within = within + jnp.var(groups, axis=1, ddof=1).mean()
+        return nan_unless_finite(jnp.sqrt(1 + jnp.var(groups.mean(axis=1), ddof=1) / within), draws)
+
+    return over_quantities(statistic, x, name="nested_rhat", min_steps=1)

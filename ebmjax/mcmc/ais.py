@@ -1,0 +1,159 @@
+"""Annealed importance sampling: log Z with a standard error, from below and, given samples of the target, above."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.typing import ArrayLike
+
+from ebmjax.energies import Target
+from ebmjax.mcmc.base import run_chain
+from ebmjax.types import Array, Info, Kernel, Potential, PyTree
+
+
+class Base(NamedTuple):
+    """Where annealing starts: a distribution with exact samples and a normalised density.
+
+    sample: (rng_key, num) -> x, a pytree of `[num, ...]`. log_prob: x -> `[num]`, in nats, its integral being 1.
+    """
+
+    sample: Callable[[Array, int], PyTree]
+    log_prob: Callable[[PyTree], Array]
+
+
+def base_from(target: Target) -> Base:
+    """A target of `energies` with known log Z as the base, e.g. `base_from(energies.standard_gaussian(dim))`."""
+    return Base(target.sample, lambda x: -target.energy(x) - target.log_z)
+
+
+class Annealed(NamedTuple):
+    """What an annealing run of N chains over K transitions of temperature leaves.
+
+    log_z: scalar, in nats. standard_error: of log_z, by the delta method; trust it while it is well below 1.
+    log_weights: `[N]`; their exponentials average to Z (forward) or 1 / Z (reverse).
+    position: ends of the chains; weighted by exp(log_weights) they represent the target (forward) or the base.
+    info: `Info` at each inverse temperature, `[K]`: means over chains, `num_nonfinite` a sum.
+    """
+
+    log_z: Array
+    standard_error: Array
+    log_weights: Array
+    position: PyTree
+    info: Info
+
+
+def log_mean_weight(log_weights: Array) -> tuple[Array, Array]:
+    """log of the mean of exp(log_weights) over axis 0, and its standard error: sd(w) / (mean(w) √N), N ≥ 2.
+
+    `[N]` gives scalars. For N runs with one chain per example stack them to `[N, B]`: one estimate an example.
+    """
+    num = log_weights.shape[0]
+    log_mean = jax.nn.logsumexp(log_weights, axis=0) - jnp.log(num)
+    return log_mean, jnp.std(jnp.exp(log_weights - log_mean), axis=0, ddof=1) / np.sqrt(num)
+
+
+def check_betas(betas: ArrayLike) -> Array:
+    """Inverse temperatures as an array `[K + 1]`. Raises ValueError unless they rise from 0 to 1."""
+    try:
+        values = np.asarray(betas)
+    except jax.errors.TracerArrayConversionError:
+        return betas  # inside jit the values are not known yet
+    if values.ndim != 1 or values.size < 2 or values[0] != 0 or values[-1] != 1 or np.any(np.diff(values) <= 0):
+        raise ValueError(f"betas must be a vector that rises from 0 to 1, e.g. linspace(0, 1, 101); got {values}")
+    return jnp.asarray(betas)
+
+
+def anneal(
+    rng_key: Array,
+    position: PyTree,
+    base: Base,
+    potential: Potential,
+    betas: Array,
+    make_kernel: Callable[[Potential], Kernel],
+    num_steps: int,
+) -> tuple[PyTree, Array, Info]:
+    """Carry `position`, samples of betas[0], along `betas`: final positions, log weights `[N]`, `Info` of `[K]`.
+
+    Each change of β adds log p_new(x) - log p_old(x) to the weight at the present position, and then the chain moves
+    at the new β (Neal 2001, section 2). One `lax.scan`: compiled once for any number of β.
+    """
+    bridge = lambda beta: lambda x: beta * potential(x) - (1.0 - beta) * base.log_prob(x)
+
+    def change_beta(carry, inputs):
+        position, adapt, log_weights = carry
+        key, old, new = inputs
+        log_weights += (new - old) * -(potential(position) + base.log_prob(position))
+        state, info, _ = run_chain(make_kernel(bridge(new)), key, position, num_steps, adapt=adapt)
+        means = jax.tree.map(jnp.mean, info)._replace(num_nonfinite=jnp.sum(info.num_nonfinite))
+        return (state.position, state.adapt, log_weights), means
+
+    start = make_kernel(bridge(betas[0])).init(position)
+    inputs = (jax.random.split(rng_key, betas.shape[0] - 1), betas[:-1], betas[1:])
+    zeros = jnp.zeros(start.energy.shape, jnp.promote_types(start.energy.dtype, jnp.float32))
+    (position, _, log_weights), info = jax.lax.scan(change_beta, (position, start.adapt, zeros), inputs)
+    return position, log_weights, info
+
+
+def annealed_importance_sampling(
+    rng_key: Array,
+    base: Base,
+    potential: Potential,
+    *,
+    betas: ArrayLike,
+    make_kernel: Callable[[Potential], Kernel],
+    num_chains: int,
+    num_steps: int = 1,
+) -> Annealed:
+    """log Z = log ∫ exp(-E(x)) dx by chains that move from a base q to the target along q^(1-β) exp(-βE).
+
+    exp(log_weights) is unbiased for Z if the kernel leaves each intermediate density invariant, i.e. has a Metropolis
+    correction (mala, hmc); log_z is then a lower bound of log Z in expectation, and in probability: it exceeds
+    log Z + b with probability below e^-b. With an unadjusted kernel (langevin) the estimate keeps a bias that the
+    standard error does not show: order s², not reduced by more chains.
+
+    Args:
+        rng_key: typed key.
+        base: exact samples and normalised log density, with heavier tails or more spread than the target.
+        potential: E, x -> energy[N].
+        betas: `[K + 1]`, rising from 0 to 1. The variance of log_weights falls like 1 / K. May be traced.
+        make_kernel: as in `Chain`, called with the intermediate energy; its schedules begin anew at every β, while
+            `ChainState.adapt` is handed on. It must keep the coordinates it is given: for neural transport pull the
+            potential back first, and start from N(0, I).
+        num_chains: N ≥ 2, independent chains. num_steps: ≥ 1, transitions at each β.
+
+    Reference: Neal 2001 (arXiv physics/9803008).
+    """
+    start_key, chain_key = jax.random.split(rng_key)
+    betas = check_betas(betas)
+    position = base.sample(start_key, num_chains)
+    position, log_weights, info = anneal(chain_key, position, base, potential, betas, make_kernel, num_steps)
+    return Annealed(*log_mean_weight(log_weights), log_weights, position, info)
+
+
+def reverse_annealed_importance_sampling(
+    rng_key: Array,
+    position: PyTree,
+    base: Base,
+    potential: Potential,
+    *,
+    betas: ArrayLike,
+    make_kernel: Callable[[Potential], Kernel],
+    num_steps: int = 1,
+) -> Annealed:
+    """log Z from above: the same walk backwards, from samples of the target to the base.
+
+    exp(log_weights) is unbiased for 1 / Z, so log_z is an upper bound of log Z in expectation, if `position` are
+    exact samples of exp(-E) / Z; the ends of long chains serve as far as these have mixed. Together with the forward
+    estimate it brackets log Z: their gap bounds the error of both.
+
+    Args:
+        position: N samples of the target, a pytree of `[N, ...]`. The rest as forward; `betas` rise from 0 to 1.
+
+    Reference: Grosse, Ghahramani & Adams 2015 (arXiv 1511.02543), bidirectional Monte Carlo.
+    """
+    betas = check_betas(betas)[::-1]
+    position, log_weights, info = anneal(rng_key, position, base, potential, betas, make_kernel, num_steps)
+    log_mean, standard_error = log_mean_weight(log_weights)
+    return Annealed(-log_mean, standard_error, log_weights, position, info)

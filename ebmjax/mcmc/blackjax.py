@@ -1,0 +1,127 @@
+"""Any sampler of the blackjax library as one of our kernels. blackjax is optional: imported when one is built."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ebmjax import pytree
+from ebmjax.mcmc.langevin import at_step
+from ebmjax.mcmc.metropolis import move_rows
+from ebmjax.types import Array, ChainState, Kernel, Potential
+
+CACHED = ("position", "logdensity", "logdensity_grad")
+"""Fields of blackjax's states that `ChainState` holds already, in our signs and at every temperature."""
+
+
+def from_blackjax(
+    potential: Potential,
+    *,
+    algorithm: str,
+    temperature: float | Array | Callable[[Array], Array] = 1.0,
+    init_key: Array | None = None,
+    **parameters: Any,
+) -> Kernel:
+    """`blackjax.<algorithm>(log density of one chain, **parameters)`, mapped over the chains.
+
+    Args:
+        potential: x -> energy[B]; the log density of a chain is -energy / T of its row. Gradients are of single rows
+            under `vmap`.
+        algorithm: "nuts", "hmc", "barker", "mala", "mclmc", "ghmc", "rmh" ...: any whose first argument is
+            `logdensity_fn` and whose state is a place of one chain.
+        temperature: T > 0, a scalar or a schedule.
+        init_key: key for algorithms that draw in `init` (mclmc's momentum); a fixed one by default.
+        **parameters: blackjax's own. A `step_size` may be a callable of the int32 step; mala's is our s (blackjax
+            gets s² / 2). Where blackjax asks for them and they are not given, `inverse_mass_matrix` is 1 in every
+            coordinate and `L` of mclmc is √dim.
+
+    `Info.acceptance_rate` is blackjax's where it reports one, else 1; `ChainState.adapt` is blackjax's state without
+    position, log density and gradient. Non-finite states are rejected. `Info.num_nonfinite` counts those, and
+    proposals that blackjax rejected itself as far as it reports them (its mala and rmh do not).
+
+    Raises:
+        ImportError: blackjax is not installed. ValueError: it has no such algorithm, or the parameters are not its.
+    """
+    make_algorithm, names = find_algorithm(algorithm)
+
+    def build(position, step):
+        t = at_step(temperature, step)
+
+        def log_density(x):
+            energy = potential(jax.tree.map(lambda leaf: leaf[None], x))
+            if energy.shape != (1,):
+                raise ValueError(f"a potential must return energy[B] = (1,), got shape {energy.shape}")
+            return -energy[0] / t
+
+        options = default_options(position, names) | parameters
+        if "step_size" in options:
+            options["step_size"] = at_step(options["step_size"], step)
+            if algorithm == "mala":
+                options["step_size"] = options["step_size"] ** 2 / 2.0
+        try:
+            inspect.signature(make_algorithm).bind(log_density, **options)
+        except TypeError as error:
+            raise ValueError(f"blackjax.{algorithm}: {error}; its parameters are {', '.join(names)}") from None
+        return make_algorithm(log_density, **options), t
+
+    def to_chain_state(bj_state, t, step):
+        grad = jax.tree.map(lambda g: (-t * g).astype(g.dtype), getattr(bj_state, "logdensity_grad", ()))
+        energy = (-t * bj_state.logdensity).astype(bj_state.logdensity.dtype)
+        cached = {name: () for name in CACHED if name in bj_state._fields}
+        return ChainState(bj_state.position, energy, grad, step, bj_state._replace(**cached))
+
+    def to_blackjax(state, t):
+        cached = {"position": state.position, "logdensity": -state.energy / t}
+        cached["logdensity_grad"] = jax.tree.map(lambda g: -g / t, state.grad)
+        return state.adapt._replace(**{k: v for k, v in cached.items() if k in state.adapt._fields})
+
+    def init(position):
+        step = jnp.zeros((), jnp.int32)
+        kernel, t = build(position, step)
+        keys = jax.random.split(jax.random.key(0) if init_key is None else init_key, pytree.num_rows(position))
+        return to_chain_state(jax.vmap(kernel.init)(position, keys), t, step)
+
+    def step(rng_key, state):
+        kernel, t = build(state.position, state.step)
+        keys = jax.random.split(rng_key, pytree.num_rows(state.position))
+        bj_state, bj_info = jax.vmap(kernel.step)(keys, to_blackjax(state, t))
+        new = to_chain_state(bj_state, t, state.step)
+        finite = pytree.finite_rows((new.energy, new.grad))
+        rate = jnp.nan_to_num(getattr(bj_info, "acceptance_rate", jnp.ones_like(new.energy)))
+        rate = jnp.where(finite, rate, 0.0).astype(new.energy.dtype)
+        proposal = (new.position, new.energy, new.grad)
+        moved, info = move_rows(state, proposal, finite, rate, finite & reported_finite(bj_info))
+        return moved._replace(adapt=pytree.where_rows(finite, new.adapt, state.adapt)), info
+
+    return Kernel(init, step)
+
+
+def find_algorithm(algorithm: str) -> tuple[Callable, dict[str, inspect.Parameter]]:
+    """blackjax's builder of that name, and its parameters after the log density."""
+    try:
+        import blackjax
+    except ImportError as error:
+        raise ImportError("from_blackjax needs blackjax: pip install blackjax") from error
+    # Newer releases wrap the function; its signature is that of the wrapped one.
+    make_algorithm = getattr(blackjax, algorithm, None)
+    make_algorithm = getattr(make_algorithm, "differentiable", make_algorithm)
+    names = dict(inspect.signature(make_algorithm).parameters) if callable(make_algorithm) else {}
+    if next(iter(names), None) != "logdensity_fn":
+        raise ValueError(f"blackjax has no sampler {algorithm!r} of a log density; examples: nuts, hmc, barker, mclmc")
+    names.pop("logdensity_fn")
+    return make_algorithm, names
+
+
+def default_options(position, names: dict[str, inspect.Parameter]) -> dict:
+    """Values for parameters that blackjax requires and whose natural size follows from the position."""
+    dim = sum(leaf[0].size for leaf in jax.tree.leaves(position))
+    natural = {"inverse_mass_matrix": jnp.ones(dim), "L": dim**0.5}
+    return {k: v for k, v in natural.items() if k in names and names[k].default is inspect.Parameter.empty}
+
+
+def reported_finite(bj_info) -> Array:
+    """Rows `[B]` in whose report every number is finite: the end of a trajectory, a proposal, an energy change."""
+    numbers = [leaf for leaf in jax.tree.leaves(bj_info) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    return pytree.finite_rows(numbers) & getattr(bj_info, "nonans", True)

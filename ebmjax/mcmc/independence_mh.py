@@ -1,0 +1,55 @@
+"""Independence Metropolis-Hastings: proposals from a fixed distribution, a flow for instance, wherever the chain is."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from ebmjax.mcmc.langevin import at_step
+from ebmjax.mcmc.metropolis import accept_or_reject
+from ebmjax.pytree import num_rows
+from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
+
+
+def independence_mh(
+    potential: Potential,
+    *,
+    sample: Callable[[Array, int], PyTree],
+    log_prob: Callable[[PyTree], Array],
+    temperature: float | Array | Callable[[Array], Array] = 1.0,
+) -> Kernel:
+    """Proposals x' ~ q, accepted with probability min(1, π(x') q(x) / (π(x) q(x'))), π ∝ exp(-E / T).
+
+    It needs no gradient, moves between modes at once, and sticks where π / q is large: q must cover π. The average
+    acceptance is 1 when q = π. For p ∝ exp(-e) q the energy is e - log q, and the ratio depends on e alone.
+
+    Args:
+        potential: x -> energy[B].
+        sample: (rng_key, num) -> x' of `num` rows, independent draws of q.
+        log_prob: x -> log q(x) `[B]`, up to a constant. Evaluated at both ends of every transition: nothing of q is
+            remembered, so q may change between runs of a chain.
+        temperature: T > 0, a scalar or a schedule.
+
+    Raises:
+        ValueError: sample and position differ in structure or shape.
+
+    Reference: Tierney 1994 (Markov chains for exploring posterior distributions), section 2.3.2.
+    """
+
+    def init(position):
+        return ChainState(position, potential(position), (), jnp.zeros((), jnp.int32))
+
+    def step(rng_key, state):
+        sample_key, accept_key = jax.random.split(rng_key)
+        position = sample(sample_key, num_rows(state.position))
+        shapes = [jax.tree.map(jnp.shape, x) for x in (position, state.position)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"independence_mh: sample draws shapes {shapes[0]}, the position has {shapes[1]}")
+        position = jax.tree.map(lambda a, x: a.astype(x.dtype), position, state.position)
+        energy, log_q = potential(position), log_prob(position)
+        log_ratio = (state.energy - energy) / at_step(temperature, state.step) + log_prob(state.position) - log_q
+        # A draw whose density underflows would always be accepted, and never left.
+        log_ratio = jnp.where(jnp.isfinite(log_q), log_ratio, jnp.nan)
+        return accept_or_reject(accept_key, state, (position, energy, ()), log_ratio)
+
+    return Kernel(init, step)

@@ -1,0 +1,48 @@
+"""The last step of a kernel: which chains move, and what is reported. No kernel repeats it."""
+
+import jax
+import jax.numpy as jnp
+
+from ebmjax import pytree
+from ebmjax.types import Array, ChainState, Info, PyTree
+
+
+def uniform_rows(rng_key: Array, like: Array) -> Array:
+    """One U[0, 1) draw a chain, in the shape `[B]` and dtype of `like`."""
+    return jax.random.uniform(rng_key, like.shape, like.dtype)
+
+
+def accept_or_reject(
+    rng_key: Array, state: ChainState, proposal: tuple[PyTree, Array, PyTree], log_ratio: Array
+) -> tuple[ChainState, Info]:
+    """Row i moves to its proposal with probability min(1, exp(log_ratio[i])), else it stays.
+
+    Args:
+        rng_key: for one uniform number a chain.
+        state: where the chains are; its `adapt` is passed on.
+        proposal: (position, energy `[B]`, grad), grad `()` for kernels that need none.
+        log_ratio: `[B]`, log of π(x') q(x | x') / (π(x) q(x' | x)). NaN rejects.
+
+    Returns:
+        The next state and `Info`. A proposal with a non-finite energy or gradient, or a NaN ratio, has acceptance
+        rate 0 and is counted; a chain that starts at an infinite energy leaves it with the first finite proposal.
+
+    Reference: Metropolis et al. 1953; Hastings 1970, eq. (6).
+    """
+    finite = pytree.finite_rows(proposal[1:]) & ~jnp.isnan(log_ratio)
+    rate = jnp.where(finite, jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0).astype(state.energy.dtype)
+    return move_rows(state, proposal, uniform_rows(rng_key, rate) < rate, rate, finite)
+
+
+def accept_finite(state: ChainState, proposal: tuple[PyTree, Array, PyTree]) -> tuple[ChainState, Info]:
+    """For kernels without Metropolis correction: every row moves whose energy and gradient are finite there."""
+    finite = pytree.finite_rows(proposal[1:])
+    return move_rows(state, proposal, finite, finite.astype(state.energy.dtype), finite)
+
+
+def move_rows(state: ChainState, proposal: tuple, accept: Array, rate: Array, finite: Array) -> tuple[ChainState, Info]:
+    """Rows of `proposal` where `accept`, else of `state`; accept, finite: bool `[B]`, rate: `[B]`."""
+    position, energy, grad = pytree.where_rows(accept, proposal, (state.position, state.energy, state.grad))
+    grad_norm = jnp.sqrt(pytree.square_norm_rows(grad)) if jax.tree.leaves(grad) else jnp.zeros_like(energy)
+    info = Info(energy, grad_norm, rate, (~finite).astype(energy.dtype))
+    return ChainState(position, energy, grad, state.step + 1, state.adapt), info

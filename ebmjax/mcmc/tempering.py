@@ -1,0 +1,149 @@
+"""Replica exchange (parallel tempering): copies of every chain along a ladder of temperatures, which trade places."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
+
+
+class Exchange(NamedTuple):
+    """What replica exchange carries in `ChainState.adapt`.
+
+    num_rounds: int32 scalar, rounds of swaps so far; its parity says which pairs are next. It outlives `init`, so
+        that chains of one transition a training step still swap all pairs.
+    swap_rate: float32 `[R - 1]`, mean probability of accepting the swap of replicas r and r + 1, over all chains and
+        past attempts. The sum of 1 - swap_rate estimates the communication barrier Λ: a good ladder has equal rates
+        and about 2Λ replicas (Syed et al. 2022).
+    kernel: `adapt` of the kernel that moves the replicas.
+    """
+
+    num_rounds: Array
+    swap_rate: Array
+    kernel: PyTree
+
+
+def scale(factor: Array, tree: PyTree) -> PyTree:
+    """Multiply replica r of every leaf `[B, R, ...]` by factor `[R]`, in the leaf's dtype."""
+    return jax.tree.map(lambda a: a * factor.reshape(-1, *(1,) * (a.ndim - 2)).astype(a.dtype), tree)
+
+
+def to_rows(tree: PyTree) -> PyTree:
+    """`[B, R, ...]` -> `[B · R, ...]`: chains before replicas, so that a sharded first axis stays where it is."""
+    return jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), tree)
+
+
+def to_replicas(num: int, tree: PyTree) -> PyTree:
+    """`[B · R, ...]` -> `[B, R, ...]` with R = num."""
+    return jax.tree.map(lambda a: a.reshape(-1, num, *a.shape[1:]), tree)
+
+
+def tempered(potential: Potential, temperatures: Array) -> Potential:
+    """Rows y `[B · R, ...]` -> E(√T y) / T with T of the row's replica. Replicas are a vmap over the potential's rows.
+
+    In units of √T one step size serves every temperature: around a minimum, y has the same law at each of them.
+    """
+
+    def energy(y):
+        x = scale(jnp.sqrt(temperatures), to_replicas(temperatures.size, y))
+        value = jax.vmap(potential, in_axes=1, out_axes=-1)(x)
+        return (value / temperatures.astype(value.dtype)).reshape(-1)
+
+    return energy
+
+
+def outer_state(inner: ChainState, temperatures: Array, num_rounds: Array, swap_rate: Array) -> ChainState:
+    """From the moving kernel's state of B · R rows, in units of √T, to the state of B chains of R replicas."""
+    position, energy, grad = to_replicas(temperatures.size, (inner.position, inner.energy, inner.grad))
+    unit, adapt = jnp.sqrt(temperatures), Exchange(num_rounds, swap_rate, inner.adapt)
+    return ChainState(scale(unit, position), scale(temperatures, energy), scale(unit, grad), inner.step, adapt)
+
+
+def inner_state(state: ChainState, temperatures: Array) -> ChainState:
+    """The inverse of `outer_state`."""
+    shrink = jnp.sqrt(1.0 / temperatures)
+    parts = scale(shrink, state.position), scale(1.0 / temperatures, state.energy), scale(shrink, state.grad)
+    return ChainState(*to_rows(parts), state.step, state.adapt.kernel)
+
+
+def swap_probability(energy: Array, temperatures: Array) -> Array:
+    """min(1, exp((1 / T_r - 1 / T_{r+1}) (E_r - E_{r+1}))) of untempered energies `[B, R]`: `[B, R - 1]`."""
+    inverse = (1.0 / temperatures).astype(energy.dtype)
+    log_ratio = (inverse[:-1] - inverse[1:]) * (energy[:, :-1] - energy[:, 1:])
+    # Nothing is exchanged with a replica whose energy is not a number.
+    return jnp.where(jnp.isnan(log_ratio), 0.0, jnp.exp(jnp.minimum(log_ratio, 0.0)))
+
+
+def swap_source(accept: Array) -> Array:
+    """From which replica each one takes its position, int32 `[B, R]`, if the pairs (r, r + 1) in `accept` swap.
+
+    accept: bool `[B, R - 1]`, no two neighbouring pairs.
+    """
+    up, down = jnp.pad(accept, ((0, 0), (0, 1))), jnp.pad(accept, ((0, 0), (1, 0)))
+    return jnp.arange(up.shape[1]) + up.astype(jnp.int32) - down.astype(jnp.int32)
+
+
+def running_mean(mean: Array, value: Array, tried: Array, num_rounds: Array) -> Array:
+    """Mean over the rounds in which a pair was tried, `[R - 1]`; even pairs are in even rounds, odd ones in odd."""
+    attempts = num_rounds // 2 + 1  # of the pairs tried now, this time included
+    return mean + jnp.where(tried, (value.astype(mean.dtype) - mean) / attempts, 0.0)
+
+
+def replica_exchange(
+    potential: Potential, *, temperatures: ArrayLike, make_kernel: Callable[[Potential], Kernel]
+) -> Kernel:
+    """B chains of R replicas: replica r samples exp(-E / T_r); after every transition neighbours may swap positions.
+
+    Positions, gradients, `energy` and all of `Info` have two chain axes, `[B, R, ...]`; energies are untempered, E.
+    Samples of the target are `position[:, 0]`, if T_0 = 1. `Info.acceptance_rate` is that of the moves; rates of
+    swaps are in `state.adapt.swap_rate`. Start from x `[B, ...]` with `jnp.repeat(x[:, None], R, axis=1)`.
+
+    Pairs (0, 1), (2, 3) ... are tried in even rounds, (1, 2), (3, 4) ... in odd ones: unlike a random choice, this
+    carries positions along the ladder in O(R) rather than O(R²) rounds. A replica moves in units of √T: the kernel
+    sees y -> E(√T y) / T, and its step size s acts as s √T. A momentum in its `adapt` stays with its temperature,
+    being independent of the position. Unadjusted kernels keep their bias at every temperature.
+
+    Args:
+        potential: x -> energy[B]. It may be bound to B examples; the gradient of all B · R rows is one call.
+        temperatures: `[R]`, > 0, rising, usually from 1, e.g. `jnp.geomspace(1.0, 10.0, 6)`. May be traced.
+        make_kernel: as in `Chain`, e.g. `functools.partial(mcmc.mala, step_size=0.1)`, with temperature 1. Any kernel
+            that keeps the coordinates it is given; so put this kernel into `neural_transport`, not that into this.
+
+    Raises:
+        ValueError: temperatures are not a vector, or a leaf of the position is not `[B, R, ...]`.
+
+    Reference: Geyer 1991; Okabe et al. 2001 and Syed et al. 2022 (arXiv 1905.02939) for the even-odd scheme.
+    """
+    temperatures = jnp.asarray(temperatures, jnp.float32)
+    if temperatures.ndim != 1:
+        raise ValueError(f"temperatures must be a vector [R], got shape {temperatures.shape}")
+    num = temperatures.size
+    kernel = make_kernel(tempered(potential, temperatures))
+
+    def init(position):
+        shapes = jax.tree.map(jnp.shape, position)
+        if any(leaf.ndim < 2 or leaf.shape[1] != num for leaf in jax.tree.leaves(position)):
+            raise ValueError(f"positions at {num} temperatures must be [B, {num}, ...], got {shapes}")
+        inner = kernel.init(to_rows(scale(jnp.sqrt(1.0 / temperatures), position)))
+        return outer_state(inner, temperatures, jnp.zeros((), jnp.int32), jnp.zeros(num - 1, jnp.float32))
+
+    def step(rng_key, state):
+        move_key, swap_key = jax.random.split(rng_key)
+        num_rounds, swap_rate, _ = state.adapt
+        inner, info = kernel.step(move_key, inner_state(state, temperatures))
+        info = to_replicas(num, info)
+        probability = swap_probability(scale(temperatures, to_replicas(num, inner.energy)), temperatures)
+        tried = jnp.arange(num - 1) % 2 == num_rounds % 2
+        source = swap_source(tried & (jax.random.uniform(swap_key, probability.shape) < probability))
+        swap_rate = running_mean(swap_rate, jnp.mean(probability, axis=0), tried, num_rounds)
+        moved = outer_state(inner, temperatures, num_rounds + 1, swap_rate)
+        swap = lambda tree: jax.tree.map(lambda a: jax.vmap(lambda row, r: row[r])(a, source), tree)
+        norm = scale(jnp.sqrt(temperatures), info.grad_norm)
+        position, energy, grad, norm = swap((moved.position, moved.energy, moved.grad, norm))
+        moved = moved._replace(position=position, energy=energy, grad=grad)
+        return moved, info._replace(energy=energy, grad_norm=norm)
+
+    return Kernel(init, step)
