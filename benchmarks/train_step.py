@@ -11,9 +11,8 @@ has no other way to limit threads.
 
 import argparse
 import json
-import os
-import statistics
-import time
+
+from benchmarks.timing import measure, pin
 
 
 def latent_ebm(batch: int, prior_steps: int, posterior_steps: int) -> dict:
@@ -50,24 +49,14 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu", help="cpu, cuda or tpu")
     args = parser.parse_args()
-    os.environ["JAX_PLATFORMS"] = args.device
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: args.threads])
+    pin(args.threads, args.device)
     import jax
 
     case = latent_ebm(args.batch, args.prior_steps, args.posterior_steps)
-    run = jax.jit(case["parts"][args.part])
-    keys = jax.random.split(jax.random.key(2), args.rounds + 1)
-    wall, cpu = [], []
-    for key in keys:
-        start, cpu_start = time.perf_counter(), time.process_time()
-        jax.block_until_ready(run(case["state"], case["x"], key))
-        wall.append(time.perf_counter() - start)
-        cpu.append(time.process_time() - cpu_start)
-    compile_seconds, wall, cpu = wall[0], wall[1:], cpu[1:]
-    line = {"case": args.case, "part": args.part, "seconds": statistics.median(wall)}
-    line |= {"cpu_seconds": statistics.median(cpu), "min": min(wall), "max": max(wall), "rounds": args.rounds}
-    line |= {"threads": args.threads, "device": args.device, "first_call_seconds": compile_seconds}
-    print(json.dumps(line))
+    step = jax.jit(case["parts"][args.part])
+    run = lambda i: jax.block_until_ready(step(case["state"], case["x"], jax.random.key(i)))
+    line = {"case": args.case, "part": args.part} | measure(run, args.rounds)
+    print(json.dumps(line | {"threads": args.threads, "device": args.device}))
 
 
 if __name__ == "__main__":

@@ -29,9 +29,10 @@ def over_quantities(
         raise ValueError(f"{name} needs x[num_steps >= {min_steps}, num_chains, ...], got shape {x.shape}")
     x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     columns = x.reshape(x.shape[:2] + (-1,)).transpose(2, 1, 0)
-    if chunk_size >= columns.shape[0]:
-        chunk_size = 0
-    values = jax.lax.map(statistic, columns, batch_size=chunk_size)
+    if 0 < chunk_size < columns.shape[0]:
+        values = jax.lax.map(statistic, columns, batch_size=chunk_size)
+    else:
+        values = jax.vmap(statistic)(columns)
     return jax.tree.map(lambda v: v.reshape(x.shape[2:]), values)
 
 
@@ -58,15 +59,10 @@ def chain_moments(draws: Array) -> tuple[Array, Array]:
 
 def average_ranks(values: Array) -> Array:
     """Ranks 1 … S of values[S]; equal values, as rejections leave them, share the average of their ranks."""
-    order = jnp.argsort(values)
-    ordered = values[order]
-    index = jnp.arange(values.size)
-    differs = ordered[1:] != ordered[:-1]
-    edge = jnp.ones((1,), bool)
-    first = jax.lax.cummax(jnp.where(jnp.concatenate([edge, differs]), index, 0))
-    last = jax.lax.cummin(jnp.where(jnp.concatenate([differs, edge]), index, values.size - 1), reverse=True)
-    ranks = (first + last).astype(values.dtype) / 2 + 1
-    return jnp.zeros_like(ranks).at[order].set(ranks, unique_indices=True)
+    ordered = jnp.sort(values)
+    below = jnp.searchsorted(ordered, values, side="left")
+    not_above = jnp.searchsorted(ordered, values, side="right")
+    return (below + not_above + 1).astype(values.dtype) / 2
 
 
 def normal_scores(draws: Array) -> Array:

@@ -4,7 +4,6 @@ import math
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import logsumexp
 
 from ebmjax.diagnostics.draws import chain_moments, nan_unless_finite, normal_scores, over_quantities, split_chains
 from ebmjax.types import Array
@@ -29,9 +28,7 @@ def autocorrelation(x: Array, num_lags: int | None = None) -> Array:
     _, centred = chain_moments(x.reshape(-1, x.shape[-1]))
     power, length = power_spectrum(centred)
     covariance = jnp.fft.irfft(power, n=length)[:, : num_lags or x.shape[-1]]
-    # The transform leaves rounding where a chain never moved; its variance is exactly 0.
-    variance = jnp.where(jnp.any(centred != 0, axis=1, keepdims=True), covariance[:, :1], 0.0)
-    rho = covariance / variance
+    rho = covariance / covariance[:, :1]
     return jnp.moveaxis(rho.reshape(x.shape[:-1] + (-1,)), -1, 0)
 
 
@@ -70,27 +67,12 @@ def chains_ess(draws: Array) -> Array:
     return jnp.where(jnp.max(draws) == jnp.min(draws), draws.size, draws.size / time)
 
 
-def mean_ess(draws: Array) -> Array:
-    """`ess_mean` of one quantity, `[num_chains, num_steps]` -> scalar."""
-    return nan_unless_finite(chains_ess(split_chains(draws)), draws)
-
-
-def bulk_ess(draws: Array) -> Array:
-    """`ess_bulk` of one quantity, `[num_chains, num_steps]` -> scalar."""
-    return nan_unless_finite(chains_ess(normal_scores(split_chains(draws))), draws)
-
-
-def tail_ess(draws: Array, probabilities: tuple[float, float] = (0.05, 0.95)) -> Array:
-    """`ess_tail` of one quantity, `[num_chains, num_steps]` -> scalar."""
+def tail_indicators(draws: Array, probabilities: tuple[float, float] = (0.05, 0.95)) -> list[Array]:
+    """Where draws`[num_chains, num_steps]` are at or below their quantiles, as 0 and 1 in split chains."""
     ordered = jnp.sort(draws.ravel())
-
-    def quantile_ess(probability):
-        # No draw lies strictly between this order statistic and the interpolated quantile: the same indicator, exactly.
-        quantile = ordered[math.floor((draws.size - 1) * probability)]
-        return chains_ess(split_chains((draws <= quantile).astype(draws.dtype)))
-
-    low, high = (quantile_ess(p) for p in probabilities)
-    return nan_unless_finite(jnp.minimum(low, high), draws)
+    # No draw lies strictly between this order statistic and the interpolated quantile: the same indicator, exactly.
+    quantiles = [ordered[math.floor((draws.size - 1) * p)] for p in probabilities]
+    return [split_chains((draws <= quantile).astype(draws.dtype)) for quantile in quantiles]
 
 
 def ess_mean(x: Array) -> Array:
@@ -99,7 +81,11 @@ def ess_mean(x: Array) -> Array:
     S / ess_mean is the integrated autocorrelation time, sd / √ess_mean the Monte-Carlo standard error of the mean
     (finite variance assumed). More than S for antithetic chains; S for constant and NaN for non-finite draws.
     """
-    return over_quantities(mean_ess, x, name="ess_mean")
+
+    def statistic(draws):
+        return nan_unless_finite(chains_ess(split_chains(draws)), draws)
+
+    return over_quantities(statistic, x, name="ess_mean")
 
 
 def ess_bulk(x: Array) -> Array:
@@ -108,7 +94,11 @@ def ess_bulk(x: Array) -> Array:
     Efficiency for location, defined for any tails; 100 per chain is the usual bar. NaN for non-finite draws.
     Vehtari et al. 2021 (arXiv 1903.08008), Section 4.
     """
-    return over_quantities(bulk_ess, x, name="ess_bulk")
+
+    def statistic(draws):
+        return nan_unless_finite(chains_ess(normal_scores(split_chains(draws))), draws)
+
+    return over_quantities(statistic, x, name="ess_bulk")
 
 
 def ess_tail(x: Array, probabilities: tuple[float, float] = (0.05, 0.95)) -> Array:
@@ -116,7 +106,12 @@ def ess_tail(x: Array, probabilities: tuple[float, float] = (0.05, 0.95)) -> Arr
 
     probabilities: in (0, 1), static. Vehtari et al. 2021 (arXiv 1903.08008), Section 4.
     """
-    return over_quantities(lambda draws: tail_ess(draws, probabilities), x, name="ess_tail")
+
+    def statistic(draws):
+        low_and_high = jax.vmap(chains_ess)(jnp.stack(tail_indicators(draws, probabilities)))
+        return nan_unless_finite(jnp.min(low_and_high), draws)
+
+    return over_quantities(statistic, x, name="ess_tail")
 
 
 def kish_ess(log_weights: Array, axis: int = 0) -> Array:
@@ -125,4 +120,5 @@ def kish_ess(log_weights: Array, axis: int = 0) -> Array:
     log_weights: unnormalised; -inf is a weight of 0. The result loses `axis`. NaN if every weight is 0.
     """
     log_weights = jnp.asarray(log_weights)
-    return jnp.exp(2 * logsumexp(log_weights, axis=axis) - logsumexp(2 * log_weights, axis=axis))
+    weights = jnp.exp(log_weights - jnp.max(log_weights, axis=axis, keepdims=True))
+    return jnp.sum(weights, axis=axis) ** 2 / jnp.sum(weights**2, axis=axis)

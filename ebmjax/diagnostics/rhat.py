@@ -27,9 +27,11 @@ def split_rhat(x: Array) -> Array:
     Compares means only, and needs finite variances; `rhat` has neither limit. NaN for constant or non-finite draws,
     infinite where each chain is stuck at a place of its own.
     """
-    return over_quantities(
-        lambda draws: nan_unless_finite(variance_ratio(split_chains(draws)), draws), x, name="split_rhat"
-    )
+
+    def statistic(draws):
+        return nan_unless_finite(variance_ratio(split_chains(draws)), draws)
+
+    return over_quantities(statistic, x, name="split_rhat")
 
 
 def rhat(x: Array) -> Array:
@@ -42,18 +44,21 @@ def rhat(x: Array) -> Array:
 
     Vehtari et al. 2021 (arXiv 1903.08008), Section 4. An odd number of steps drops the middle draw.
     """
-    return over_quantities(rank_rhat, x, name="rhat")
+
+    def statistic(draws):
+        halves = split_chains(draws)
+        return nan_unless_finite(rank_rhat(halves, normal_scores(halves)), draws)
+
+    return over_quantities(statistic, x, name="rhat")
 
 
-def rank_rhat(draws: Array) -> Array:
-    """`rhat` of one quantity, `[num_chains, num_steps]` -> scalar."""
-    halves = split_chains(draws)
+def rank_rhat(halves: Array, scores: Array) -> Array:
+    """The larger of bulk and folded R-hat of half-chains and their normal scores, each `[M, N]`, to a scalar."""
     ordered = jnp.sort(halves.ravel())
     median = (ordered[(halves.size - 1) // 2] + ordered[halves.size // 2]) / 2
-    bulk = variance_ratio(normal_scores(halves))
     folded = variance_ratio(normal_scores(jnp.abs(halves - median)))
     # fmax: folding a symmetric two-valued quantity leaves a constant, whose NaN says nothing about its bulk.
-    return nan_unless_finite(jnp.fmax(bulk, folded), draws)
+    return jnp.fmax(variance_ratio(scores), folded)
 
 
 def nested_rhat(x: Array, num_superchains: int) -> Array:
@@ -71,8 +76,8 @@ def nested_rhat(x: Array, num_superchains: int) -> Array:
 
     Margossian et al. 2024 (arXiv 2110.13017), eqs. (6)-(8). Raises ValueError if the chains cannot be grouped.
     """
-    num_chains = jnp.shape(x)[1] if jnp.ndim(x) > 1 else 0
-    if num_superchains < 2 or num_chains % num_superchains:
+    num_chains = (jnp.shape(x) + (0, 0))[1]
+    if num_superchains < 2 or num_chains < 2 or num_chains % num_superchains:
         raise ValueError(f"nested_rhat needs 2 or more equal superchains, got {num_superchains} of {num_chains} chains")
 
     def statistic(draws):

@@ -32,7 +32,7 @@ def sign_rule(rate: float = 0.02) -> Rule:
 
     Never settles, so it follows an energy that is being trained; log_step moves by at most `rate` a transition.
 
-    Reference: Andrieu & Thoms 2008 (A tutorial on adaptive MCMC), section 4.2, with the sign of the error.
+    Reference: Andrieu & Thoms 2008 (A tutorial on adaptive MCMC), coerced acceptance, with the sign of the error.
     """
     return lambda adapt, error, log_start: (adapt.log_step - rate * jnp.sign(error), adapt.mean_error)
 

@@ -15,7 +15,6 @@ def leapfrog(
     potential: Potential,
     position: PyTree,
     momentum: PyTree,
-    energy: Array,
     grad: PyTree,
     *,
     step_size: PyTree,
@@ -26,26 +25,33 @@ def leapfrog(
 
     Args:
         potential: x -> energy[B].
-        position, momentum, energy, grad: the start; pytrees of `[B, ...]`, energy `[B]`, grad = ∇E(position).
+        position, momentum, grad: the start, pytrees of `[B, ...]`; grad = ∇E(position).
         step_size: a pytree like the position. num_leapfrog: ≥ 1, may be traced. temperature: T > 0.
 
     Returns:
-        (position, momentum, energy `[B]`, grad) at the end, with `num_leapfrog` gradients.
+        (position, momentum, energy `[B]`, grad) at the end, for `num_leapfrog` gradients.
     """
+
+    def drift(x, p):
+        return jax.tree.map(lambda xi, pi, e: xi + (e * pi).astype(xi.dtype), x, p, step_size)
 
     def kick(p, g, fraction):
         return jax.tree.map(lambda pi, gi, e: pi - (fraction * e / temperature * gi).astype(pi.dtype), p, g, step_size)
 
-    def one_step(_, carry):
-        x, p, _, _ = carry
-        x = jax.tree.map(lambda xi, pi, e: xi + (e * pi).astype(xi.dtype), x, p, step_size)
-        energy, g = pytree.value_and_grad_rows(potential, x)
-        return x, kick(p, g, 1.0), energy, g
+    # Energies are needed at the end alone: on the way XLA may drop them (3 times faster in low dimension on CPU).
+    grad_fn = jax.grad(lambda x: jnp.sum(potential(x)))
 
-    # Neighbouring half kicks are one kick; the last is half too many and is taken back.
-    carry = (position, kick(momentum, grad, 0.5), energy, grad)
-    position, momentum, energy, grad = jax.lax.fori_loop(0, num_leapfrog, one_step, carry)
-    return position, kick(momentum, grad, -0.5), energy, grad
+    def one_step(_, carry):
+        x, p = carry
+        x = drift(x, p)
+        return x, kick(p, grad_fn(x), 1.0)
+
+    # Neighbouring half kicks are one kick.
+    carry = (position, kick(momentum, grad, 0.5))
+    position, momentum = jax.lax.fori_loop(0, num_leapfrog - 1, one_step, carry)
+    position = drift(position, momentum)
+    energy, grad = pytree.value_and_grad_rows(potential, position)
+    return position, kick(momentum, grad, 0.5), energy, grad
 
 
 def hmc(
@@ -76,7 +82,7 @@ def hmc(
     Raises:
         ValueError: num_leapfrog < 1 or jitter outside [0, 1).
 
-    Reference: Duane et al. 1987; Neal 2011 (MCMC using Hamiltonian dynamics, arXiv 1206.1901), sections 3.1 and 3.2.
+    Reference: Duane et al. 1987 (Hybrid Monte Carlo); Neal 2011 (MCMC using Hamiltonian dynamics, arXiv 1206.1901).
     """
     if num_leapfrog < 1 or not 0.0 <= jitter < 1.0:
         raise ValueError(f"hmc needs num_leapfrog >= 1 and 0 <= jitter < 1, got {num_leapfrog} and {jitter}")
@@ -89,20 +95,16 @@ def hmc(
     def step(rng_key, state):
         momentum_key, accept_key, length_key = jax.random.split(rng_key, 3)
         t = at_step(temperature, state.step)
-        # p ~ N(0, M) and steps ε are N(0, I) momenta and steps ε M^(-1/2): the mass lives in the step size alone.
+        # Momentum N(0, M) with steps ε moves like momentum N(0, I) with steps ε M^(-1/2): the mass is a step size.
         s = pytree.leafwise(at_step(step_size, state.step), state.position)
         s = jax.tree.map(lambda si, v: si * jnp.sqrt(v), s, pytree.leafwise(inverse_mass, state.position))
         length = num_leapfrog if fewest == most else jax.random.randint(length_key, (), fewest, most + 1)
         momentum = pytree.normal_like(momentum_key, state.position)
-        position, end_momentum, energy, grad = leapfrog(
-            *(potential, state.position, momentum, state.energy, state.grad),
-            step_size=s,
-            num_leapfrog=length,
-            temperature=t,
+        position, end, energy, grad = leapfrog(
+            potential, state.position, momentum, state.grad, step_size=s, num_leapfrog=length, temperature=t
         )
-        kinetic_change = pytree.sum_rows(
-            jax.tree.map(lambda p, q: 0.5 * (q - p) * (q + p), momentum, end_momentum)
-        )  # of squares, as a product: less rounding
+        # |p'|² - |p|² as a product: it rounds less.
+        kinetic_change = 0.5 * pytree.sum_rows(jax.tree.map(lambda p, q: (q - p) * (q + p), momentum, end))
         log_ratio = (state.energy - energy) / t - kinetic_change
         return accept_or_reject(accept_key, state, (position, energy, grad), log_ratio)
 

@@ -33,7 +33,7 @@ def independence_mh(
     Raises:
         ValueError: sample and position differ in structure or shape.
 
-    Reference: Tierney 1994 (Markov chains for exploring posterior distributions), section 2.3.2.
+    Reference: Tierney 1994 (Markov chains for exploring posterior distributions), independence chains.
     """
 
     def init(position):

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from ebmjax import pytree
-from ebmjax.types import Array, ChainState, Info, Kernel, Potential, PyTree
+from ebmjax.mcmc.metropolis import accept_finite
+from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 
 
 def at_step(value, step: Array):
@@ -60,15 +61,6 @@ def langevin(
         if box is not None:
             proposal = jax.tree.map(lambda x: jnp.clip(x, *box), proposal)
         energy, grad = pytree.value_and_grad_rows(potential, proposal)
-        finite = pytree.finite_rows((energy, grad))
-        new = (proposal, energy, grad)
-        position, energy, grad = pytree.where_rows(finite, new, (state.position, state.energy, state.grad))
-        info = Info(
-            energy=energy,
-            grad_norm=jnp.sqrt(pytree.square_norm_rows(grad)),
-            acceptance_rate=finite.astype(energy.dtype),
-            num_nonfinite=(~finite).astype(energy.dtype),
-        )
-        return ChainState(position, energy, grad, state.step + 1, state.adapt), info
+        return accept_finite(state, (proposal, energy, grad))
 
     return Kernel(init, step)

@@ -29,7 +29,8 @@ def mala(
             the int32 step. Where others write a drift h ∇ log p and noise √(2h) (blackjax), s = √(2h).
         temperature: T > 0, a scalar or a schedule.
 
-    Reference: Roberts & Tweedie 1996 (Exponential convergence of Langevin distributions), section 1.4.2.
+    Reference: Roberts & Tweedie 1996 (Exponential convergence of Langevin distributions and their discrete
+    approximations).
     """
 
     def init(position):

@@ -27,7 +27,7 @@ def accept_or_reject(
         The next state and `Info`. A proposal with a non-finite energy or gradient, or a NaN ratio, has acceptance
         rate 0 and is counted; a chain that starts at an infinite energy leaves it with the first finite proposal.
 
-    Reference: Metropolis et al. 1953; Hastings 1970, eq. (6).
+    Reference: Metropolis et al. 1953; Hastings 1970 (Monte Carlo sampling methods using Markov chains).
     """
     finite = pytree.finite_rows(proposal[1:]) & ~jnp.isnan(log_ratio)
     rate = jnp.where(finite, jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0).astype(state.energy.dtype)

@@ -32,7 +32,7 @@ def neural_transport(
         inverse: x -> z. If given, the kernel's `init` (so `position` of `run_chain`) takes points x of data space;
             else it takes z, typically draws of N(0, I).
 
-    Reference: Hoffman et al. 2019 (arXiv 1903.03704), section 3; Nijkamp et al. 2020 (arXiv 2006.06897).
+    Reference: Hoffman et al. 2019 (arXiv 1903.03704); Nijkamp et al. 2020 (arXiv 2006.06897).
     """
     kernel = make_kernel(pullback(potential, transport))
     if inverse is None:

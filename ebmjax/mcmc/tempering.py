@@ -117,7 +117,7 @@ def replica_exchange(
 
     Reference: Geyer 1991; Okabe et al. 2001 and Syed et al. 2022 (arXiv 1905.02939) for the even-odd scheme.
     """
-    temperatures = jnp.asarray(temperatures, jnp.float32)
+    temperatures = jnp.asarray(temperatures, float)
     if temperatures.ndim != 1:
         raise ValueError(f"temperatures must be a vector [R], got shape {temperatures.shape}")
     num = temperatures.size

@@ -47,7 +47,7 @@ def underdamped(
 
     A proposal with non-finite energy or gradient is rejected, and its momentum redrawn; `Info` counts it.
 
-    Reference: Bussi & Parrinello 2007 (arXiv 0803.4083), eqs. (7)-(8); Leimkuhler & Matthews 2013 for the names.
+    Reference: Bussi & Parrinello 2007 (arXiv 0803.4083); Leimkuhler & Matthews 2013 for the names of the splittings.
     """
 
     def init(position):
@@ -65,15 +65,9 @@ def underdamped(
     def step(rng_key, state):
         s = pytree.leafwise(at_step(step_size, state.step), state.position)
         t = at_step(temperature, state.step)
+        momentum = refresh(rng_key, state.adapt, s)
         position, momentum, energy, grad = leapfrog(
-            potential,
-            state.position,
-            refresh(rng_key, state.adapt, s),
-            state.energy,
-            state.grad,
-            step_size=s,
-            num_leapfrog=1,
-            temperature=t,
+            potential, state.position, momentum, state.grad, step_size=s, num_leapfrog=1, temperature=t
         )
         finite = pytree.finite_rows((energy, grad))
         momentum = pytree.where_rows(finite, momentum, jax.tree.map(jnp.zeros_like, momentum))

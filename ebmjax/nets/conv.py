@@ -3,8 +3,9 @@
 Images are NHWC, kernels [kh, kw, in, out]: kernel[i, j] is PyTorch's weight[:, :, i, j] of ConvTranspose2d, and its
 transpose of Conv2d. `form` is "plain" (XLA's convolution), "fast" (matrix products, ebmjax/nets/conv_cpu.py) or "auto":
 fast on CPU, plain elsewhere. Both compute the same function up to rounding. "auto" looks at `jax.default_backend()`
-when traced, not at run time: a switch inside the program (`lax.platform_dependent`) would make every gradient carry
-the residuals of both forms. Code put on a CPU beside a GPU is therefore correct but not fast; it can ask for "fast".
+when traced: a switch inside the program (`lax.platform_dependent`) runs as fast on CPU, but traces both forms, and a
+gradient through a scan would store the residuals of both. Code put on a CPU beside a GPU is therefore correct but slow
+unless it asks for "fast".
 """
 
 from collections.abc import Callable

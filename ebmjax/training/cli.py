@@ -2,11 +2,12 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from ebmjax.data import DataError
-from ebmjax.training.config import ConfigError, parse
+from ebmjax.training.config import Arguments, ConfigError, parse
 from ebmjax.training.experiment import Experiment
 from ebmjax.training.loop import Diverged, Interrupted
 from ebmjax.training.run import run
@@ -22,21 +23,36 @@ USAGE = """usage: python -m experiments.{name} [--config=FILE.py[:smoke]] [--con
 
 
 def main(experiment: Experiment, argv: Sequence[str] | None = None, *, doc: str | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 diverged or a file failed, 2 bad input, 130 interrupted."""
+    """The command line of an experiment that trains a method."""
+    command(experiment.name, experiment.default_config, partial(run, experiment), argv, doc=doc)
+
+
+def command(
+    name: str,
+    default_config: str,
+    do: Callable[[Arguments], None],
+    argv: Sequence[str] | None = None,
+    *,
+    doc: str | None = None,
+) -> None:
+    """Parse `argv`, `do` it, and exit: 0 done, 1 diverged or a file failed, 2 bad input, 130 interrupted.
+
+    name: of the module under experiments/. default_config: used without --config, relative to the checkout.
+    """
     argv = list(sys.argv if argv is None else argv)
     if {"--help", "-help", "-h"} & set(argv[1:]):
-        print(f"{(doc or experiment.name).strip()}\n\n{USAGE.format(name=experiment.name)}")
+        print(f"{(doc or name).strip()}\n\n{USAGE.format(name=name)}")
         sys.exit(0)
     logging.getLogger("absl").setLevel(logging.ERROR)
     try:
-        run(experiment, parse(argv, str(Path(__file__).parents[2] / experiment.default_config)))
+        do(parse(argv, str(Path(__file__).parents[2] / default_config)))
     except (ConfigError, DataError) as error:
         _exit(2, f"error: {error}")
     except Diverged as error:
         _exit(1, f"error: {error}")
     except Interrupted as error:
-        command = " ".join(["python -m", f"experiments.{experiment.name}", *argv[1:]])
-        _exit(130, f"{error}; the same command goes on from there: {command}")
+        words = " ".join(["python -m", f"experiments.{name}", *argv[1:]])
+        _exit(130, f"{error}; the same command goes on from there: {words}")
     except KeyboardInterrupt:
         _exit(130, "interrupted; the same command goes on from the last checkpoint")
     except OSError as error:

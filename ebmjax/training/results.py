@@ -53,10 +53,11 @@ def print_table(path: Path, *, stream=None) -> None:
     table.add_column("compare with", justify="left")
     baselines = dict(results["baselines"])
     for name, value in results["metrics"].items():
-        related = {k: baselines.pop(k) for k in list(baselines) if k.startswith(name + "_")}
+        belongs = lambda k: k.startswith(name + "_") or k.endswith("_" + name)
+        related = {k: baselines.pop(k) for k in list(baselines) if belongs(k)}
         if name == "test_mse" and "pca_mse" in baselines:
-            related["pca_mse"] = baselines.pop("pca_mse")
-        notes = "\n".join(f"{v:.4g}  {k.removeprefix(name + '_')}" for k, v in related.items())
+            related["pca"] = baselines.pop("pca_mse")
+        notes = "\n".join(f"{v:.4g}  {k.replace(name, '').strip('_')}" for k, v in related.items())
         table.add_row(name, f"{value:.4g}", notes)
     for name, value in baselines.items():
         table.add_row("", "", f"{value:.4g}  {name}")

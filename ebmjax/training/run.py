@@ -1,5 +1,6 @@
 """From a parsed command line to a finished work directory: train, evaluate, draw and write results.json."""
 
+import importlib
 import os
 import sys
 import time
@@ -91,6 +92,19 @@ def train(
             stop_requested=stop_requested,
         )
     return Trained(method, for_evaluation(state)), seconds
+
+
+def restore(workdir: Path) -> tuple[ConfigDict, Trained]:
+    """A trained run by its folder alone: its config, and its method with the newest state."""
+    path = workdir / "config.json"
+    if not path.exists() or not steps_done(workdir):
+        raise ConfigError(f"{workdir} holds no trained run")
+    config = from_json(path)
+    experiment = importlib.import_module(f"experiments.{config.experiment}").EXPERIMENT
+    dataset = load(config.data.name)
+    settings = to_settings(config)._replace(num_steps=steps_done(workdir))
+    method = experiment.build(config, spec(dataset))
+    return config, train(experiment, config, method, dataset, settings, workdir, "train")[0]
 
 
 def finish(experiment: Experiment, finished: Run, seconds: float) -> None:

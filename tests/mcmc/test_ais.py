@@ -44,13 +44,15 @@ def test_target_equal_to_base_has_no_variance():
 
 def test_one_jump_is_importance_sampling():
     """betas = (0, 1): the weights are exp(-E) / q at draws of the base, before any move."""
-    run = annealed_importance_sampling(KEY, WIDE, shifted, betas=[0.0, 1.0], make_kernel=MALA, num_chains=64)
+    run = jax.jit(
+        lambda: annealed_importance_sampling(KEY, WIDE, shifted, betas=[0.0, 1.0], make_kernel=MALA, num_chains=64)
+    )()
     x = WIDE.sample(jax.random.split(KEY)[0], 64)
     weights = np.exp(-np.asarray(shifted(x) + WIDE.log_prob(x), np.float64))
     np.testing.assert_allclose(np.exp(run.log_weights), weights, rtol=1e-4)
     np.testing.assert_allclose(run.log_z, np.log(weights.mean()), rtol=1e-5)
     np.testing.assert_allclose(run.standard_error, weights.std(ddof=1) / weights.mean() / 8.0, rtol=1e-4)
-    assert np.all(np.any(run.position != x, axis=1))
+    assert np.mean(run.position[:, 0] != x[:, 0]) == pytest.approx(run.info.acceptance_rate[0], abs=4 * 0.5 / 8)
 
 
 def test_twenty_of_twenty_seeds():
@@ -87,16 +89,14 @@ def test_forward_and_reverse_bracket_log_z():
         for weights, sign in ((low, 1.0), (-high, -1.0)):
             log_mean, error = log_mean_weight(weights.reshape(-1))
             assert abs(sign * log_mean - LOG_Z) < 4 * error
-    assert gaps[1][0] < gaps[0][0] / 3 and gaps[1][1] < gaps[0][1] / 3
+    assert gaps[1][0] < gaps[0][0] / 2 and gaps[1][1] < gaps[0][1] / 2
 
 
 def test_tilted_gaussian_pytree():
     """N(0, I) tilted by exp(a·x): log Z = |a|² / 2; the weighted ends have mean a."""
-    base = Base(
-        lambda key, num: {"u": jax.random.normal(key, (num, 1)), "v": jax.random.normal(key, (num, 2, 1))},
-        lambda x: -standard_normal(x) - 1.5 * np.log(2 * np.pi),
-    )
-    base = base._replace(sample=lambda key, num: split(jax.random.normal(key, (num, 3))))
+    split = lambda x: {"u": x[:, :1], "v": x[:, 1:, None]}
+    sample = lambda key, num: split(jax.random.normal(key, (num, 3)))
+    base = Base(sample, lambda x: -standard_normal(x) - 1.5 * np.log(2 * np.pi))
     energy = tilt(lambda x: -base.log_prob(x), lambda x: -0.8 * x["u"][:, 0] - 0.6 * jnp.sum(x["v"], axis=(1, 2)))
     run = jax.jit(
         lambda: annealed_importance_sampling(
@@ -108,10 +108,6 @@ def test_tilted_gaussian_pytree():
     weights = np.asarray(jax.nn.softmax(run.log_weights))
     ends = np.concatenate([run.position["u"], run.position["v"][..., 0]], axis=1)
     np.testing.assert_allclose(weights @ ends, [0.8, 0.6, 0.6], atol=4 * 1.1 / np.sqrt(2000))
-
-
-def split(x):
-    return {"u": x[:, :1], "v": x[:, 1:, None]}
 
 
 def test_one_estimate_per_example():
@@ -136,11 +132,12 @@ def test_what_a_kernel_carries_is_handed_on():
     run = lambda: annealed_importance_sampling(KEY, NORMAL, energy, betas=BETAS, make_kernel=make_kernel, num_chains=4)
     position = jax.jit(run)().position
     start_key, chain_key = jax.random.split(KEY)
-    kernel, x, adapt = make_kernel(energy), NORMAL.sample(start_key, 4), None
+    kernel = make_kernel(energy)
+    step = jax.jit(lambda key, state: run_chain(kernel, key, state.position, 1, adapt=state.adapt)[0])
+    state = kernel.init(NORMAL.sample(start_key, 4))
     for key in jax.random.split(chain_key, 80):
-        state, _, _ = run_chain(kernel, key, x, 1, adapt=adapt)
-        x, adapt = state.position, state.adapt
-    np.testing.assert_allclose(position, x, rtol=1e-3, atol=1e-4)
+        state = step(key, state)
+    np.testing.assert_allclose(position, state.position, rtol=1e-3, atol=1e-4)
 
 
 def test_report_and_non_finite():
