@@ -3,12 +3,13 @@
     python -m benchmarks.samplers funnel --sampler langevin --chains 10000 --steps 100 --threads 1
 
 Targets: gauss100 (d = 100, N(0, I)), funnel (d = 10), double_well (d = 2), and the others of ebmjax.energies.TARGETS.
-A Langevin or MALA step has drift h ∇U and noise √(2h), that is step_size √(2h), with h = 1e-2 (funnel 1e-3); hmc takes 10
-leapfrog steps of 0.1. One call is --steps transitions of --chains chains from N(0, I).
+A Langevin or MALA step has drift h ∇U and noise √(2h), that is step_size √(2h), with h = 1e-2 (funnel 1e-3); hmc takes
+10 leapfrog steps of 0.1. One call is --steps transitions of --chains chains from N(0, I).
 """
 
 import argparse
 import json
+from typing import Any
 
 from benchmarks.timing import measure, pin
 
@@ -34,9 +35,9 @@ def main():
         if getattr(args, name) not in table:
             parser.error(f"unknown {name} {getattr(args, name)!r}; known: {', '.join(sorted(table))}")
     target, builder = TARGETS[args.target](), KERNELS[args.sampler]
-    options = {"step_size": (2 * (1e-3 if args.target == "funnel" else 1e-2)) ** 0.5}
+    options: dict[str, Any] = {"step_size": (2 * (1e-3 if args.target == "funnel" else 1e-2)) ** 0.5}
     if args.sampler == "hmc":
-        options = {"step_size": 0.1, "num_leapfrog": 10}
+        options: dict[str, Any] = {"step_size": 0.1, "num_leapfrog": 10}
     kernel = builder(target.energy, **options)
 
     @jax.jit

@@ -104,7 +104,8 @@ Batch = dict[str, Any]
 class Method(NamedTuple):
     """A learning method: pure functions of `State`, made by one builder per paper in `ebmjax.methods`.
 
-    init: (rng_key, batch) -> State. train_step: (State, batch) -> (State, metrics), scalars.
+    init: (rng_key, batch) -> State; the batch is the first one of the training.
+    train_step: (State, batch) -> (State, metrics), scalars.
     sample: (State, rng_key, num) -> x[num, ...]. evaluate: (State, rng_key, batch) -> metrics, each `[B]` or scalar.
     functions: {name: pure function, State first}: those of energy, log_likelihood, encode, decode, reconstruct,
         score, class_logits ... that the method has.

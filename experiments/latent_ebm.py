@@ -13,6 +13,7 @@ from ebmjax.evaluation import fit_classifier, fit_gaussian, frechet_distance, ma
 from ebmjax.mcmc import Chain, langevin
 from ebmjax.methods import latent_ebm
 from ebmjax.training import cli
+from ebmjax.training.config import require
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.training.optimizers import make_optimizers
@@ -22,9 +23,25 @@ from experiments.pieces import make_chain, make_energy, make_generator
 MAX_PIXELS = 4096
 """Above this many pixels, distances over pixels and PCA would need covariances of gigabytes: they are left out."""
 
+LOWEST = {
+    "model.latent_dim": 1,
+    "model.energy.widths": 1,
+    "model.generator.widths": 1,
+    "model.generator.width": 1,
+    "sampler.refine_steps": 0,
+    "evaluate.batch_size": 1,
+    "evaluate.max_examples": 2,
+    "evaluate.feature_steps": 0,
+    **{
+        f"optimizer.{group}.{field}": 0 for group in ("energy", "generator") for field in ("learning_rate", "clip_norm")
+    },
+}
+
 
 def build(config, data_spec, *, gaussian_prior=False):
     """The method of a config; with `gaussian_prior`, the same generator under a fixed N(0, I)."""
+    for field, low in LOWEST.items():
+        require(config, field, low)
     steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
     optimizers = make_optimizers(config.optimizer, config.train.num_steps, steps_per_epoch)
     if gaussian_prior:
@@ -49,13 +66,13 @@ def baselines(config, data_spec):
     return {"gaussian_trained": build(config, data_spec, gaussian_prior=True)} if wanted else {}
 
 
-def draw_arms(run, num):
+def draw_arms(run, decode, num):
     """Samples of every arm, images clipped to [-1, 1]: {"": learned prior, "gaussian_prior": N(0, I), ...}."""
     method, state = run.trained
     latent = lambda key, n: jax.random.normal(key, (n, run.config.model.latent_dim))
     arms = {
         "": partial(method.sample, state),
-        "gaussian_prior": lambda key, n: method.functions["decode"](state, latent(key, n)),
+        "gaussian_prior": lambda key, n: decode(latent(key, n)),
     } | {name: partial(other.method.sample, other.state) for name, other in run.baselines.items()}
     size = run.config.evaluate.batch_size
     drawn = {name: sample_in_batches(arm, run.rng_key, num, size) for name, arm in arms.items()}
@@ -67,7 +84,7 @@ def evaluate(run):
     """Reconstructions of test images, Fréchet distances of samples to the training images, and their pictures."""
     settings, data, (method, state) = run.config.evaluate, run.dataset, run.trained
     train, test = (to_float(x[: settings.max_examples], data.max_value) for x in (data.x_train, data.x_test))
-    encode, decode = (partial(method.functions[name], state) for name in ("encode", "decode"))
+    encode, decode = (partial(jax.jit(method.functions[name]), state) for name in ("encode", "decode"))
     z = map_batches(encode, test, settings.batch_size, rng_key=run.rng_key)
     reconstructed = map_batches(decode, z, settings.batch_size)
     metrics = {"test_mse": np.mean(np.square(reconstructed - test))}
@@ -75,19 +92,20 @@ def evaluate(run):
     small = train[0].size <= MAX_PIXELS
     if small and z.shape[1] <= min(len(train), train[0].size):
         baselines["pca_mse"] = pca_mse(train, test, z.shape[1])
-    arms = draw_arms(run, len(train)) | {"real": test}
     spaces = {"pixels": lambda x: x.reshape(len(x), -1)} if small else {}
     if data.y_train is not None and settings.feature_steps:
         labels, key = data.y_train[: len(train)], jax.random.fold_in(run.rng_key, 1)
         classifier = fit_classifier(key, train, labels, int(labels.max()) + 1, num_steps=settings.feature_steps)
         spaces["features"] = classifier.features
+    arms = draw_arms(run, decode, len(train) if spaces else 100) | {"real": test}
     for space, features in spaces.items():
         reference = fit_gaussian(features(train))
         for arm, x in arms.items():
             target = baselines if arm else metrics
             target["_".join(filter(None, ["frechet", space, arm]))] = frechet_distance(features(x), reference)
-    rows = read_rows(run.workdir / "metrics.jsonl")
-    metrics["energy_gap"] = rows[-1]["energy_gap"]
+    rows = [row for row in read_rows(run.workdir / "metrics.jsonl") if row["step"] <= state.step]
+    if rows:
+        metrics["energy_gap"] = rows[-1]["energy_gap"]
     paths = draw(run, arms[""], test, reconstructed, z, rows)
     return Evaluation(metrics, baselines, protocol(run.config, len(train), len(test)), paths)
 

@@ -20,7 +20,8 @@ from ebmjax.energies import TARGETS
 from ebmjax.energies.analytic import Target
 from ebmjax.mcmc import KERNELS, adapt_step_size, averaged_step_size, in_data_space, neural_transport, run_chain
 from ebmjax.training import cli, results
-from ebmjax.training.config import ConfigError, choose, to_json, write_atomically
+from ebmjax.training.config import ConfigError, choose, to_json
+from ebmjax.training.files import write_atomically
 from ebmjax.training.run import enable_compilation_cache, restore, say
 from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_traces
 
@@ -35,6 +36,11 @@ class Arm(NamedTuple):
     figures: dict[str, float]
 
 
+def no_exact_draws(rng_key, num):
+    """The `sample` of a target that cannot be drawn exactly."""
+    return None
+
+
 def make_target(config):
     """The named analytic target, or the latent energy of a trained run (no exact draws: compared with nothing)."""
     if not config.target.workdir:
@@ -44,7 +50,7 @@ def make_target(config):
         raise ConfigError(f"target.workdir = {config.target.workdir}: its method has no energy to sample")
     dim = run_config.model.latent_dim
     energy = partial(trained.method.functions["energy"], trained.state)
-    return Target(f"energy of {config.target.workdir}", dim, energy, None, float("nan"))
+    return Target(f"energy of {config.target.workdir}", dim, energy, no_exact_draws, float("nan"))
 
 
 def make_kernel(config, potential):
@@ -139,7 +145,8 @@ def sample(arguments):
     arms = {"data space": run_arm(config, target, None, keys[0])}
     if config.sampler.neural_transport:
         arms = {"neural transport": run_arm(config, target, target.transport, keys[1])} | arms
-    exact = None if target.sample is None else np.asarray(target.sample(keys[2], NUM_EXACT))
+    exact = target.sample(keys[2], NUM_EXACT)
+    exact = None if exact is None else np.asarray(exact)
     finish(config, target, arms, exact, workdir)
 
 
@@ -162,7 +169,7 @@ def finish(config, target, arms, exact, workdir):
         draws = {k: a.x.reshape(-1, target.dim) for k, a in arms.items()}
         plot_density(draws | ({} if exact is None else {"exact": exact}), paths[2])
     protocol = (
-        f"{config.num_chains} chains from N(0, I), {config.num_warmup} transitions of warm-up, {config.num_steps} kept. "
+        f"{config.num_chains} chains from N(0, I), {config.num_warmup} of warm-up, {config.num_steps} kept. "
         "Rank-normalised split R-hat and ESS (arXiv 1903.08008) of the worst coordinate. ess_per_second: ess_bulk_min "
         "over the wall seconds of warm-up and sampling, compiled. mean_error_max: in exact standard deviations."
     )

@@ -21,10 +21,21 @@ from ebmjax.mcmc import Chain, langevin, sample_chain
 from ebmjax.methods.base import apply_gradients, create_state, step_key
 from ebmjax.objectives import contrastive
 from ebmjax.training.loop import Settings, fit
-from ebmjax.types import Method
+from ebmjax.types import Kernel, Method
 
 NUM, DIM = 64, 3
 TRACES = []
+
+
+def adapting_langevin(potential):
+    """Langevin whose log step size lives in `ChainState.adapt` and follows the gradient's strength."""
+    kernel = lambda log_step: langevin(potential, step_size=jnp.exp(log_step))
+
+    def step(rng_key, state):
+        new, info = kernel(state.adapt).step(rng_key, state)
+        return new._replace(adapt=state.adapt + 0.01 * (0.5 - jnp.mean(info.grad_norm))), info
+
+    return Kernel(kernel(0.0).init, step)
 
 
 def toy_method(num_examples=NUM):
@@ -42,15 +53,16 @@ def toy_method(num_examples=NUM):
         params = {"energy": split(jnp.zeros((1, DIM))), "scale": jnp.zeros(())}
         params["energy"] = jax.tree.map(lambda a: a[0], params["energy"])
         store = split(jax.random.normal(rng_key, (num_examples, DIM)))
-        extra = {"chains": store, "stats": {"mean": jnp.zeros(DIM)}, "gate": jnp.array(True), "log_step": jnp.log(0.1)}
+        extra = {"chains": store, "stats": {"mean": jnp.zeros(DIM)}, "gate": jnp.array(True), "adapt": jnp.log(0.1)}
         return create_state(rng_key, params, optimizers, extra)
 
     def train_step(state, batch):
         TRACES.append(1)
         x, index, extra = batch["x"], batch["index"], dict(state.extra)
-        chain = Chain(partial(langevin, step_size=jnp.exp(extra["log_step"])), num_steps=3)
+        chain = Chain(adapting_langevin, num_steps=3)
         start = jax.tree.map(lambda store: store[index], extra["chains"])
-        end, info, _ = sample_chain(chain, partial(energy, state.params), step_key(state), start)
+        potential = partial(energy, state.params)
+        end, info, _ = sample_chain(chain, potential, step_key(state), start, adapt=extra["adapt"])
         loss = lambda p: contrastive(energy(p, split(x)), energy(p, end.position))
         value, grads = jax.value_and_grad(loss)(state.params)
         new = apply_gradients(state, optimizers, grads)
@@ -59,7 +71,7 @@ def toy_method(num_examples=NUM):
         extra["chains"] = jax.tree.map(lambda s, p: s.at[index].set(p), extra["chains"], end.position)
         extra["stats"] = {"mean": 0.9 * extra["stats"]["mean"] + 0.1 * jnp.mean(x, 0)}
         extra["gate"] = ~extra["gate"]
-        extra["log_step"] += 0.01 * (0.5 - jnp.mean(info.grad_norm))
+        extra["adapt"] = end.adapt
         new = new._replace(params=new.params | {"scale": gated}, extra=extra, step=state.step + 1)
         return new, {"loss": value, "num_nonfinite": jnp.sum(info.num_nonfinite)}
 
@@ -102,7 +114,7 @@ def test_everything_moved(tmp_path):
         "ema": np.any(start.ema["energy"]["u"] != end.ema["energy"]["u"]),
         "chains": np.mean(start.extra["chains"]["v"] != end.extra["chains"]["v"]) > 0.9,
         "stats": np.all(start.extra["stats"]["mean"] != end.extra["stats"]["mean"]),
-        "log_step": start.extra["log_step"] != end.extra["log_step"],
+        "adapt": start.extra["adapt"] != end.extra["adapt"],
         "gate": bool(start.extra["gate"]) != bool(end.extra["gate"]),
         "opt_state": start.opt_state["energy"][0].count != end.opt_state["energy"][0].count,
     }
@@ -128,6 +140,7 @@ np.savez({out!r}, *leaves)
 again = t.train({folder!r}, 6)
 whole = t.train({folder!r} + "-whole", 6)
 t.assert_equal(again, whole)
+assert len(t.TRACES) == 3, len(t.TRACES)  # one for each of the three trainings
 """
 
 

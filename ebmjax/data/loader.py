@@ -46,7 +46,7 @@ def make_loader(num_examples: int, batch_size: int, max_value: int | None = None
     return loader
 
 
-def epoch_order(loader: Loader, rng_key: Array, epoch: Array) -> Array:
+def epoch_order(loader: Loader, rng_key: Array, epoch: int | Array) -> Array:
     """Rows of the training set in the order of one epoch: int32 `[batches_per_epoch, batch_size]`, no row twice."""
     groups, per_batch = loader.num_groups, loader.batch_size // loader.num_groups
     edges = np.arange(groups + 1) * loader.num_examples // groups  # group sizes differ by at most one

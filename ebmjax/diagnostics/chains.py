@@ -16,7 +16,7 @@ def summarise(x: Array, *, chunk_size: int = 64) -> dict[str, Array]:
     rhat, ess_bulk, ess_tail: as the functions of these names. All NaN for a quantity with a non-finite draw; for
     positions that are pytrees, `jax.tree.map(summarise, x)`.
 
-    chunk_size: quantities computed at a time; memory beyond a copy of x is about chunk_size · 25 times that of one
+    chunk_size: quantities computed at a time; memory beyond a copy of x is about chunk_size · 30 times that of one
     quantity's draws, so whole images fit. Can be jitted.
     """
     return over_quantities(summary, x, name="summarise", chunk_size=chunk_size)

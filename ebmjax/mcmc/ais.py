@@ -59,7 +59,7 @@ def check_betas(betas: ArrayLike) -> Array:
     try:
         values = np.asarray(betas)
     except jax.errors.TracerArrayConversionError:
-        return betas  # inside jit the values are not known yet
+        return jnp.asarray(betas)  # inside jit the values are not known yet
     if values.ndim != 1 or values.size < 2 or values[0] != 0 or values[-1] != 1 or np.any(np.diff(values) <= 0):
         raise ValueError(f"betas must be a vector that rises from 0 to 1, e.g. linspace(0, 1, 101); got {values}")
     return jnp.asarray(betas)

@@ -94,7 +94,7 @@ def all_chains(bank: Bank, store: PyTree) -> PyTree:
     """Positions of all chains `[num_chains, ...]` without padding: chain i is row i."""
     if bank.num_rows == bank.num_chains:
         return store
-    rows = row_of(bank, np.arange(bank.num_chains))
+    rows = row_of(bank, jnp.arange(bank.num_chains))
     return jax.tree.map(lambda leaf: leaf[rows], store)
 
 
@@ -104,14 +104,14 @@ def draw(bank: Bank, rng_key: Array) -> Array:
     score = jax.random.uniform(rng_key, (bank.num_groups, bank.group_rows))
     score = jnp.where(np.arange(bank.group_rows) < sizes, score, -1.0)  # padding comes last
     _, slots = jax.lax.top_k(score, bank.batch_size // bank.num_groups)
-    return (bank.edges[:-1, None] + slots).reshape(-1).astype(jnp.int32)
+    return (jnp.asarray(bank.edges[:-1, None]) + slots).reshape(-1).astype(jnp.int32)
 
 
 def oldest(bank: Bank, step: Array) -> Array:
     """Chains that a ring overwrites at `step` (int32): successive places in each group, int32 `[batch_size]`."""
     sizes, num = np.diff(bank.edges)[:, None], bank.batch_size // bank.num_groups
     slots = ((step % sizes) * num + np.arange(num)) % sizes  # the first remainder keeps the product in int32
-    return (bank.edges[:-1, None] + slots).reshape(-1).astype(jnp.int32)
+    return (jnp.asarray(bank.edges[:-1, None]) + slots).reshape(-1).astype(jnp.int32)
 
 
 def local_slots(bank: Bank, index: Array) -> Array:

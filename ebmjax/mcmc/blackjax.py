@@ -105,7 +105,7 @@ def find_algorithm(algorithm: str) -> tuple[Callable, dict[str, inspect.Paramete
     except ImportError as error:
         raise ImportError("from_blackjax needs blackjax: pip install blackjax") from error
     # Newer releases wrap the function; its signature is that of the wrapped one.
-    make_algorithm = getattr(blackjax, algorithm, None)
+    make_algorithm: Any = getattr(blackjax, algorithm, None)
     make_algorithm = getattr(make_algorithm, "differentiable", make_algorithm)
     names = dict(inspect.signature(make_algorithm).parameters) if callable(make_algorithm) else {}
     if next(iter(names), None) != "logdensity_fn":

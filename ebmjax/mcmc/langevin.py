@@ -41,7 +41,7 @@ def langevin(
 
     A proposal with non-finite energy or gradient is rejected: that chain stays, and `Info` counts it.
 
-    Reference: Nijkamp et al. 2019 (arXiv 1904.09770), eq. (4), with s = their noise and T = s² / (2 · gradient step).
+    Reference: Nijkamp et al. 2019 (arXiv 1904.09770), with s = their noise and T = s² / (2 · gradient step).
     """
 
     def init(position):

@@ -36,7 +36,7 @@ class Model(NamedTuple):
     refine_chain: Chain | None
 
     def prior(self, params: PyTree) -> Potential:
-        """U(z) = E_α(z) + ||z||² / 2, the energy of p_α(z), eq. (3)."""
+        """U(z) = E_α(z) + ||z||² / 2, the energy of p_α(z), eq. (2)."""
         if self.energy_fn is None:
             return standard_normal
         return tilt(standard_normal, bind(self.energy_fn, params["energy"]))
@@ -56,7 +56,7 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
     """Both chains with today's parameters, then one update of the generator and one of the energy."""
     x, params = batch["x"], state.params
     pos_key, neg_key = jax.random.split(step_key(state))
-    # Samples are constants of both updates: the learning gradients, eqs. (6) and (8), do not pass through chains.
+    # Samples are constants of both updates: the learning gradients, eqs. (7) and (8), do not pass through chains.
     z_pos, pos = jax.lax.stop_gradient(model.run(model.posterior_chain, model.posterior(params, x), pos_key, len(x)))
 
     # Eq. (8) without its factor 1 / (2σ²), which Adam's scaling absorbs; as in the paper's code.
@@ -74,7 +74,7 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
             energies = energy_fn(p, z_pos), energy_fn(p, z_neg)
             return contrastive(*energies), [jnp.mean(e) for e in energies]
 
-        # Eq. (6): lower the energy of posterior samples, raise that of prior samples.
+        # Eq. (7): lower the energy of posterior samples, raise that of prior samples.
         (gap, means), grads["energy"] = jax.value_and_grad(gap, has_aux=True)(params["energy"])
         metrics |= {"energy_gap": gap, "energy_pos": means[0], "energy_neg": means[1]}
         metrics["prior_grad_norm"] = jnp.mean(neg.grad_norm)
@@ -126,10 +126,12 @@ def log_likelihood(
     num_samples: int = 100,
     num_normalizer_samples: int = 10_000,
 ) -> Array:
-    """Importance-sampled log p(x) in nats, `[B]`: in expectation a lower bound that tightens with `num_samples`.
+    """Importance-sampled log p(x) in nats, `[B]`.
 
-    The proposal is the short-run posterior with its noise held fixed, corrected by the Jacobian of z_0 -> z_K.
-    log Z(α) is estimated from N(0, I); both estimates are as good as their overlap with the model.
+    The proposal is the short-run posterior with its noise held fixed, corrected by the Jacobian of z_0 -> z_K: in
+    expectation that is a lower bound of log p(x) + log Z(α), tighter with more `num_samples`. log Z(α), estimated from
+    N(0, I), is biased low in turn, by half its squared standard error (`evaluation.likelihood.log_normalizer`), so
+    with an energy the difference is no bound: see that this error is small.
     """
     chain_key, normalizer_key = jax.random.split(rng_key)
     potential = model.posterior(state.params, x)

@@ -21,7 +21,7 @@ class ConvGenerator(nn.Module):
         fan_in = features · kernel_size².
     form: of the convolutions, see `ebmjax.nets.conv`.
 
-    Reference: Pang et al. 2020 (arXiv 2006.08205), g_β of eq. (2), and its official code for the stacks.
+    Reference: Pang et al. 2020 (arXiv 2006.08205), g_β of eq. (3), and its official code for the stacks.
     """
 
     layers: Sequence[Layer]

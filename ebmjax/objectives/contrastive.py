@@ -15,7 +15,7 @@ def contrastive(energy_pos: Array, energy_neg: Array, *, energy_l2: float = 0.0)
     Args:
         energy_pos, energy_neg: `[B]` and `[B']`, in nats. energy_l2: ≥ 0, keeps energies near 0 (IGEBM).
 
-    Reference: Nijkamp et al. 2019 (arXiv 1903.12370), eq. (3); Pang et al. 2020 (arXiv 2006.08205), eq. (6).
+    Reference: Nijkamp et al. 2019 (arXiv 1903.12370), section 2; Pang et al. 2020 (arXiv 2006.08205), eq. (7).
     """
     loss = jnp.mean(energy_pos) - jnp.mean(energy_neg)
     if energy_l2:

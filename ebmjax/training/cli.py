@@ -1,12 +1,14 @@
 """The command line of every experiment: what it asks is done by `training.run`, what is wrong is said in one line."""
 
 import logging
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from ebmjax.data import DataError
+from ebmjax.training.checkpoint import CheckpointError
 from ebmjax.training.config import Arguments, ConfigError, parse
 from ebmjax.training.experiment import Experiment
 from ebmjax.training.loop import Diverged, Interrupted
@@ -48,10 +50,10 @@ def command(
         do(parse(argv, str(Path(__file__).parents[2] / default_config)))
     except (ConfigError, DataError) as error:
         _exit(2, f"error: {error}")
-    except Diverged as error:
+    except (Diverged, CheckpointError) as error:
         _exit(1, f"error: {error}")
     except Interrupted as error:
-        words = " ".join(["python -m", f"experiments.{name}", *argv[1:]])
+        words = shlex.join(["python", "-m", f"experiments.{name}", *argv[1:]])
         _exit(130, f"{error}; the same command goes on from there: {words}")
     except KeyboardInterrupt:
         _exit(130, "interrupted; the same command goes on from the last checkpoint")

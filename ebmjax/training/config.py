@@ -3,7 +3,6 @@
 import difflib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,13 +21,18 @@ class ConfigError(Exception):
 
 
 class Arguments(NamedTuple):
-    """A parsed command line. name: for the work directory; explicit: whether any config or override was given."""
+    """A parsed command line.
+
+    config: of the file, with the overrides. given: whether --config was. overrides: {"train.num_steps": 2000, ...}.
+    name: for the work directory. workdir: None unless --workdir was given.
+    """
 
     config: ConfigDict
+    given: bool
+    overrides: dict
     name: str
     mode: str
     workdir: Path | None
-    explicit: bool
 
 
 def parse(argv: Sequence[str], default_config: str) -> Arguments:
@@ -60,7 +64,7 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
     overrides = dict(config_flags.get_override_values(values["config"]))
     name = run_name(source, overrides)
     workdir = None if values.workdir is None else Path(values.workdir)
-    return Arguments(config, name, values.mode, workdir, given is not None or bool(overrides))
+    return Arguments(config, given is not None, overrides, name, values.mode, workdir)
 
 
 def _take_config(argv: Sequence[str]) -> tuple[list[str], str | None]:
@@ -89,8 +93,8 @@ def to_json(config: ConfigDict) -> str:
     return json.dumps(config.to_dict(), indent=2, default=list)
 
 
-def from_json(path: Path) -> ConfigDict:
-    """The config written to `path` by `to_json`; JSON's lists are tuples again. Raises ConfigError if it is no JSON."""
+def from_json(text: str, origin: Path) -> ConfigDict:
+    """The config of `to_json`; JSON's lists are tuples again. Raises ConfigError, naming `origin`, if it is no JSON."""
 
     def plain(value):
         if isinstance(value, dict):
@@ -98,9 +102,9 @@ def from_json(path: Path) -> ConfigDict:
         return tuple(plain(v) for v in value) if isinstance(value, list) else value
 
     try:
-        return ConfigDict(plain(json.loads(path.read_text()))).lock()
+        return ConfigDict(plain(json.loads(text))).lock()
     except (json.JSONDecodeError, AttributeError, TypeError) as error:
-        raise ConfigError(f"{path} is no config written by a run: {error}; use another --workdir") from error
+        raise ConfigError(f"{origin} is no config written by a run: {error}; use another --workdir") from error
 
 
 def flatten(config: ConfigDict) -> dict:
@@ -144,11 +148,15 @@ def check_same_run(saved: ConfigDict, asked: ConfigDict, workdir: Path) -> None:
         raise ConfigError(f"{workdir} holds a run with another config: {changes}{why}; use another --workdir")
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` to `path` so that a crash leaves the old file or the new one."""
-    temporary = path.with_name(path.name + f".{os.getpid()}.tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
+def require(config: ConfigDict, field: str, low: float, high: float = float("inf")) -> None:
+    """Raise ConfigError unless the number, or every number of the tuple, at `field` lies in [low, high]."""
+    value = flatten(config).get(field)
+    if value is None:
+        raise ConfigError(f"the config lacks {field}")
+    for number in value if isinstance(value, tuple) else (value,):
+        if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
+            limits = f"at least {low}" if high == float("inf") else f"in [{low}, {high}]"
+            raise ConfigError(f"{field} = {value} must be {limits}")
 
 
 def _similar_files(source: str) -> str:

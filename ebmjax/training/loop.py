@@ -54,9 +54,10 @@ class Interrupted(Exception):
 class Diverged(Exception):
     """A metric became non-finite."""
 
-    def __init__(self, step: int, names: list[str], saved_step: int | None):
+    def __init__(self, title: str, step: int, names: list[str], saved_step: int | None):
+        saved = f"step {saved_step}" if saved_step else "none"
         super().__init__(
-            f"training diverged: {', '.join(names)} not finite at step {step} (last checkpoint: step {saved_step}); "
+            f"{title} diverged: {', '.join(names)} not finite at step {step} (last checkpoint: {saved}); "
             "try a smaller step_size of the chains, a smaller learning rate, or more energy regularisation"
         )
 
@@ -93,19 +94,20 @@ def crossed(step: int, every: int, chunk: int) -> bool:
 
 
 def initial_state(method: Method, loader: Loader, arrays: dict, seed: int, mesh) -> tuple[Callable, State]:
-    """A function that makes the state at step 0 on the mesh, and the abstract state with its shardings."""
+    """A function that makes the state at step 0 on the mesh, and the abstract state with its shardings.
 
-    def make(rng_key):
-        rows = {k: jax.ShapeDtypeStruct((loader.batch_size, *v.shape[1:]), v.dtype) for k, v in arrays.items()}
-        zeros = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), rows)
-        state = method.init(rng_key, form_batch(loader, zeros, jnp.arange(loader.batch_size, dtype=jnp.int32)))
+    `Method.init` gets the first batch of the training, for initialisations that look at data.
+    """
+    init_key, data_key = (jax.random.fold_in(jax.random.key(seed), i) for i in (0, 1))
+
+    def make(arrays):
+        state = method.init(init_key, form_batch(loader, arrays, epoch_order(loader, data_key, 0)[0]))
         # Python scalars make weakly typed leaves; a restored state has none, and would compile a second time.
         return jax.tree.map(lambda a: jax.lax.convert_element_type(a, a.dtype), state)
 
-    key = jax.random.fold_in(jax.random.key(seed), 0)
-    shapes = jax.eval_shape(make, key)
+    shapes = jax.eval_shape(make, arrays)
     shardings = sharding.state_shardings(mesh, shapes)
-    return lambda: jax.jit(make, out_shardings=shardings)(key), abstract(shapes, shardings)
+    return lambda: jax.jit(make, out_shardings=shardings)(arrays), abstract(shapes, shardings)
 
 
 def fit(
@@ -117,6 +119,7 @@ def fit(
     seed: int,
     folder: str | Path,
     meta: dict | None = None,
+    check: Callable[[dict], None] = lambda meta: None,
     title: str = "train",
     on_checkpoint: Callable[[int, State], None] = lambda step, state: None,
     stop_requested: Callable[[], bool] = lambda: False,
@@ -126,11 +129,12 @@ def fit(
     Args:
         max_value: of uint8 images (`Dataset.max_value`). seed: of parameters, chains and batches.
         folder: gets checkpoints/, metrics.jsonl and tensorboard/. meta: JSON-able, stored with every checkpoint.
+        check: called with the stored meta of a checkpoint before going on from it; raises if it is another run's.
         on_checkpoint: called with (step, state) at every checkpoint, to draw or to evaluate.
         stop_requested: asked after every chunk; if true, the state is saved and `Interrupted` raised.
 
     Returns the final state and the seconds spent training, over all the sessions it took. Raises ValueError for
-    settings that do not fit together, `Diverged` when a metric stops being finite.
+    settings that do not fit together, `Diverged` when a metric stops being finite, CheckpointError.
     """
     check_settings(settings)
     method = with_ema(method, settings.ema_decay)
@@ -138,58 +142,48 @@ def fit(
     loader = make_loader(len(arrays["x"]), settings.batch_size, max_value)
     arrays = jax.device_put(arrays, sharding.replicated(mesh))
     make_state, abstract_state = initial_state(method, loader, arrays, seed, mesh)
-
-    checkpointer = Checkpointer(Path(folder) / "checkpoints")
-    try:
-        step, seconds = checkpointer.latest_step() or 0, 0.0
-        if step:
-            state, saved = checkpointer.restore(abstract_state)
-            seconds = saved["seconds"]
-        else:
-            state = make_state()
+    with Checkpointer(Path(folder) / "checkpoints") as checkpointer:
+        restored = checkpointer.restore(abstract_state, check)
+        step, state, saved = restored or (0, make_state(), {"seconds": 0.0})
         if step >= settings.num_steps:
-            return state, seconds
-
+            return state, saved["seconds"]
         data_key = jax.random.fold_in(jax.random.key(seed), 1)
         chunk = make_chunk(method, loader, data_key, mesh, settings.steps_per_dispatch)
-        started = time.monotonic() - seconds
+        started = time.monotonic() - saved["seconds"]
 
         def save(step, state):
             epoch, batch = divmod(step, loader.batches_per_epoch)
             position = {"data_position": {"epoch": epoch, "batch": batch}, "seconds": time.monotonic() - started}
             checkpointer.save(step, state, position | (meta or {}))
+            on_checkpoint(step, state)
 
         with Recorder(folder, title, settings.num_steps, step) as recorder:
-            run_chunk = lambda state: chunk(state, arrays)
-            state = _steps(run_chunk, state, step, settings, recorder, save, on_checkpoint, stop_requested)
+            state = _steps(lambda state: chunk(state, arrays), state, step, settings, recorder, save, stop_requested)
         return state, time.monotonic() - started
-    finally:
-        checkpointer.close()
 
 
-def _steps(run_chunk, state, step, settings, recorder, save, on_checkpoint, stop_requested) -> State:
+def _steps(run_chunk, state, step, settings, recorder, save, stop_requested) -> State:
     """Chunks until the end, with at most two in flight, so that what is shown and what signals stop is current."""
-    size, saved_step, running = settings.steps_per_dispatch, step or None, ()
+    size, saved_step, running, counts = settings.steps_per_dispatch, step or None, (), {}
     while step < settings.num_steps:
         state, metrics = run_chunk(state)
         jax.block_until_ready(running)
         running = metrics
         step += size
-        last = step >= settings.num_steps
-        checkpoint = last or crossed(step, settings.checkpoint_every, size)
+        counts = {name: value + counts.get(name, 0) for name, value in metrics.items() if name.startswith("num_")}
+        stop = stop_requested()
+        checkpoint = stop or step >= settings.num_steps or crossed(step, settings.checkpoint_every, size)
         if checkpoint or crossed(step, settings.log_every, size):
-            values = recorder.record(step, metrics)
+            values = recorder.record(step, metrics | counts)
+            counts = {}
             broken = [name for name, value in values.items() if not np.isfinite(value)]
             if broken:
-                raise Diverged(step, broken, saved_step)
+                raise Diverged(recorder.title, step, broken, saved_step)
         else:
-            recorder.show(step, metrics)
+            recorder.show(step, metrics | counts)
         if checkpoint:
             save(step, state)
             saved_step = step
-            on_checkpoint(step, state)
-        if stop_requested() and not last:
-            if saved_step != step:
-                save(step, state)
+        if stop:
             raise Interrupted(step)
     return state

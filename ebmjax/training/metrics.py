@@ -4,6 +4,8 @@ import json
 import math
 from pathlib import Path
 
+from ebmjax.training.files import write_atomically
+
 
 def read_rows(path: str | Path) -> list[dict]:
     """The rows of a metrics.jsonl; a last line that was cut off is left out. No file: no rows."""
@@ -26,13 +28,13 @@ class MetricsWriter:
         folder.mkdir(parents=True, exist_ok=True)
         self.path = folder / "metrics.jsonl"
         kept = [row for row in read_rows(self.path) if row["step"] <= start_step]
-        self.path.write_text("".join(json.dumps(row) + "\n" for row in kept))
+        write_atomically(self.path, "".join(json.dumps(row) + "\n" for row in kept))
         self._events = None
         if tensorboard:
             from tensorboardX import SummaryWriter
 
             # Events after the restart replace those of a cut-off run with the same steps.
-            self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=start_step, write_to_disk=True)
+            self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=start_step + 1, write_to_disk=True)
 
     def write(self, step: int, metrics: dict[str, float]) -> None:
         """Add one row. Non-finite values are written as null, which every JSON reader accepts."""

@@ -5,6 +5,7 @@ import time
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 SHOWN = {
     "energy_gap": "gap",
@@ -20,22 +21,25 @@ def describe(metrics: dict[str, float]) -> str:
     return "  ".join(f"{label} {metrics[name]:.3g}" for name, label in SHOWN.items() if name in metrics)
 
 
+class _Bar(Progress):
+    """A bar with a second line for the metrics, so that they never push out the count and the time left."""
+
+    line = "compiling ..."
+
+    def get_renderables(self):
+        yield self.make_tasks_table(self.tasks)
+        yield Text(f"  {self.line}", overflow="ellipsis", no_wrap=True)
+
+
 class ProgressBar:
     """A context manager; `update(step, metrics)` moves the bar, or prints a line at most every ten seconds."""
 
     def __init__(self, title: str, num_steps: int, start_step: int = 0, *, stream=None):
         self._title, self._num_steps, self._last = title, num_steps, -1e9
         self._console = Console(file=stream or sys.stderr)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[metrics]}"),
-            console=self._console,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._bar.add_task(title, total=num_steps, completed=start_step, metrics="compiling ...")
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = _Bar(*columns, console=self._console, disable=not self._console.is_terminal)
+        self._task = self._bar.add_task(title, total=num_steps, completed=start_step)
 
     def __enter__(self):
         self._bar.start()
@@ -44,16 +48,13 @@ class ProgressBar:
     def __exit__(self, *exception):
         self._bar.stop()
 
-    def update(self, step: int, metrics: dict[str, float] | None = None) -> None:
-        """Show `step`, and the newest metrics if any were read."""
+    def update(self, step: int, metrics: dict[str, float]) -> None:
+        """Show `step` and its metrics."""
+        self._bar.line = describe(metrics)
         self._bar.update(self._task, completed=step)
-        if metrics is not None:
-            self._bar.update(self._task, metrics=describe(metrics))
         due = step == self._num_steps or time.monotonic() - self._last > 10
-        if not self._console.is_terminal and metrics is not None and due:
+        if not self._console.is_terminal and due:
             self._last = time.monotonic()
-            print(
-                f"{self._title}  step {step}/{self._num_steps}  {describe(metrics)}",
-                file=self._console.file,
-                flush=True,
-            )
+            left = (self._num_steps - step) / max(metrics["steps_per_second"], 1e-9)
+            line = f"{self._title}  step {step}/{self._num_steps}  {describe(metrics)}  {left:.0f} s left"
+            print(line, file=self._console.file, flush=True)

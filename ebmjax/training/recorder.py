@@ -16,6 +16,7 @@ class Recorder:
     """A context manager around the loop; the only place where metrics are read back from the device."""
 
     def __init__(self, folder: str | Path, title: str, num_steps: int, start_step: int):
+        self.title = title
         self._writer = MetricsWriter(folder, start_step=start_step)
         self._bar = ProgressBar(title, num_steps, start_step)
         self._logged = (time.monotonic(), start_step)

@@ -12,10 +12,12 @@ from ml_collections import ConfigDict
 
 from ebmjax.data import Dataset, load, spec
 from ebmjax.training import results
-from ebmjax.training.config import Arguments, ConfigError, check_same_run, from_json, to_json, write_atomically
+from ebmjax.training.config import Arguments, ConfigError, check_same_run, from_json, require, to_json
 from ebmjax.training.ema import for_evaluation
 from ebmjax.training.experiment import Experiment, Run, Trained
-from ebmjax.training.loop import Settings, check_settings, fit
+from ebmjax.training.files import only_one, write_atomically
+from ebmjax.training.loop import Interrupted, Settings, check_settings, fit
+from ebmjax.training.sharding import make_mesh
 from ebmjax.training.signals import stop_on_signal
 from ebmjax.types import Method
 
@@ -28,33 +30,50 @@ def run(experiment: Experiment, arguments: Arguments) -> None:
     config = reconcile(experiment, arguments, workdir)
     settings = to_settings(config)
     enable_compilation_cache()
-    where = f"{jax.device_count()} x {jax.devices()[0].device_kind}"
-    say(f"{experiment.name}: {arguments.mode} on {config.data.name}, in {workdir} ({where})")
+    used, there = make_mesh(settings.batch_size).size, jax.device_count()
+    say(f"{experiment.name}: {arguments.mode} on {config.data.name}, in {workdir} ({used} x {jax.default_backend()})")
+    if used < there:
+        say(f"using {used} of {there} devices: train.batch_size = {settings.batch_size} does not divide over more")
     dataset = load(config.data.name)
+    method = build(experiment, config, dataset)
+    workdir.mkdir(parents=True, exist_ok=True)
     try:
-        method = experiment.build(config, spec(dataset))
-    except ValueError as error:  # builders refuse values out of range; anything else they raise is a bug to be seen
-        raise ConfigError(str(error)) from error
+        with only_one(workdir):
+            carry_out(experiment, arguments.mode, config, method, dataset, settings, workdir)
+    except BlockingIOError:
+        raise ConfigError(f"another process is at work in {workdir}: wait for it, or use another --workdir") from None
+
+
+def carry_out(experiment, mode, config, method, dataset, settings, workdir) -> None:
+    """Train what is not trained yet, then evaluate, or draw samples."""
     done = steps_done(workdir)
-    if arguments.mode == "train":
-        workdir.mkdir(parents=True, exist_ok=True)
+    if mode == "train":
         write_atomically(workdir / "config.json", to_json(config) + "\n")
         if done >= settings.num_steps:
             say(f"training is finished ({done} steps): only evaluating")
-    elif done < 1:
-        raise ConfigError(f"--mode={arguments.mode}: {workdir} holds no trained run yet")
     else:
         settings = settings._replace(num_steps=done)
     trained, seconds = train(experiment, config, method, dataset, settings, workdir, "train")
     key = jax.random.fold_in(jax.random.key(config.seed), 2)
-    if arguments.mode == "sample":
+    if mode == "sample":
         sample(experiment, Run(config, workdir, dataset, trained, {}, key))
         return
     baselines = {}
     for name, other in experiment.baselines(config, spec(dataset)).items():
         folder = workdir / "baselines" / name
+        if mode != "train" and steps_done(folder) < done:
+            say(f"the baseline {name} is not trained as far: left out")
+            continue
         baselines[name], _ = train(experiment, config, other, dataset, settings, folder, name)
     finish(experiment, Run(config, workdir, dataset, trained, baselines, key), seconds)
+
+
+def build(experiment: Experiment, config: ConfigDict, dataset: Dataset) -> Method:
+    """The experiment's method. Builders refuse values out of range by ValueError; whatever else they raise is a bug."""
+    try:
+        return experiment.build(config, spec(dataset))
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def train(
@@ -71,6 +90,7 @@ def train(
     method = method._replace(sample=jax.jit(method.sample, static_argnums=2))
     arrays = {"x": dataset.x_train} | ({} if dataset.y_train is None else {"label": dataset.y_train})
     draw_key = jax.random.fold_in(jax.random.key(config.seed), 3)
+    check = lambda meta: check_same_run(from_json(meta["config"], folder), config, folder)
 
     def draw(step, state):
         if experiment.draw_samples is not None and title == "train":
@@ -87,10 +107,13 @@ def train(
             seed=config.seed,
             folder=folder,
             meta={"config": to_json(config)},
+            check=check,
             title=title,
             on_checkpoint=draw,
             stop_requested=stop_requested,
         )
+        if stop_requested():  # while the last chunk ran, or a finished run was restored
+            raise Interrupted(int(state.step))
     return Trained(method, for_evaluation(state)), seconds
 
 
@@ -99,12 +122,11 @@ def restore(workdir: Path) -> tuple[ConfigDict, Trained]:
     path = workdir / "config.json"
     if not path.exists() or not steps_done(workdir):
         raise ConfigError(f"{workdir} holds no trained run")
-    config = from_json(path)
+    config = from_json(path.read_text(), path)
     experiment = importlib.import_module(f"experiments.{config.experiment}").EXPERIMENT
     dataset = load(config.data.name)
     settings = to_settings(config)._replace(num_steps=steps_done(workdir))
-    method = experiment.build(config, spec(dataset))
-    return config, train(experiment, config, method, dataset, settings, workdir, "train")[0]
+    return config, train(experiment, config, build(experiment, config, dataset), dataset, settings, workdir, "train")[0]
 
 
 def finish(experiment: Experiment, finished: Run, seconds: float) -> None:
@@ -145,24 +167,31 @@ def sample(experiment: Experiment, finished: Run) -> None:
 
 
 def reconcile(experiment: Experiment, arguments: Arguments, workdir: Path) -> ConfigDict:
-    """The config to use: the run's own where none was given, else the given one if it may go on with the run."""
+    """The config to use: without --config that of the work directory, with the overrides, if it may go on with it."""
     path, config = workdir / "config.json", arguments.config
-    if path.exists():
-        saved = from_json(path)
-        if not arguments.explicit and arguments.workdir is not None:
-            config = saved
-        elif steps_done(workdir):  # before the first checkpoint there is nothing to lose
-            check_same_run(saved, config, workdir)
+    if path.exists() and steps_done(workdir):  # before the first checkpoint there is nothing to go on with
+        saved = from_json(path.read_text(), path)
+        if arguments.workdir is not None and not arguments.given:
+            config = saved.copy_and_resolve_references()
+            try:
+                config.update_from_flattened_dict(arguments.overrides)
+            except (KeyError, TypeError) as error:
+                raise ConfigError(f"{path}: {error}") from error
+        check_same_run(saved, config, workdir)
     elif arguments.mode != "train":
-        raise ConfigError(f"--mode={arguments.mode}: there is no {path}; name a trained run with --workdir=FOLDER")
+        raise ConfigError(f"--mode={arguments.mode}: {workdir} holds no trained run; name one with --workdir=FOLDER")
     owner = config.get("experiment")
     if owner != experiment.name:
-        raise ConfigError(f"this config belongs to another experiment: python -m experiments.{owner}")
+        whose = f"of experiments.{owner}" if owner else "of no experiment: it lacks the field experiment"
+        raise ConfigError(f"experiments.{experiment.name} cannot run a config {whose}")
     return config
 
 
 def to_settings(config: ConfigDict) -> Settings:
     """`config.train` as checked settings."""
+    require(config, "seed", 0, 2**31 - 1)
+    for field in Settings._fields:
+        require(config, f"train.{field}", 0)
     settings = Settings(**{field: config.train[field] for field in Settings._fields})
     try:
         check_settings(settings)

@@ -53,9 +53,8 @@ def test_draws_of_a_chain():
 
 
 def test_images_in_bounded_memory():
-    """The temporary memory is that of a chunk: it does not grow with the number of quantities."""
-    shapes = [jax.ShapeDtypeStruct((50, 4, num), jnp.float32) for num in (16, 160)]
-    compiled = [jax.jit(lambda x: diagnostics.summarise(x, chunk_size=8)).lower(s).compile() for s in shapes]
-    small, large = (c.memory_analysis().temp_size_in_bytes for c in compiled)
-    copy = 50 * 4 * 160 * 4
-    assert large < small + 2 * copy
+    """As documented: a copy of x (two here, one per layout), and some 30 times the draws of a chunk."""
+    x = jax.ShapeDtypeStruct((50, 4, 800), jnp.float32)
+    compiled = jax.jit(lambda x: diagnostics.summarise(x, chunk_size=8)).lower(x).compile()
+    draws = 50 * 4 * 4
+    assert compiled.memory_analysis().temp_size_in_bytes < 2 * 800 * draws + 40 * 8 * draws

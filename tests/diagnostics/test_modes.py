@@ -20,9 +20,9 @@ def test_far_from_the_origin():
 
 
 def test_counts_by_hand():
-    modes = np.array([[0, 2], [0, 2], [1, -1], [1, 0], [0, 0]])  # two chains of five draws; one draw diverged
-    np.testing.assert_allclose(mode_occupancy(modes, 3), [0.5, 0.2, 0.2])
-    expected = [[2, 1, 0], [1, 1, 0], [0, 0, 1]]  # 2 -> -1 and -1 -> 0 are no moves between modes
+    modes = np.array([[0, 2], [0, 2], [1, -1], [1, 0], [2, 0]])  # two chains of five draws; one draw diverged
+    np.testing.assert_allclose(mode_occupancy(modes, 3), [0.4, 0.2, 0.3])
+    expected = [[2, 1, 0], [0, 1, 1], [0, 0, 1]]  # 2 -> -1 and -1 -> 0 are no moves between modes
     np.testing.assert_array_equal(jax.jit(mode_transitions, static_argnums=1)(modes, 3), expected)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from ebmjax.training import cli
+from ebmjax.training.checkpoint import Checkpointer
 from experiments.latent_ebm import EXPERIMENT
 
 ROOT = Path(__file__).parents[2]
@@ -79,6 +81,8 @@ def test_again_only_evaluates(finished, capsys):
 
 def test_evaluate_and_sample_modes_read_the_runs_config(finished):
     before = figures(finished)
+    main("--mode=evaluate", f"--workdir={finished}", "--config.evaluate.batch_size=16")
+    assert figures(finished)[0]["energy_gap"] == before[0]["energy_gap"]
     main("--mode=evaluate", f"--workdir={finished}")
     assert figures(finished) == before
     main("--mode=sample", f"--workdir={finished}")
@@ -94,7 +98,8 @@ def start(workdir):
 def wait_for_checkpoint(process, folder, step):
     for _ in range(6000):
         steps = [int(p.name) for p in (folder / "checkpoints").glob("*") if p.name.isdigit()]
-        if max(steps, default=0) >= step or process.poll() is not None:
+        assert process.poll() is None, process.communicate()[1][-1000:]
+        if max(steps, default=0) >= step:
             return
         time.sleep(0.01)
     raise AssertionError("no checkpoint within a minute")
@@ -108,6 +113,7 @@ def test_killed_twice_gives_the_same_figures(finished, tmp_path):
         wait_for_checkpoint(process, folder, step)
         process.send_signal(signal.SIGKILL)
         process.communicate()
+        assert process.returncode == -signal.SIGKILL
         assert not (workdir / "results.json").exists()
     main(CONFIG, *LENGTH, f"--workdir={workdir}")
     assert figures(workdir) == figures(finished)
@@ -121,8 +127,6 @@ def test_ctrl_c_saves_and_says_how_to_go_on(finished, tmp_path):
     wait_for_checkpoint(process, workdir, 20)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    if process.returncode == 0:
-        pytest.skip("the run ended before the signal reached it")
     assert process.returncode == 130
     assert "Traceback" not in said
     assert "the same command goes on" in said
@@ -152,3 +156,36 @@ def test_fake_images_and_a_longer_training(tmp_path, capsys):
     main(*words)
     main(*words, "--config.train.num_steps=15")
     assert json.loads((tmp_path / "run" / "results.json").read_text())["num_steps"] == 15
+
+
+def test_a_config_that_was_edited_is_caught_at_the_checkpoint(finished, tmp_path, capsys):
+    workdir = tmp_path / "edited"
+    shutil.copytree(finished, workdir)
+    config = json.loads((workdir / "config.json").read_text())
+    config["model"]["sigma"] = 0.5
+    (workdir / "config.json").write_text(json.dumps(config))
+    assert "model.sigma: 0.1 there, 0.5 now" in refused(capsys, "--mode=evaluate", f"--workdir={workdir}")
+    assert figures(workdir) == figures(finished)
+
+
+def test_a_damaged_checkpoint_falls_back_to_the_last_sound_one(finished, tmp_path, capsys):
+    workdir = tmp_path / "damaged"
+    shutil.copytree(finished, workdir)
+    for path in (workdir / "checkpoints" / "200").rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[:10])
+    main(CONFIG, *LENGTH, f"--workdir={workdir}")
+    said = capsys.readouterr().err
+    assert "checkpoint 200 cannot be read" in said and "unreadable-200" in said
+    assert figures(workdir) == figures(finished)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_one_line(tmp_path, capsys, monkeypatch):
+    def full(self, step, state, meta):
+        raise self._cannot_save(OSError("No space left on device"))
+
+    monkeypatch.setattr(Checkpointer, "save", full)
+    with pytest.raises(SystemExit) as stopped:
+        main(CONFIG, f"--workdir={tmp_path / 'run'}")
+    assert stopped.value.code == 1
+    assert "error: cannot write a checkpoint in" in capsys.readouterr().err

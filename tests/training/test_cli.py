@@ -53,7 +53,12 @@ def fails(capsys, *words, code=2):
         ([SMOKE, "--config.data.name=digts"], "did you mean .?digits"),
         ([SMOKE, "--config.data.name=npz:absent.npz"], "absent.npz"),
         ([SMOKE, "--config.data.name=fake:8y8"], "fake:8y8"),
-        (["--mode=evaluate"], "name a trained run with --workdir"),
+        (["--mode=evaluate"], "name one with --workdir"),
+        ([SMOKE, "--config.model.latent_dim=0"], "model.latent_dim = 0 must be at least 1"),
+        ([SMOKE, "--config.evaluate.batch_size=0"], "evaluate.batch_size = 0 must be at least 1"),
+        ([SMOKE, "--config.evaluate.feature_steps=-3"], "evaluate.feature_steps = -3 must be at least 0"),
+        ([SMOKE, "--config.optimizer.energy.clip_norm=-1"], "optimizer.energy.clip_norm = -1.0 must be at least 0"),
+        ([SMOKE, "--config.seed=99999999999"], "seed = 99999999999 must be in"),
     ],
     ids=lambda v: " ".join(v)[-45:].replace(str(ROOT), "") if isinstance(v, list) else None,
 )
@@ -91,9 +96,22 @@ def test_a_broken_config_file_is_named(capsys, tmp_path):
 
 def test_another_run_in_the_folder_is_refused(capsys, tmp_path):
     workdir = tmp_path / "run"
-    workdir.mkdir()
+    (workdir / "checkpoints" / "5").mkdir(parents=True)
     (workdir / "config.json").write_text("{broken")
     assert "config.json" in fails(capsys, SMOKE, f"--workdir={workdir}")
+
+
+def test_a_config_of_something_else(capsys, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from ml_collections import ConfigDict\n\ndef get_config():\n    return ConfigDict({'a': 1})\n")
+    assert "lacks the field experiment" in fails(capsys, f"--config={path}", f"--workdir={tmp_path}/run")
+
+
+def test_two_processes_in_one_folder(capsys, tmp_path):
+    from ebmjax.training.files import only_one
+
+    with only_one(tmp_path):
+        assert "another process is at work" in fails(capsys, SMOKE, f"--workdir={tmp_path}")
 
 
 def test_help(capsys):

@@ -1,0 +1,125 @@
+"""Adapting step sizes: the two rules by hand, the acceptances and step sizes they reach, and freezing."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ebmjax.energies import standard_normal
+from ebmjax.mcmc import (
+    StepSize,
+    adapt_step_size,
+    averaged_step_size,
+    dual_averaging,
+    hmc,
+    mala,
+    run_chain,
+    sign_rule,
+    underdamped,
+)
+
+KEY = jax.random.key(0)
+DIM = 100
+
+
+def start(num=128):
+    return jax.random.normal(jax.random.key(1), (num, DIM))
+
+
+def steps_and_rates(kernel, num_steps, x=None, **options):
+    """Log step size after each transition, and the mean acceptance of each, as numpy; and the last state."""
+    collect = lambda state, info: (state.adapt.log_step, jnp.mean(info.acceptance_rate), state.adapt.log_average)
+    run = jax.jit(lambda x: run_chain(kernel, KEY, x, num_steps, collect=collect, **options))
+    state, _, trace = run(start() if x is None else x)
+    return state, [np.asarray(a, np.float64) for a in trace]
+
+
+def test_dual_averaging_by_hand():
+    """log ε_t+1 = log(10 ε_0) - √t / (γ (t + t_0)) Σ (target - acceptance), averaged with weights t^-κ."""
+    s, target, gamma, offset, kappa = 0.05, 0.7, 0.1, 5.0, 0.6
+    rule = dual_averaging(gamma, offset)
+    kernel = adapt_step_size(standard_normal, make_kernel=mala, step_size=s, target=target, rule=rule, decay=kappa)
+    state, (log_step, rate, log_average) = steps_and_rates(kernel, 25)
+    t = np.arange(1, 26)
+    expected = np.log(10 * s) - np.sqrt(t) / (gamma * (t + offset)) * np.cumsum(target - rate)
+    np.testing.assert_allclose(log_step, expected, atol=1e-4)
+    average = np.log(s)
+    for i, value in zip(t, expected):
+        average = i**-kappa * value + (1 - i**-kappa) * average
+        np.testing.assert_allclose(log_average[i - 1], average, atol=1e-4)
+    assert isinstance(state.adapt, StepSize) and int(state.adapt.count) == 25 == int(state.step)
+    np.testing.assert_allclose(averaged_step_size(state.adapt), np.exp(average), rtol=1e-4)
+
+
+def test_sign_rule_by_hand():
+    s, target, rate = 0.9, 0.6, 0.05
+    kernel = adapt_step_size(standard_normal, make_kernel=mala, step_size=s, target=target, rule=sign_rule(rate))
+    _, (log_step, accepted, _) = steps_and_rates(kernel, 25)
+    np.testing.assert_allclose(log_step, np.log(s) + rate * np.cumsum(np.sign(accepted - target)), atol=1e-5)
+    assert np.min(accepted) < target < np.max(accepted)
+
+
+@pytest.mark.parametrize("rule, num_steps", [(dual_averaging(), 150), (sign_rule(0.03), 300)])
+@pytest.mark.parametrize("first", [0.02, 5.0])
+def test_the_step_size_of_the_theory_is_found(rule, num_steps, first):
+    """MALA on N(0, I_100) at acceptance 0.574: s = 1.6507 · 100^(-1/6) · (1 + O(100^(-1/3))) = 0.766 or a little more.
+
+    From a start far too small (all accepted) and far too large (none is).
+    """
+    options = dict(make_kernel=mala, target=0.574, rule=rule)
+    kernel = adapt_step_size(standard_normal, step_size=first, num_adapt=num_steps, **options)
+    state, _ = steps_and_rates(kernel, num_steps)
+    found = float(averaged_step_size(state.adapt))
+    assert 0.73 < found < 0.83
+    # Frozen, it has the acceptance asked for: 128 chains of 40 steps, correlated, give an error of about 0.01.
+    _, (log_step, rate, _) = steps_and_rates(kernel, 40, state.position, adapt=state.adapt)
+    np.testing.assert_array_equal(log_step, log_step[0])
+    assert abs(rate.mean() - 0.574) < 0.05
+
+
+def test_frozen_it_is_the_kernel_with_the_averaged_step_size():
+    """After `num_adapt` transitions nothing adapts, in this run or a later one with the same `adapt`."""
+    make_kernel = partial(hmc, num_leapfrog=3)
+    kernel = adapt_step_size(standard_normal, make_kernel=make_kernel, step_size=0.1, target=0.8, num_adapt=20)
+    whole, (log_step, _, log_average) = steps_and_rates(kernel, 30)
+    assert np.all(np.diff(log_step[:20]) != 0)
+    np.testing.assert_array_equal(log_step[19:], log_step[19])
+    first, _ = steps_and_rates(kernel, 20)
+    assert int(first.adapt.count) == int(whole.adapt.count) == 20
+    resumed, _ = steps_and_rates(kernel, 10, first.position, adapt=first.adapt)
+    fixed = make_kernel(standard_normal, step_size=averaged_step_size(first.adapt))
+    expected = jax.jit(lambda x: run_chain(fixed, KEY, x, 10)[0].position)(first.position)
+    np.testing.assert_allclose(resumed.position, expected, atol=1e-5)
+    # Without a limit it goes on where it was.
+    endless = adapt_step_size(standard_normal, make_kernel=make_kernel, step_size=0.1, target=0.8)
+    half, (_, _, _) = steps_and_rates(endless, 10)
+    _, (log_step, _, _) = steps_and_rates(endless, 2, half.position, adapt=half.adapt)
+    assert log_step[0] != half.adapt.log_step and abs(log_step[0] - half.adapt.log_step) < 0.5
+
+
+def test_it_follows_a_target_that_moves():
+    """The energy becomes 100 times as steep between two runs of a persistent chain: the step size falls tenfold."""
+    options = dict(make_kernel=mala, step_size=0.7, target=0.574, rule=sign_rule(0.05))
+    state, _ = steps_and_rates(adapt_step_size(standard_normal, **options), 60)
+    before = averaged_step_size(state.adapt)
+    steep = adapt_step_size(lambda x: 100.0 * standard_normal(x), **options)
+    state, _ = steps_and_rates(steep, 200, state.position / 10.0, adapt=state.adapt)
+    assert 7.0 < float(before / jnp.exp(state.adapt.log_step)) < 14.0
+
+
+def test_layers_and_what_the_wrapped_kernel_carries():
+    """One step size drives all leaves through a function of it; `inner` is the adapt of the wrapped kernel."""
+    x = {"top": start(8), "bottom": start(8)}
+
+    def make_kernel(potential, *, step_size):
+        return underdamped(potential, step_size={"top": step_size, "bottom": 0.0 * step_size})
+
+    kernel = adapt_step_size(standard_normal, make_kernel=make_kernel, step_size=0.1, target=0.9, rule=sign_rule(0.1))
+    state, _, _ = jax.jit(lambda x: run_chain(kernel, KEY, x, 3))(x)
+    assert np.all(state.position["top"] != x["top"])
+    np.testing.assert_array_equal(state.position["bottom"], x["bottom"])
+    assert jax.tree.map(jnp.shape, state.adapt.inner.value) == jax.tree.map(jnp.shape, x)
+    assert np.all(state.adapt.inner.drawn)
+    np.testing.assert_allclose(state.adapt.log_step, np.log(0.1) + 0.3, rtol=1e-5)  # unadjusted: always accepted

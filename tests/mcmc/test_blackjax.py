@@ -1,0 +1,121 @@
+"""blackjax's samplers behind our contract: conventions converted, state carried, errors named."""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ebmjax.energies import double_well, standard_normal
+from ebmjax.mcmc import from_blackjax, hmc, mala, run_chain
+
+pytest.importorskip("blackjax")
+KEY = jax.random.key(0)
+
+
+@pytest.mark.parametrize(
+    "ours, algorithm, options",
+    [
+        (mala, "mala", {}),
+        (hmc, "hmc", {"num_integration_steps": 4}),
+        (hmc, "hmc", {"num_integration_steps": 4, "inverse_mass_matrix": 0.25 * jnp.ones(400), "step_size": 0.6}),
+    ],
+)
+def test_the_same_step_size_and_temperature_mean_the_same(ours, algorithm, options):
+    """Mean acceptance on N(0, I_400) at T = 2 within 4 standard errors of our kernel's."""
+    num, t = 1500, 2.0
+    options = {"step_size": 0.85 if ours is mala else 0.6, "temperature": t} | options
+    x = np.sqrt(t) * jax.random.normal(KEY, (num, 400))
+    rates = jax.jit(lambda kernel_step, state: kernel_step(KEY, state)[1].acceptance_rate, static_argnums=0)
+    theirs = from_blackjax(standard_normal, algorithm=algorithm, **options)
+    if "inverse_mass_matrix" in options:
+        options["inverse_mass"] = options.pop("inverse_mass_matrix")
+    if "num_integration_steps" in options:
+        options["num_leapfrog"] = options.pop("num_integration_steps")
+    mine = ours(standard_normal, **options)
+    found, expected = rates(theirs.step, theirs.init(x)), rates(mine.step, mine.init(x))
+    assert abs(found.mean() - expected.mean()) < 4 * np.sqrt((found.var() + expected.var()) / num)
+    assert expected.mean() < 0.97  # it could be told from another step size
+
+
+def test_energies_are_ours_at_every_temperature():
+    energy, x = double_well().energy, jax.random.normal(KEY, (32, 2))
+    for t in (3.0, lambda k: 3.0 - k):
+        kernel = from_blackjax(energy, algorithm="barker", step_size=lambda k: 0.5 / (1.0 + k), temperature=t)
+        state, info, _ = jax.jit(lambda x: run_chain(kernel, KEY, x, 2))(x)
+        np.testing.assert_allclose(state.energy, energy(state.position), rtol=1e-4, atol=1e-5)
+        grad = jax.grad(lambda x: jnp.sum(energy(x)))(state.position)
+        np.testing.assert_allclose(state.grad, grad, rtol=1e-3, atol=1e-3)
+        assert np.all(info.acceptance_rate <= 1.0)
+    # A schedule of 0 freezes: the same callable step size reaches blackjax.
+    still = from_blackjax(energy, algorithm="barker", step_size=lambda k: 0.0 * k)
+    np.testing.assert_allclose(jax.jit(lambda x: run_chain(still, KEY, x, 2)[0].position)(x), x, atol=1e-6)
+
+
+def test_what_it_carries_survives_but_places_are_looked_up_afresh():
+    """mclmc's momentum goes on through `adapt`; positions, energies and gradients come from the new potential."""
+    x = jax.random.normal(KEY, (16, 2))
+    make = lambda scale: from_blackjax(
+        lambda x: scale * standard_normal(x), algorithm="mclmc", step_size=0.1, L=1e6, init_key=jax.random.key(7)
+    )
+    run = jax.jit(lambda scale, x, adapt: run_chain(make(scale), KEY, x, 3, adapt=adapt)[0])
+    first = run(1.0, x, None)
+    momentum = first.adapt.momentum
+    assert first.adapt.position == () and momentum.shape == (16, 2)
+    np.testing.assert_allclose(np.linalg.norm(momentum, axis=1), 1.0, rtol=1e-4)
+    again = run(2.0, first.position + 1.0, first.adapt)
+    np.testing.assert_allclose(again.energy, 2.0 * standard_normal(again.position), rtol=1e-4)
+    assert np.max(np.abs(again.position - first.position - 1.0)) < 0.8  # 3 steps of about 0.1 √2 from the new place
+    fresh = run(2.0, first.position + 1.0, None)
+    assert np.max(np.abs(fresh.position - again.position)) > 0.1
+    other = make(1.0)._replace(init=from_blackjax(standard_normal, algorithm="mclmc", step_size=0.1, L=1e6).init)
+    assert np.all(other.init(x).adapt.momentum != make(1.0).init(x).adapt.momentum)  # another init_key
+
+
+def test_samplers_without_gradient():
+    propose = lambda rng_key, x: x + 0.5 * jax.random.normal(rng_key, x.shape)
+    kernel = from_blackjax(standard_normal, algorithm="rmh", proposal_generator=propose)
+    state, info, _ = jax.jit(lambda x: run_chain(kernel, KEY, x, 40))(jnp.zeros((512, 1)))
+    assert state.grad == () and not info.grad_norm.any()
+    assert 0.5 < info.acceptance_rate.mean() < 0.95 and 0.7 < np.std(state.position) < 1.2
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"algorithm": "nutz"}, "blackjax has no sampler 'nutz'"),
+        ({"algorithm": "sgld"}, "no sampler 'sgld' of a log density"),
+        ({"algorithm": "rhat"}, "no sampler 'rhat' of a log density"),
+    ],
+)
+def test_unknown_samplers_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        from_blackjax(standard_normal, **options)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (
+            {"algorithm": "nuts"},
+            r"blackjax.nuts: missing a required argument: 'step_size'; its parameters are step_size",
+        ),
+        ({"algorithm": "nuts", "step_size": 0.1, "num_leapfrog": 3}, "unexpected keyword argument 'num_leapfrog'"),
+    ],
+)
+def test_wrong_parameters_are_named(options, message):
+    with pytest.raises(ValueError, match=message):
+        from_blackjax(standard_normal, **options).init(jnp.zeros((4, 2)))
+
+
+def test_a_potential_of_a_wrong_shape_is_named():
+    kernel = from_blackjax(lambda x: jnp.sum(x**2), algorithm="mala", step_size=0.1)
+    with pytest.raises(ValueError, match=r"must return energy\[B\] = \(1,\), got shape \(\)"):
+        kernel.init(jnp.zeros((4, 2)))
+
+
+def test_without_blackjax_one_line_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "blackjax", None)
+    with pytest.raises(ImportError, match="from_blackjax needs blackjax: pip install blackjax"):
+        from_blackjax(standard_normal, algorithm="nuts", step_size=0.1)

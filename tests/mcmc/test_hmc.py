@@ -1,0 +1,188 @@
+"""Hamiltonian Monte Carlo against the laws of the leapfrog on Gaussians."""
+
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from ebmjax import pytree
+from ebmjax.energies import double_well, standard_normal, temper
+from ebmjax.mcmc import hmc, run_chain
+from ebmjax.mcmc.hmc import leapfrog
+
+KEY = jax.random.key(0)
+
+
+def energy_error(dim, s, num_leapfrog):
+    """E[ΔH] of the leapfrog on N(0, I_dim) from stationarity; the variance is about twice that."""
+    theta = np.arccos(1 - s**2 / 2)
+    return dim * s**4 * np.sin(num_leapfrog * theta) ** 2 / (32 * (1 - s**2 / 4))
+
+
+@pytest.mark.parametrize(
+    "dim, s, num_leapfrog, expected", [(3072, 0.25, 6, 0.663), (3072, 0.2, 8, 0.781), (1000, 0.338, 5, 0.649)]
+)
+def test_acceptance_on_a_gaussian(dim, s, num_leapfrog, expected):
+    """2 Φ(-√(μ / 2)) with μ = E[ΔH], for large dim. The rates' standard deviation is below 0.4."""
+    law = 2 * norm.cdf(-np.sqrt(energy_error(dim, s, num_leapfrog) / 2))
+    assert law == pytest.approx(expected, abs=1e-3)
+    num = 1500
+    kernel = hmc(standard_normal, step_size=s, num_leapfrog=num_leapfrog)
+    run = jax.jit(lambda key, x: kernel.step(key, kernel.init(x))[1].acceptance_rate)
+    rate = run(KEY, jax.random.normal(jax.random.key(1), (num, dim)))
+    assert abs(np.mean(rate) - law) < 4 * 0.4 / np.sqrt(num)  # 0.04; the law's own error at these dims is 0.01
+    # Bands that exclude a doubled or halved step: acceptances above 0.95 or below 0.2.
+    assert 0.55 < np.mean(rate) < 0.85
+
+
+def test_energy_errors_at_stationarity():
+    """E[exp(-ΔH)] = 1 exactly, E[ΔH] = μ, Var[ΔH] ≈ 2μ: the estimator of the first has variance e^2μ - 1 = 0.2."""
+    dim, s, num_leapfrog, num = 200, 0.31, 5, 8000
+    mu = energy_error(dim, s, num_leapfrog)
+    x, p = jax.random.normal(KEY, (2, num, dim))
+    y, q, _, _ = jax.jit(lambda x, p: leapfrog(standard_normal, x, p, x, step_size=s, num_leapfrog=num_leapfrog))(x, p)
+    hamiltonian = lambda x, p: 0.5 * np.sum(np.square(x, dtype=np.float64) + np.square(p, dtype=np.float64), axis=1)
+    error = hamiltonian(y, q) - hamiltonian(x, p)
+    assert abs(np.mean(np.exp(-error)) - 1.0) < 4 * np.sqrt(np.expm1(2 * mu) / num)
+    assert abs(np.mean(error) - mu) < 4 * np.sqrt(2 * mu / num)
+    assert np.var(error) == pytest.approx(2 * mu, rel=0.15)
+
+
+def test_leapfrog_is_reversible_and_preserves_volume():
+    with jax.enable_x64(True):
+        energy = double_well().energy
+        grad = jax.grad(lambda x: jnp.sum(energy(x)))
+
+        def flow(z):
+            x, p = z[None, :2], z[None, 2:]
+            y, q, _, _ = leapfrog(energy, x, p, grad(x), step_size=jnp.array([0.11, 0.07]), num_leapfrog=9)
+            return jnp.concatenate([y[0], q[0]])
+
+        for z in np.random.default_rng(0).normal(size=(4, 4)):
+            assert abs(abs(np.linalg.det(jax.jacobian(flow)(z))) - 1.0) < 1e-10
+            flip = np.array([1.0, 1.0, -1.0, -1.0])
+            np.testing.assert_allclose(flip * flow(flip * flow(z)), z, atol=1e-10)
+            assert np.max(np.abs(flow(z) - z)) > 0.1
+
+
+def test_leapfrog_is_of_second_order():
+    """Half the step at the same trajectory length, a quarter of the energy error."""
+    energy = double_well().energy
+    with jax.enable_x64(True):
+        x, p = np.random.default_rng(0).normal(size=(2, 500, 2))
+        grad = jax.grad(lambda x: jnp.sum(energy(x)))(x)
+
+        def error(num_leapfrog):
+            y, q, end, _ = leapfrog(energy, x, p, grad, step_size=0.8 / num_leapfrog, num_leapfrog=num_leapfrog)
+            return end + standard_normal(q) - energy(x) - standard_normal(p)
+
+        errors = [np.sqrt(np.mean(error(n) ** 2)) for n in (40, 80, 160)]
+    np.testing.assert_allclose([errors[0] / errors[1], errors[1] / errors[2]], 4.0, atol=0.3)
+
+
+def chain(potential, num=4096, num_steps=30, start=None, **options):
+    """Float64 positions and mean acceptance after `num_steps` from N(0, I)."""
+    start = np.random.default_rng(5).normal(size=(num, 2)).astype(np.float32) if start is None else start
+    run = jax.jit(lambda x: run_chain(hmc(potential, **options), KEY, x, num_steps)[:2])
+    state, info = run(start)
+    return np.asarray(state.position, np.float64), np.mean(info.acceptance_rate)
+
+
+def test_moments_and_the_momentum_it_needs():
+    """Means and variances of N(0, T diag(1, 1/4)) within 4 standard errors; momenta of another scale break them."""
+    precision, temperature = jnp.array([1.0, 4.0]), 2.0
+    expected = temperature / precision
+
+    def variance_errors(x):
+        return (x.var(0) / expected - 1.0) / np.sqrt(2.0 / len(x))
+
+    options = dict(step_size=0.4, num_leapfrog=5, temperature=temperature)
+    potential = lambda x: 0.5 * jnp.sum(precision * x**2, axis=1)
+    x, rate = chain(potential, **options)
+    assert np.all(np.abs(variance_errors(x)) < 4.0) and rate > 0.8
+    assert np.all(np.abs(x.mean(0)) < 4.0 * np.sqrt(expected / len(x)))
+    # Momenta of standard deviation 0.7 with kinetic energy |p|² / 2 sample another law.
+    normal_like = pytree.normal_like
+    with mock.patch.object(pytree, "normal_like", lambda key, tree: 0.7 * normal_like(key, tree)):
+        x, _ = chain(potential, **options)
+    assert np.all(variance_errors(x) < -8.0)
+
+
+def test_mass_is_a_rescaled_step():
+    """Momentum of standard deviation τ with kinetic energy p² / (2τ²), so M = τ², is unit mass with step ε / τ."""
+    potential = double_well().energy
+    plain, _ = chain(potential, 64, 10, step_size=0.1)
+    np.testing.assert_allclose(chain(potential, 64, 10, step_size=0.2, inverse_mass=0.25)[0], plain, atol=1e-6)
+    per_entry = chain(potential, 64, 10, step_size=0.2, inverse_mass=jnp.array([0.25, 1.0]))[0]
+    again = chain(potential, 64, 10, step_size=jnp.array([0.1, 0.2]))[0]
+    np.testing.assert_allclose(per_entry, again, atol=1e-6)
+    assert np.max(np.abs(per_entry - plain)) > 0.1
+    # The right mass makes a badly scaled Gaussian the standard one: same acceptances, same chain up to scale.
+    scale = jnp.array([0.01, 10.0])
+    start = jax.random.normal(KEY, (64, 2))
+    scaled, rate = chain(
+        lambda x: standard_normal(x / scale), start=start * scale, step_size=0.3, inverse_mass=scale**2
+    )
+    plain, plain_rate = chain(standard_normal, start=start, step_size=0.3)
+    np.testing.assert_allclose(scaled / scale, plain, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(rate, plain_rate, rtol=1e-3)
+
+
+def test_temperature_divides_the_energy_and_steps_may_be_scheduled():
+    potential = double_well().energy
+    tempered, _ = chain(temper(potential, 3.0), 64, 10, step_size=0.1)
+    np.testing.assert_allclose(chain(potential, 64, 10, step_size=0.1, temperature=3.0)[0], tempered, atol=1e-3)
+    options = dict(step_size=lambda k: jnp.where(k < 5, 0.1, 0.0), temperature=lambda k: jnp.where(k < 9, 3.0, 1.0))
+    first, _ = chain(potential, 64, 5, step_size=0.1, temperature=3.0)
+    np.testing.assert_array_equal(chain(potential, 64, 10, **options)[0], first)
+
+
+def test_jitter():
+    """From x = (1, 0) at Lε ≈ π every chain swaps sides, at any momentum; random lengths break the resonance.
+
+    The cosine of the angle after n leapfrog steps is cos(nθ), so with p = 0 a chain tells its length.
+    """
+    num_leapfrog = 10
+    s = np.pi / num_leapfrog
+    start, theta = jnp.array([[1.0, 0.0]]), np.arccos(1 - s**2 / 2)
+
+    @jax.jit
+    def first_steps(keys):
+        kernel = hmc(standard_normal, step_size=s, num_leapfrog=num_leapfrog, jitter=0.4)
+        with mock.patch.object(pytree, "normal_like", lambda key, tree: jnp.zeros_like(tree)):
+            return jax.vmap(lambda key: kernel.step(key, kernel.init(start))[0].position[0, 0])(keys)
+
+    x = np.asarray(first_steps(jax.random.split(KEY, 900)))
+    x = x[x != 1.0]  # rejected ones stayed
+    lengths, counts = np.unique(np.round(np.arccos(np.clip(x, -1, 1)) / theta).astype(int), return_counts=True)
+    table = np.round(np.arccos(np.cos(np.arange(6, 15) * theta)) / theta).astype(int)  # beyond π they fold back
+    assert set(lengths) == set(table) and counts.min() > 0.5 * counts.sum() / 9
+    still, _ = chain(standard_normal, 256, 6, start=jnp.ones((256, 2)), step_size=s, num_leapfrog=num_leapfrog)
+    moved, _ = chain(standard_normal, 256, 6, step_size=s, num_leapfrog=num_leapfrog, jitter=0.4)
+    assert np.mean(np.abs(still - 1.0)) < 0.2 < np.std(moved)
+
+
+def test_one_gradient_a_leapfrog_step():
+    calls = []
+
+    @jax.custom_vjp
+    def counted(x):
+        return standard_normal(x)
+
+    def backward(x, g):
+        jax.debug.callback(lambda: calls.append(1))
+        return (g[:, None] * x,)
+
+    counted.defvjp(lambda x: (standard_normal(x), x), backward)
+    jax.block_until_ready(chain(counted, 8, 3, step_size=0.1, num_leapfrog=7))
+    jax.effects_barrier()
+    assert len(calls) == 1 + 3 * 7
+
+
+@pytest.mark.parametrize("options", [{"num_leapfrog": 0}, {"jitter": 1.0}, {"jitter": -0.1}])
+def test_bad_options_are_named(options):
+    with pytest.raises(ValueError, match="num_leapfrog >= 1 and 0 <= jitter < 1"):
+        hmc(standard_normal, step_size=0.1, **options)

@@ -1,0 +1,68 @@
+"""Accepting and rejecting rows: probabilities, infinities, NaN, and what is passed on."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebmjax.mcmc.metropolis import accept_finite, accept_or_reject
+from ebmjax.types import ChainState
+
+NUM = 40_000
+
+
+def at(value, adapt=()):
+    """NUM chains at x = value with energy and gradient 10 times it."""
+    x = jnp.full((NUM, 1), value)
+    return ChainState(x, 10.0 * x[:, 0], 10.0 * x, jnp.int32(7), adapt)
+
+
+def moved(state):
+    return np.asarray(state.position[:, 0]) == 2.0
+
+
+def test_the_fraction_that_moves_is_the_acceptance_rate():
+    log_ratio = jnp.log(jnp.tile(jnp.array([0.2, 0.5, 1.0, 3.0]), NUM // 4))
+    new = at(2.0)
+    state, info = accept_or_reject(jax.random.key(0), at(1.0, adapt=jnp.arange(3)), new[:3], log_ratio)
+    for i, expected in enumerate([0.2, 0.5, 1.0, 1.0]):
+        np.testing.assert_allclose(info.acceptance_rate[i::4], expected, rtol=1e-6)
+        # 10,000 Bernoulli draws: a standard error of at most 0.005.
+        assert abs(moved(state)[i::4].mean() - expected) < 4.5 * np.sqrt(expected * (1 - expected) / 1e4) + 1e-9
+    np.testing.assert_array_equal(state.energy, 10.0 * state.position[:, 0])
+    np.testing.assert_array_equal(state.grad, 10.0 * state.position)
+    np.testing.assert_array_equal(info.energy, state.energy)
+    np.testing.assert_array_equal(info.grad_norm, jnp.abs(state.grad[:, 0]))
+    np.testing.assert_array_equal(state.adapt, jnp.arange(3))
+    assert int(state.step) == 8 and not info.num_nonfinite.any()
+
+
+def test_what_is_not_finite_is_rejected_and_counted():
+    rows = lambda *values: jnp.concatenate([jnp.array(values), jnp.zeros(NUM - len(values))])
+    energy, grad = rows(jnp.nan, jnp.inf, -jnp.inf, 0.0, 0.0), rows(0.0, 0.0, 0.0, jnp.nan, 0.0)
+    log_ratio = rows(0.0, 0.0, jnp.inf, 0.0, jnp.nan)
+    proposal = (jnp.full((NUM, 1), 2.0), energy, grad[:, None])
+    expected = np.arange(NUM) < 5
+    state, info = accept_or_reject(jax.random.key(0), at(1.0), proposal, log_ratio)
+    np.testing.assert_array_equal(~moved(state), expected)
+    np.testing.assert_array_equal(info.num_nonfinite, expected)
+    np.testing.assert_array_equal(info.acceptance_rate, ~expected)
+    assert np.all(np.isfinite(state.energy)) and np.all(np.isfinite(state.grad))
+    # Without correction the ratio does not exist: four rows.
+    state, info = accept_finite(at(1.0), proposal)
+    np.testing.assert_array_equal(info.num_nonfinite, np.arange(NUM) < 4)
+    np.testing.assert_array_equal(moved(state), np.arange(NUM) >= 4)
+
+
+def test_infinite_ratios():
+    """Impossible moves are refused without being counted; a start of infinite energy is left at once."""
+    state, info = accept_or_reject(jax.random.key(0), at(1.0), at(2.0)[:3], jnp.full(NUM, -jnp.inf))
+    assert not moved(state).any() and not info.num_nonfinite.any() and not info.acceptance_rate.any()
+    stuck = at(1.0)._replace(energy=jnp.full(NUM, jnp.inf))
+    state, info = accept_or_reject(jax.random.key(0), stuck, at(2.0)[:3], stuck.energy - 20.0)
+    assert moved(state).all() and np.all(np.isfinite(state.energy))
+
+
+def test_kernels_without_gradient():
+    state = at(1.0)._replace(grad=())
+    state, info = accept_or_reject(jax.random.key(0), state, (state.position + 1.0, state.energy, ()), jnp.zeros(NUM))
+    assert state.grad == () and not info.grad_norm.any() and moved(state).all()

@@ -1,0 +1,85 @@
+"""Underdamped Langevin dynamics: exact stationary laws, its limits in the friction, and the momentum it keeps."""
+
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ebmjax import pytree
+from ebmjax.energies import double_well, standard_normal
+from ebmjax.mcmc import langevin, run_chain, underdamped
+from ebmjax.mcmc.underdamped import Momentum
+
+KEY = jax.random.key(0)
+
+
+def transition(kernel, x, p, noise):
+    """(x', p') of one transition of chains that have momentum p."""
+    state = kernel.init(x)._replace(adapt=Momentum(p, jnp.ones(len(x), bool)))
+    with mock.patch.object(pytree, "normal_like", lambda key, tree: noise):
+        state, _ = kernel.step(KEY, state)
+    return jnp.concatenate([state.position, state.adapt.value], axis=1)
+
+
+@pytest.mark.parametrize("friction", [0.0, 0.3, 5.0])
+@pytest.mark.parametrize("sigma, s, temperature", [(1.0, 0.5, 1.0), (1.0, 1.5, 1.0), (2.0, 1.0, 3.0)])
+def test_stationary_law(sigma, s, temperature, friction):
+    """A transition is z' = A z + b ε: it keeps momenta N(0, 1) and positions σ²T / (1 - s² / (4σ²T)), exactly."""
+    with jax.enable_x64(True):
+        kernel = underdamped(
+            lambda x: standard_normal(x) / sigma**2, step_size=s, friction=friction, temperature=temperature
+        )
+        x, p, e = jnp.eye(3).reshape(3, 3, 1)  # unit position, unit momentum, unit noise, one in each row
+        response = np.asarray(transition(kernel, x, p, e)).T
+    variance = sigma**2 * temperature / (1 - s**2 / (4 * sigma**2 * temperature))
+    law = np.diag([variance, 1.0])
+    a, b = response[:, :2], response[:, 2:]
+    np.testing.assert_allclose(a @ law @ a.T + b @ b.T, law, atol=1e-12)
+    np.testing.assert_allclose(np.linalg.det(a), np.exp(-friction * s), rtol=1e-12)  # friction contracts, alone
+
+
+def test_with_infinite_friction_it_is_langevin():
+    energy, x = double_well().energy, jax.random.normal(KEY, (64, 2))
+    run = lambda kernel: run_chain(kernel, KEY, x, 20)[0].position
+    end = run(underdamped(energy, step_size=0.1, friction=1e6, temperature=2.0))
+    np.testing.assert_allclose(end, run(langevin(energy, step_size=0.1, temperature=2.0)), atol=1e-5)
+
+
+def test_without_friction_momentum_carries_over():
+    """Hamiltonian motion: energy is conserved, and a run goes on from `adapt` where the last one stopped."""
+    kernel, x = underdamped(standard_normal, step_size=0.1, friction=0.0), jax.random.normal(KEY, (64, 2))
+    collect = lambda state, info: state.energy + standard_normal(state.adapt.value)
+    whole, _, hamiltonian = run_chain(kernel, KEY, x, 30, collect=collect)
+    np.testing.assert_allclose(hamiltonian, np.tile(hamiltonian[0], (30, 1)), rtol=0.02)
+    assert np.ptp(whole.energy - standard_normal(x)) > 0.5
+    first, _, _ = run_chain(kernel, KEY, x, 12)
+    second, _, _ = run_chain(kernel, jax.random.key(9), first.position, 18, adapt=first.adapt)
+    np.testing.assert_allclose(second.position, whole.position, atol=1e-5)
+    forgot, _, _ = run_chain(kernel, jax.random.key(9), first.position, 18)
+    assert np.max(np.abs(forgot.position - whole.position)) > 0.5
+
+
+def test_a_run_starts_with_momenta_from_their_law():
+    """From the stationary law the variance stays put from the first step on; from rest it would fall by half."""
+    num, s = 20_000, 0.3
+    x = jax.random.normal(KEY, (num, 1)) / np.sqrt(1 - s**2 / 4)
+    collect = lambda state, info: (jnp.var(state.position), jnp.var(state.adapt.value))
+    kernel = underdamped(standard_normal, step_size=s, friction=0.1)
+    _, _, (position, momentum) = run_chain(kernel, jax.random.key(1), x, 12, collect=collect)
+    error = np.sqrt(2 / num)
+    np.testing.assert_allclose(position, 1 / (1 - s**2 / 4), rtol=4 * error)
+    np.testing.assert_allclose(momentum, 1.0, rtol=4 * error)
+
+
+def test_a_rejected_chain_gets_a_new_momentum():
+    """Flying into a wall, a chain that kept its momentum without friction would propose the same forever."""
+    wall = lambda x: jnp.where(x[:, 0] > 1.0, jnp.nan, 0.0 * x[:, 0])
+    kernel, x = underdamped(wall, step_size=0.5, friction=0.0), jnp.full((256, 1), 0.9)
+    collect = lambda state, info: (state.position[:, 0], state.adapt.drawn, info.num_nonfinite)
+    _, _, (x, drawn, count) = run_chain(kernel, KEY, x, 40, collect=collect)
+    np.testing.assert_array_equal(drawn, np.asarray(count) == 0.0)
+    assert np.all(np.asarray(x) <= 1.0)
+    assert 0.3 < np.mean(count[0]) < 0.6  # half of the first momenta point at the wall
+    assert not np.any(np.all(count, axis=0)) and np.mean(x[-1] < 0.5) > 0.9
