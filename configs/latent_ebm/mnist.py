@@ -20,4 +20,5 @@ def get_config(variant=""):
     config.optimizer.energy.learning_rate = 2e-4
     config.optimizer.generator.learning_rate = 1e-3
     config.train.num_steps = 20_000
+    config.evaluate.max_examples = 5000
     return variant_of(config, variant, lambda c: smoke_images(c, "fake:28x28x1"))

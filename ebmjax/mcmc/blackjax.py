@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from ebmjax import pytree
 from ebmjax.mcmc.langevin import at_step
 from ebmjax.mcmc.metropolis import move_rows
-from ebmjax.types import Array, ChainState, Kernel, Potential
+from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 
 CACHED = ("position", "logdensity", "logdensity_grad")
 """Fields of blackjax's states that `ChainState` holds already, in our signs and at every temperature."""
@@ -27,8 +27,7 @@ def from_blackjax(
     """`blackjax.<algorithm>(log density of one chain, **parameters)`, mapped over the chains.
 
     Args:
-        potential: x -> energy[B]; the log density of a chain is -energy / T of its row. Gradients are of single rows
-            under `vmap`.
+        potential: x -> energy[B]; the log density of a chain is -energy / T of its row.
         algorithm: "nuts", "hmc", "barker", "mala", "mclmc", "ghmc", "rmh" ...: any whose first argument is
             `logdensity_fn` and whose state is a place of one chain.
         temperature: T > 0, a scalar or a schedule.
@@ -48,13 +47,8 @@ def from_blackjax(
 
     def build(position, step):
         t = at_step(temperature, step)
-
-        def log_density(x):
-            energy = potential(jax.tree.map(lambda leaf: leaf[None], x))
-            if energy.shape != (1,):
-                raise ValueError(f"a potential must return energy[B] = (1,), got shape {energy.shape}")
-            return -energy[0] / t
-
+        energy_of_one = one_row(potential, position)
+        log_density = lambda x: -energy_of_one(x) / t
         options = default_options(position, names) | parameters
         if "step_size" in options:
             options["step_size"] = at_step(options["step_size"], step)
@@ -96,6 +90,47 @@ def from_blackjax(
         return moved._replace(adapt=pytree.where_rows(finite, new.adapt, state.adapt)), info
 
     return Kernel(init, step)
+
+
+def one_row(potential: Potential, position: PyTree) -> Callable[[PyTree], Array]:
+    """x of one chain -> its energy, a scalar; under `vmap` over all chains, one call of the potential on all of them.
+
+    So a potential that holds data of every chain (a posterior given x[B, ...]) sees each row in its place, and the
+    gradients of all chains are one gradient of the summed energy, as in our own kernels. position: of all chains.
+    """
+    # What the potential holds (parameters, data) must be arguments, to pass through the loops of nuts.
+    rows_potential, held = jax.closure_convert(potential, position)
+
+    def rows_value_and_grad(x, *held):
+        return pytree.value_and_grad_rows(lambda y: rows_potential(y, *held), x)
+
+    @jax.custom_batching.custom_vmap
+    def value_and_grad(x, *held):
+        # Every call is under vmap, where `all_rows` replaces this one; it gives the shapes.
+        copies = jax.tree.map(lambda leaf, rows: jnp.broadcast_to(leaf, rows.shape), x, position)
+        return jax.tree.map(lambda leaf: leaf[0], rows_value_and_grad(copies, *held))
+
+    @value_and_grad.def_vmap
+    def all_rows(axis_size, in_batched, x, *held):
+        spread = lambda leaf, batched: leaf if batched else jnp.broadcast_to(leaf, (axis_size, *leaf.shape))
+        rows = rows_value_and_grad(jax.tree.map(spread, x, in_batched[0]), *held)
+        return rows, jax.tree.map(lambda _: True, rows)
+
+    @jax.custom_vjp
+    def value(x, *held):
+        return value_and_grad(x, *held)[0]
+
+    def forward(x, *held):
+        energy, grad = value_and_grad(x, *held)
+        return energy, (grad, held)
+
+    def backward(residuals, cotangent):
+        grad, held = residuals
+        scaled = jax.tree.map(lambda leaf: (cotangent * leaf).astype(leaf.dtype), grad)
+        return scaled, *jax.tree.map(jnp.zeros_like, held)
+
+    value.defvjp(forward, backward)
+    return lambda x: value(x, *held)
 
 
 def find_algorithm(algorithm: str) -> tuple[Callable, dict[str, inspect.Parameter]]:

@@ -189,3 +189,11 @@ def test_a_checkpoint_that_cannot_be_written_is_one_line(tmp_path, capsys, monke
         main(CONFIG, f"--workdir={tmp_path / 'run'}")
     assert stopped.value.code == 1
     assert "error: cannot write a checkpoint in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kernel", ["mala", "hmc", "underdamped", "blackjax_barker"])
+def test_any_kernel_by_its_name(kernel, tmp_path):
+    """config.sampler.name swaps the kernel of the prior and posterior chains (langevin is in every other test)."""
+    short = ["--config.evaluate.gaussian_baseline=False", "--config.evaluate.feature_steps=0"]
+    main(CONFIG, *short, f"--config.sampler.name={kernel}", f"--workdir={tmp_path / 'run'}")
+    assert np.isfinite(figures(tmp_path / "run")[0]["frechet_pixels"])

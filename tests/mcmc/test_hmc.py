@@ -1,5 +1,6 @@
 """Hamiltonian Monte Carlo against the laws of the leapfrog on Gaussians."""
 
+from functools import partial
 from unittest import mock
 
 import jax
@@ -14,6 +15,7 @@ from ebmjax.mcmc import hmc, run_chain
 from ebmjax.mcmc.hmc import leapfrog
 
 KEY = jax.random.key(0)
+WELLS = double_well().energy
 
 
 def energy_error(dim, s, num_leapfrog):
@@ -53,41 +55,47 @@ def test_energy_errors_at_stationarity():
 
 def test_leapfrog_is_reversible_and_preserves_volume():
     with jax.enable_x64(True):
-        energy = double_well().energy
-        grad = jax.grad(lambda x: jnp.sum(energy(x)))
+        grad = jax.grad(lambda x: jnp.sum(WELLS(x)))
 
         def flow(z):
             x, p = z[None, :2], z[None, 2:]
-            y, q, _, _ = leapfrog(energy, x, p, grad(x), step_size=jnp.array([0.11, 0.07]), num_leapfrog=9)
+            y, q, _, _ = leapfrog(WELLS, x, p, grad(x), step_size=jnp.array([0.11, 0.07]), num_leapfrog=9)
             return jnp.concatenate([y[0], q[0]])
 
+        flip, both = np.array([1.0, 1.0, -1.0, -1.0]), jax.jit(lambda z: (flow(z), jax.jacfwd(flow)(z)))
         for z in np.random.default_rng(0).normal(size=(4, 4)):
-            assert abs(abs(np.linalg.det(jax.jacobian(flow)(z))) - 1.0) < 1e-10
-            flip = np.array([1.0, 1.0, -1.0, -1.0])
-            np.testing.assert_allclose(flip * flow(flip * flow(z)), z, atol=1e-10)
-            assert np.max(np.abs(flow(z) - z)) > 0.1
+            end, jacobian = both(z)
+            assert abs(abs(np.linalg.det(jacobian)) - 1.0) < 1e-10
+            np.testing.assert_allclose(flip * both(flip * end)[0], z, atol=1e-10)
+            assert np.max(np.abs(end - z)) > 0.1
 
 
 def test_leapfrog_is_of_second_order():
     """Half the step at the same trajectory length, a quarter of the energy error."""
-    energy = double_well().energy
     with jax.enable_x64(True):
         x, p = np.random.default_rng(0).normal(size=(2, 500, 2))
-        grad = jax.grad(lambda x: jnp.sum(energy(x)))(x)
+        grad = jax.grad(lambda x: jnp.sum(WELLS(x)))(x)
 
+        @jax.jit  # the number of steps is traced: one compilation
         def error(num_leapfrog):
-            y, q, end, _ = leapfrog(energy, x, p, grad, step_size=0.8 / num_leapfrog, num_leapfrog=num_leapfrog)
-            return end + standard_normal(q) - energy(x) - standard_normal(p)
+            y, q, end, _ = leapfrog(WELLS, x, p, grad, step_size=0.8 / num_leapfrog, num_leapfrog=num_leapfrog)
+            return end + standard_normal(q) - WELLS(x) - standard_normal(p)
 
         errors = [np.sqrt(np.mean(error(n) ** 2)) for n in (40, 80, 160)]
     np.testing.assert_allclose([errors[0] / errors[1], errors[1] / errors[2]], 4.0, atol=0.3)
 
 
-def chain(potential, num=4096, num_steps=30, start=None, **options):
-    """Float64 positions and mean acceptance after `num_steps` from N(0, I)."""
+@partial(jax.jit, static_argnames=("potential", "num_steps", "static"))
+def run(x, potential, num_steps, static, step_size, inverse_mass, temperature):
+    options = dict(static, step_size=step_size, inverse_mass=inverse_mass, temperature=temperature)
+    return run_chain(hmc(potential, **options), KEY, x, num_steps)[:2]
+
+
+def chain(potential, num=4096, num_steps=30, start=None, step_size=0.1, inverse_mass=1.0, temperature=1.0, **static):
+    """Float64 positions and mean acceptance after `num_steps` from N(0, I); numbers of any kind are traced."""
     start = np.random.default_rng(5).normal(size=(num, 2)).astype(np.float32) if start is None else start
-    run = jax.jit(lambda x: run_chain(hmc(potential, **options), KEY, x, num_steps)[:2])
-    state, info = run(start)
+    numbers = [jnp.broadcast_to(jnp.asarray(a, jnp.float32), (2,)) for a in (step_size, inverse_mass)]
+    state, info = run(start, potential, num_steps, tuple(static.items()), *numbers, float(temperature))
     return np.asarray(state.position, np.float64), np.mean(info.acceptance_rate)
 
 
@@ -107,37 +115,36 @@ def test_moments_and_the_momentum_it_needs():
     # Momenta of standard deviation 0.7 with kinetic energy |p|² / 2 sample another law.
     normal_like = pytree.normal_like
     with mock.patch.object(pytree, "normal_like", lambda key, tree: 0.7 * normal_like(key, tree)):
-        x, _ = chain(potential, **options)
+        x, _ = chain(lambda x: potential(x), **options)  # a new function: traced anew
     assert np.all(variance_errors(x) < -8.0)
 
 
 def test_mass_is_a_rescaled_step():
     """Momentum of standard deviation τ with kinetic energy p² / (2τ²), so M = τ², is unit mass with step ε / τ."""
-    potential = double_well().energy
-    plain, _ = chain(potential, 64, 10, step_size=0.1)
-    np.testing.assert_allclose(chain(potential, 64, 10, step_size=0.2, inverse_mass=0.25)[0], plain, atol=1e-6)
-    per_entry = chain(potential, 64, 10, step_size=0.2, inverse_mass=jnp.array([0.25, 1.0]))[0]
-    again = chain(potential, 64, 10, step_size=jnp.array([0.1, 0.2]))[0]
+    plain, _ = chain(WELLS, 64, 10, step_size=0.1)
+    np.testing.assert_allclose(chain(WELLS, 64, 10, step_size=0.2, inverse_mass=0.25)[0], plain, atol=1e-6)
+    per_entry = chain(WELLS, 64, 10, step_size=0.2, inverse_mass=[0.25, 1.0])[0]
+    again = chain(WELLS, 64, 10, step_size=[0.1, 0.2])[0]
     np.testing.assert_allclose(per_entry, again, atol=1e-6)
     assert np.max(np.abs(per_entry - plain)) > 0.1
     # The right mass makes a badly scaled Gaussian the standard one: same acceptances, same chain up to scale.
     scale = jnp.array([0.01, 10.0])
-    start = jax.random.normal(KEY, (64, 2))
-    scaled, rate = chain(
-        lambda x: standard_normal(x / scale), start=start * scale, step_size=0.3, inverse_mass=scale**2
-    )
-    plain, plain_rate = chain(standard_normal, start=start, step_size=0.3)
+    start = np.random.default_rng(0).normal(size=(64, 2))
+    options = dict(num_steps=10, step_size=0.3)
+    scaled, rate = chain(lambda x: standard_normal(x / scale), start=start * scale, inverse_mass=scale**2, **options)
+    plain, plain_rate = chain(standard_normal, start=start, **options)
     np.testing.assert_allclose(scaled / scale, plain, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(rate, plain_rate, rtol=1e-3)
 
 
 def test_temperature_divides_the_energy_and_steps_may_be_scheduled():
-    potential = double_well().energy
-    tempered, _ = chain(temper(potential, 3.0), 64, 10, step_size=0.1)
-    np.testing.assert_allclose(chain(potential, 64, 10, step_size=0.1, temperature=3.0)[0], tempered, atol=1e-3)
-    options = dict(step_size=lambda k: jnp.where(k < 5, 0.1, 0.0), temperature=lambda k: jnp.where(k < 9, 3.0, 1.0))
-    first, _ = chain(potential, 64, 5, step_size=0.1, temperature=3.0)
-    np.testing.assert_array_equal(chain(potential, 64, 10, **options)[0], first)
+    start = np.random.default_rng(5).normal(size=(64, 2)).astype(np.float32)
+    tempered, _ = chain(temper(WELLS, 3.0), start=start, num_steps=10)
+    plain, _ = chain(WELLS, start=start, num_steps=10, temperature=3.0)
+    np.testing.assert_allclose(plain, tempered, atol=1e-3)
+    schedules = dict(step_size=lambda k: jnp.where(k < 10, 0.1, 0.0), temperature=lambda k: jnp.where(k < 12, 3.0, 1.0))
+    frozen = jax.jit(lambda x: run_chain(hmc(WELLS, **schedules), KEY, x, 15)[0].position)(start)
+    np.testing.assert_allclose(frozen, plain, atol=1e-4)
 
 
 def test_jitter():
@@ -160,8 +167,9 @@ def test_jitter():
     lengths, counts = np.unique(np.round(np.arccos(np.clip(x, -1, 1)) / theta).astype(int), return_counts=True)
     table = np.round(np.arccos(np.cos(np.arange(6, 15) * theta)) / theta).astype(int)  # beyond π they fold back
     assert set(lengths) == set(table) and counts.min() > 0.5 * counts.sum() / 9
-    still, _ = chain(standard_normal, 256, 6, start=jnp.ones((256, 2)), step_size=s, num_leapfrog=num_leapfrog)
-    moved, _ = chain(standard_normal, 256, 6, step_size=s, num_leapfrog=num_leapfrog, jitter=0.4)
+    ones = jnp.ones((256, 2))
+    still, _ = chain(standard_normal, start=ones, num_steps=6, step_size=s, num_leapfrog=num_leapfrog)
+    moved, _ = chain(standard_normal, start=ones, num_steps=6, step_size=s, num_leapfrog=num_leapfrog, jitter=0.4)
     assert np.mean(np.abs(still - 1.0)) < 0.2 < np.std(moved)
 
 

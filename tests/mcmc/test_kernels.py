@@ -114,7 +114,7 @@ def layers(dtype):
 
 def test_every_registered_kernel_is_enrolled_and_needs_no_option_but_its_step_size():
     assert set(KERNELS) <= set(TABLE)
-    for name, builder in KERNELS.items():
+    for builder in KERNELS.values():
         kernel = builder(standard_normal, step_size=0.3)
         jax.eval_shape(lambda x: run_chain(kernel, KEY, x, 1), start())
 
@@ -139,7 +139,7 @@ def test_dtype_shape_and_structure_are_kept(name, dtype):
 
 @every_kernel
 def test_a_pytree_moves_in_every_leaf_and_caches_its_energy(name):
-    case, position = TABLE[name], layers(jnp.float32)
+    case, position = TABLE[name], {"top": jnp.ones((4, 2)), "bottom": (jnp.zeros((4, 3)),)}
     kernel = case.build(standard_normal, position, 0.3)
     state, info, _ = jax.jit(lambda key: run_chain(kernel, key, position, 12))(KEY)
     x = seen(case, state)

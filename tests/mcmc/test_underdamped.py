@@ -23,26 +23,31 @@ def transition(kernel, x, p, noise):
     return jnp.concatenate([state.position, state.adapt.value], axis=1)
 
 
+@jax.jit
+def response(sigma, s, temperature, friction):
+    """(x', p') `[3, 2]` for unit position, unit momentum and unit noise, each alone."""
+    x, p, e = jnp.eye(3).reshape(3, 3, 1)
+    kernel = underdamped(
+        lambda x: standard_normal(x) / sigma**2, step_size=s, friction=friction, temperature=temperature
+    )
+    return transition(kernel, x, p, e)
+
+
 @pytest.mark.parametrize("friction", [0.0, 0.3, 5.0])
 @pytest.mark.parametrize("sigma, s, temperature", [(1.0, 0.5, 1.0), (1.0, 1.5, 1.0), (2.0, 1.0, 3.0)])
 def test_stationary_law(sigma, s, temperature, friction):
     """A transition is z' = A z + b ε: it keeps momenta N(0, 1) and positions σ²T / (1 - s² / (4σ²T)), exactly."""
     with jax.enable_x64(True):
-        kernel = underdamped(
-            lambda x: standard_normal(x) / sigma**2, step_size=s, friction=friction, temperature=temperature
-        )
-        x, p, e = jnp.eye(3).reshape(3, 3, 1)  # unit position, unit momentum, unit noise, one in each row
-        response = np.asarray(transition(kernel, x, p, e)).T
+        columns = np.asarray(response(sigma, s, temperature, friction)).T
     variance = sigma**2 * temperature / (1 - s**2 / (4 * sigma**2 * temperature))
-    law = np.diag([variance, 1.0])
-    a, b = response[:, :2], response[:, 2:]
+    law, a, b = np.diag([variance, 1.0]), columns[:, :2], columns[:, 2:]
     np.testing.assert_allclose(a @ law @ a.T + b @ b.T, law, atol=1e-12)
     np.testing.assert_allclose(np.linalg.det(a), np.exp(-friction * s), rtol=1e-12)  # friction contracts, alone
 
 
 def test_with_infinite_friction_it_is_langevin():
     energy, x = double_well().energy, jax.random.normal(KEY, (64, 2))
-    run = lambda kernel: run_chain(kernel, KEY, x, 20)[0].position
+    run = lambda kernel: jax.jit(lambda x: run_chain(kernel, KEY, x, 20)[0].position)(x)
     end = run(underdamped(energy, step_size=0.1, friction=1e6, temperature=2.0))
     np.testing.assert_allclose(end, run(langevin(energy, step_size=0.1, temperature=2.0)), atol=1e-5)
 
@@ -51,13 +56,14 @@ def test_without_friction_momentum_carries_over():
     """Hamiltonian motion: energy is conserved, and a run goes on from `adapt` where the last one stopped."""
     kernel, x = underdamped(standard_normal, step_size=0.1, friction=0.0), jax.random.normal(KEY, (64, 2))
     collect = lambda state, info: state.energy + standard_normal(state.adapt.value)
+    run = jax.jit(lambda n, key, x, adapt: run_chain(kernel, key, x, n, adapt=adapt)[0], static_argnums=0)
     whole, _, hamiltonian = run_chain(kernel, KEY, x, 30, collect=collect)
     np.testing.assert_allclose(hamiltonian, np.tile(hamiltonian[0], (30, 1)), rtol=0.02)
     assert np.ptp(whole.energy - standard_normal(x)) > 0.5
-    first, _, _ = run_chain(kernel, KEY, x, 12)
-    second, _, _ = run_chain(kernel, jax.random.key(9), first.position, 18, adapt=first.adapt)
+    first = run(15, KEY, x, kernel.init(x).adapt)
+    second = run(15, jax.random.key(9), first.position, first.adapt)
     np.testing.assert_allclose(second.position, whole.position, atol=1e-5)
-    forgot, _, _ = run_chain(kernel, jax.random.key(9), first.position, 18)
+    forgot = run(15, jax.random.key(9), first.position, kernel.init(x).adapt)
     assert np.max(np.abs(forgot.position - whole.position)) > 0.5
 
 
