@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from ebmjax import pytree
 from ebmjax.mcmc.langevin import at_step
@@ -98,11 +99,13 @@ def one_row(potential: Potential, position: PyTree) -> Callable[[PyTree], Array]
     So a potential that holds data of every chain (a posterior given x[B, ...]) sees each row in its place, and the
     gradients of all chains are one gradient of the summed energy, as in our own kernels. position: of all chains.
     """
-    # What the potential holds (parameters, data) must be arguments, to pass through the loops of nuts.
-    rows_potential, held = jax.closure_convert(potential, position)
+    # All that the potential holds (parameters, data, labels) must be arguments, to pass through the loops of nuts;
+    # jax.closure_convert would leave integers behind.
+    program = jax.make_jaxpr(potential)(position)
 
     def rows_value_and_grad(x, *held):
-        return pytree.value_and_grad_rows(lambda y: rows_potential(y, *held), x)
+        rows_potential = jaxpr_as_fun(ClosedJaxpr(program.jaxpr, held))
+        return pytree.value_and_grad_rows(lambda y: rows_potential(*jax.tree.leaves(y))[0], x)
 
     @jax.custom_batching.custom_vmap
     def value_and_grad(x, *held):
@@ -127,10 +130,10 @@ def one_row(potential: Potential, position: PyTree) -> Callable[[PyTree], Array]
     def backward(residuals, cotangent):
         grad, held = residuals
         scaled = jax.tree.map(lambda leaf: (cotangent * leaf).astype(leaf.dtype), grad)
-        return scaled, *jax.tree.map(jnp.zeros_like, held)
+        return scaled, *[None] * len(held)
 
     value.defvjp(forward, backward)
-    return lambda x: value(x, *held)
+    return lambda x: value(x, *program.consts)
 
 
 def find_algorithm(algorithm: str) -> tuple[Callable, dict[str, inspect.Parameter]]:

@@ -30,6 +30,7 @@ def test_tilted_log_normal(make_kernel):
     a, num = 0.7, 8192
     kernel = neural_transport(tilted_log_normal(a), transport=exponential, make_kernel=make_kernel, inverse=jnp.log)
     start = jnp.exp(jax.random.normal(KEY, (num, 1)))
+    np.testing.assert_allclose(kernel.init(start).position, jnp.log(start), rtol=1e-5)
     run = jax.jit(lambda x: run_chain(kernel, jax.random.key(1), x, 60, collect=in_data_space(exponential)))
     state, info, x = run(start)
     z = np.asarray(state.position[:, 0], np.float64)
