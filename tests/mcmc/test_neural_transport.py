@@ -83,7 +83,7 @@ def test_with_the_exact_map_the_chain_is_that_of_a_standard_gaussian():
 def test_the_funnel():
     """R-hat of v: above 1.05 for data-space HMC, below 1.005 with the exact map [1.14 to 1.58, and 1.0001].
 
-    16 chains from N(0, I), 2,000 transitions, the second half; v ~ N(0, 9), which data-space chains under-disperse.
+    16 chains from N(0, I), 2,000 transitions, the second half; v ~ N(0, 9).
     """
     target, start = funnel(10), jax.random.normal(jax.random.key(1), (16, 10))
     transported = partial(neural_transport, transport=target.transport)
@@ -95,7 +95,7 @@ def test_the_funnel():
         return jax.jit(lambda x: run_chain(kernel, KEY, x, 2000, collect=collect)[2][1000:])(start)
 
     v = second_half(data_space, lambda state: state.position)
-    assert float(rhat(v)) > 1.05 and np.std(v) < 2.7
+    assert float(rhat(v)) > 1.05  # with an ESS of some 60 the standard deviation itself is ± .3: no bound on it
     v = second_half(latent, in_data_space(target.transport))
     assert float(rhat(v)) < 1.005
     # About 12,000 effective draws of 16,000: the error of a standard deviation of 3 is 0.02.
