@@ -4,7 +4,8 @@
 
 The default of the experiment. Published: the energy's width and the prior chain (60 steps of .4). Our own: MLPs instead
 of deconvolutions, latent size 16, σ = .1, learning rates and length, for two minutes of CPU instead of days of GPU.
-Our settings were chosen among ten on seed 0, by these figures. Expected (seed 0): test_mse .013 (PCA with 16 components .046), frechet_pixels .20 (real test digits .37), most samples
+Our settings were chosen among ten on seed 0, by the figures below.
+Expected (seed 0): test_mse .013 (PCA with 16 components .046), frechet_pixels .20 (real test digits .37), most samples
 legible. The N(0, I) baseline is trained as long, and evaluated beside it.
 """
 
