@@ -1,6 +1,7 @@
 """Helpers for positions and parameters that are pytrees with a common first axis of chains."""
 
 import math
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
@@ -86,8 +87,12 @@ def square_norm_rows(tree: PyTree) -> Array:
 
 def finite_rows(tree: PyTree) -> Array:
     """Whether every entry of each row is finite: bool `[B]`."""
-    # 0 · x is NaN exactly where x is not finite, and a sum of numbers is faster than a reduction of truth values.
-    return jnp.isfinite(sum_rows(jax.tree.map(lambda leaf: 0 * leaf, tree)))
+    return reduce(jnp.logical_and, [_finite_rows(leaf.reshape(leaf.shape[0], -1)) for leaf in jax.tree.leaves(tree)])
+
+
+def _finite_rows(rows):
+    """0 · x is NaN exactly where x is not finite: over long rows a sum is faster than a reduction of truth values."""
+    return jnp.isfinite(jnp.sum(0 * rows, axis=1)) if rows.shape[1] > 16 else jnp.all(jnp.isfinite(rows), axis=1)
 
 
 def value_and_grad_rows(potential: Potential, x: PyTree) -> tuple[Array, PyTree]:

@@ -39,7 +39,8 @@ def test_large_draws_without_common_blocks_fall_back_to_one():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_rows_with_one_bad_entry_are_found(bad):
-    x = np.full((4, 3, 2), 1e38, np.float32)  # finite, though its square is not
+@pytest.mark.parametrize("width", [2, 20])  # short and long rows are looked at in different ways
+def test_rows_with_one_bad_entry_are_found(bad, width):
+    x = np.full((4, 3, width), 1e38, np.float32)  # finite, though its square is not
     x[2, 1, 0] = bad
     np.testing.assert_array_equal(pytree.finite_rows((jnp.zeros(4), jnp.asarray(x))), [True, True, False, True])
