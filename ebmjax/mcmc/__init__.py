@@ -1,8 +1,18 @@
-"""Markov transitions (kernels) and the one loop that runs them."""
+"""Markov transitions (kernels), the one loop that runs them, and what is built of them: persistent chains, log Z."""
 
 from functools import partial
 
+from ebmjax.mcmc import bank
 from ebmjax.mcmc.adapt import StepSize, adapt_step_size, averaged_step_size, dual_averaging, sign_rule
+from ebmjax.mcmc.ais import (
+    Annealed,
+    Base,
+    annealed_importance_sampling,
+    base_from,
+    log_mean_weight,
+    reverse_annealed_importance_sampling,
+)
+from ebmjax.mcmc.bank import Bank, make_bank
 from ebmjax.mcmc.base import run_chain, sample_chain
 from ebmjax.mcmc.blackjax import from_blackjax
 from ebmjax.mcmc.hmc import hmc
@@ -10,6 +20,7 @@ from ebmjax.mcmc.independence_mh import independence_mh
 from ebmjax.mcmc.langevin import langevin
 from ebmjax.mcmc.mala import mala
 from ebmjax.mcmc.neural_transport import in_data_space, neural_transport
+from ebmjax.mcmc.tempering import Exchange, replica_exchange
 from ebmjax.mcmc.underdamped import underdamped
 from ebmjax.types import Chain, ChainState, Info, Kernel
 
@@ -25,26 +36,37 @@ KERNELS = {
 """Kernel builders by the name a config gives them (`config.sampler.name`): (potential, **options) -> Kernel.
 
 Each needs no option but `step_size`. Builders that take functions (`independence_mh`, `neural_transport`,
-`adapt_step_size`) are used from code.
+`replica_exchange`, `adapt_step_size`) are used from code.
 """
 
 __all__ = [
     "KERNELS",
+    "Annealed",
+    "Bank",
+    "Base",
     "Chain",
     "ChainState",
+    "Exchange",
     "Info",
     "Kernel",
     "StepSize",
     "adapt_step_size",
+    "annealed_importance_sampling",
     "averaged_step_size",
+    "bank",
+    "base_from",
     "dual_averaging",
     "from_blackjax",
     "hmc",
     "in_data_space",
     "independence_mh",
     "langevin",
+    "log_mean_weight",
+    "make_bank",
     "mala",
     "neural_transport",
+    "replica_exchange",
+    "reverse_annealed_importance_sampling",
     "run_chain",
     "sample_chain",
     "sign_rule",

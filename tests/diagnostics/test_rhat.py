@@ -67,9 +67,12 @@ def test_one_of_four_chains_with_three_times_the_scale_needs_folding():
 
 def test_chains_stuck_in_two_modes_saturate():
     x = normal_draws(3) * 0.5 + np.array([-3, -3, 3, 3], np.float32)
-    closed_form = np.sqrt(1 + (2 / np.pi) / (1 - 2 / np.pi) * 8 / 7)
-    np.testing.assert_allclose(closed_form, 1.733, atol=5e-4)
-    assert abs(rhat(x) - closed_form) < 0.007
+    # Scores are those of half a Gaussian: mean ± √(2/π), variance 1 - 2/π. M half-chains, half of them in each mode.
+    closed_form = lambda M: np.sqrt(1 + (2 / np.pi) / (1 - 2 / np.pi) * M / (M - 1))
+    np.testing.assert_allclose([closed_form(8), closed_form(1e9)], [1.733, 1.659], atol=5e-4)
+    assert abs(rhat(x) - closed_form(8)) < 0.007
+    many = np.concatenate([x[i::100] for i in range(100)], axis=1)  # 400 chains of 200 steps
+    assert abs(rhat(many) - closed_form(800)) < 0.007
     # Classical R-hat does grow with the distance: modes ±3σ give √(1 + 9 · 8/7) = 3.36, ±6σ here.
     assert abs(split(x) - np.sqrt(1 + 36 * 8 / 7)) < 0.06
     assert abs(split(normal_draws(4) + np.array([-3, -3, 3, 3], np.float32)) - 3.36) < 0.03

@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 
 from ebmjax.energies import gaussian, gaussian_nll, mixture, standard_gaussian, standard_normal, tilt
-from ebmjax.mcmc import langevin, run_chain
-from ebmjax.mcmc.ais import (
+from ebmjax.mcmc import (
     Base,
     annealed_importance_sampling,
     base_from,
+    langevin,
     log_mean_weight,
+    mala,
     reverse_annealed_importance_sampling,
+    run_chain,
+    underdamped,
 )
-from ebmjax.mcmc.mala import mala
-from ebmjax.mcmc.underdamped import underdamped
 
 KEY = jax.random.key(0)
 NORMAL = base_from(standard_gaussian(2))
@@ -56,7 +57,13 @@ def test_one_jump_is_importance_sampling():
 
 
 def test_twenty_of_twenty_seeds():
-    """The acceptance criterion: within 3 reported standard errors of the exact log Z of a mixture, 20 of 20 seeds."""
+    """Within 3 reported standard errors of the exact log Z of a mixture, in 20 of 20 runs.
+
+    The error is itself an estimate, from 256 weights of kurtosis 4.5: good to 5 %, so that z is as good as normal.
+    Over 1,000 other runs the mean of z² was 0.98 and 0.4 % of z were beyond 3 (a normal one: 0.27 %): an estimator
+    as it should be passes with probability 0.95, one that reports half of its error with 0.06. The runs are those of
+    the first key, split, and never others.
+    """
     run = lambda key: annealed_importance_sampling(
         key, WIDE, shifted, betas=BETAS, make_kernel=MALA, num_chains=256, num_steps=2
     )[:2]
@@ -64,8 +71,9 @@ def test_twenty_of_twenty_seeds():
     z = (np.asarray(log_z) - LOG_Z) / np.asarray(error)
     assert np.all(np.abs(z) < 3.0), z
     assert np.all(error < 0.05)
-    # The reported error is the true one: the mean square of 20 z is chi-squared, 1 ± 0.32.
-    assert 0.4 < np.mean(z**2) < 2.0
+    # The reported error is the true one, neither too small nor too large, and there is no bias beside it: the mean
+    # square of 20 z is chi-squared, 1 ± 0.32, and the mean is 0 ± 0.22.
+    assert 0.4 < np.mean(z**2) < 2.0 and abs(np.mean(z)) < 4 * 0.22
 
 
 def test_forward_and_reverse_bracket_log_z():
@@ -73,21 +81,17 @@ def test_forward_and_reverse_bracket_log_z():
     gaps = []
     for num in (4, 64):
         options = {"betas": jnp.linspace(0.0, 1.0, num + 1), "make_kernel": MALA}
-        forward = lambda key, options=options: (
-            annealed_importance_sampling(key, WIDE, shifted, num_chains=64, **options).log_weights
-        )
-        reverse = lambda key, options=options: (
-            reverse_annealed_importance_sampling(key, MIXTURE.sample(key, 64), WIDE, shifted, **options).log_weights
-        )
-        keys = jax.random.split(KEY, 40)
+        forward = lambda: annealed_importance_sampling(KEY, WIDE, shifted, num_chains=2560, **options).log_weights
+        start = MIXTURE.sample(jax.random.key(1), 2560)
+        reverse = lambda: reverse_annealed_importance_sampling(KEY, start, WIDE, shifted, **options).log_weights
         # The bounds for one chain, averaged over 2560: E[log w] < log Z < -E[log w reverse].
-        low, high = jax.jit(jax.vmap(forward))(keys), -jax.jit(jax.vmap(reverse))(keys)
+        low, high = jax.jit(forward)(), -jax.jit(reverse)()
         errors = [np.std(bound) / np.sqrt(bound.size) for bound in (low, high)]
         gaps.append((LOG_Z - np.mean(low), np.mean(high) - LOG_Z))
         assert gaps[-1][0] > 4 * errors[0] and gaps[-1][1] > 4 * errors[1]
         # And with all chains both are consistent.
         for weights, sign in ((low, 1.0), (-high, -1.0)):
-            log_mean, error = log_mean_weight(weights.reshape(-1))
+            log_mean, error = log_mean_weight(weights)
             assert abs(sign * log_mean - LOG_Z) < 4 * error
     assert gaps[1][0] < gaps[0][0] / 2 and gaps[1][1] < gaps[0][1] / 2
 

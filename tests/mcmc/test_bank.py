@@ -13,8 +13,8 @@ import pytest
 
 from ebmjax.data.loader import epoch_order, make_loader
 from ebmjax.energies import standard_normal
-from ebmjax.mcmc import langevin, run_chain
-from ebmjax.mcmc.bank import all_chains, draw, fill, make_bank, oldest, read, reinitialise, row_of, write
+from ebmjax.mcmc import langevin, make_bank, run_chain
+from ebmjax.mcmc.bank import all_chains, draw, fill, oldest, read, reinitialise, row_of, write
 
 KEY = jax.random.key(0)
 BANKS = [make_bank(64, 16), make_bank(59, 16), make_bank(61, 12), make_bank(10, 3), make_bank(8, 8), make_bank(9, 8)]
@@ -98,6 +98,15 @@ def test_one_chain_per_example_returns_its_last_position():
             last[index], visits[index] = z, visits[index] + 1
     np.testing.assert_array_equal(all_chains(bank, store)["z"], last)
     assert visits.max() == 3 and visits.sum() == 9 * 16
+
+
+def test_long_chains_from_the_bank_leave_it_as_it_was():
+    bank = make_bank(13, 4, num_groups=2)
+    store, before = numbered(bank)[0]["a"], np.array(numbered(bank)[0]["a"])
+    run = lambda store: run_chain(langevin(standard_normal, step_size=0.3), KEY, all_chains(bank, store), 50)[0]
+    end = jax.jit(run)(store).position
+    assert end.shape == (13, 2) and np.all(np.abs(end[5:]) < 5.0)  # they did go somewhere
+    np.testing.assert_array_equal(store, before)
 
 
 def test_ring_overwrites_the_oldest():

@@ -8,11 +8,8 @@ import numpy as np
 import pytest
 
 from ebmjax.energies import gaussian_nll, mixture, standard_normal
-from ebmjax.mcmc import langevin, run_chain
-from ebmjax.mcmc.mala import mala
-from ebmjax.mcmc.tempering import replica_exchange, swap_probability, swap_source
-from ebmjax.mcmc.underdamped import underdamped
-from ebmjax.types import ChainState, Info, Kernel
+from ebmjax.mcmc import ChainState, Info, Kernel, langevin, mala, replica_exchange, run_chain, underdamped
+from ebmjax.mcmc.tempering import swap_probability, swap_source
 
 KEY = jax.random.key(0)
 LADDER = jnp.array([1.0, 2.0, 6.0])

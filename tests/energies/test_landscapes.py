@@ -1,0 +1,89 @@
+"""Closed forms of the curved and multimodal targets; that samples, energy and log Z agree is in test_analytic.py."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.stats import kstest, norm
+
+from ebmjax.energies import banana, double_well, funnel, rings
+from ebmjax.energies.landscapes import inverse_cdf
+from ebmjax.pytree import value_and_grad_rows
+
+KEY = jax.random.key(0)
+NUM = 20_000
+
+
+def test_funnel_by_hand():
+    """At x_i = 0 a parabola in v, lowest at v = -(dim - 1) scale² / 2; there the other curvatures are e^-v."""
+    target = funnel(10, 3.0)
+    v = jnp.array([0.0, 2.0, -9 * 9 / 2])
+    x = jnp.zeros((3, 10)).at[:, 0].set(v).at[:2, 4].set(1.5)
+    energy, grad = value_and_grad_rows(target.energy, x)
+    square = np.array([1.5**2, 1.5**2, 0.0])
+    np.testing.assert_allclose(energy, v**2 / 18 + 0.5 * square * np.exp(-v) + 4.5 * v, rtol=1e-5)
+    np.testing.assert_allclose(grad[:, 0], v / 9 - 0.5 * square * np.exp(-v) + 4.5, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(grad[:, 4], np.sqrt(square) * np.exp(-v), rtol=1e-5)
+    np.testing.assert_allclose(target.log_z, np.log(3.0) + 5 * np.log(2 * np.pi), rtol=1e-12)
+
+
+def test_funnel_is_held_where_its_neck_leaves_float32():
+    """Below v = -60 the precision stays e^60: energies and gradients of 20 standard deviations are still numbers."""
+    x = jnp.zeros((3, 2)).at[:, 0].set(jnp.array([-60.0, -80.0, -900.0])).at[:, 1].set(1e3)
+    energy, grad = value_and_grad_rows(funnel(2, 3.0).energy, x)
+    np.testing.assert_allclose(grad[:, 1], 1e3 * np.exp(60.0), rtol=1e-4)
+    assert np.all(np.isfinite(energy)) and np.all(np.isfinite(grad))
+
+
+def test_banana_moments():
+    """x_1 has mean 0 and variance 1 + 2 b² scale⁴ (19 by default), uncorrelated with x_0 though it depends on it."""
+    for scale, curvature in ((10.0, 0.03), (1.0, 0.5)):
+        x = np.asarray(banana(3, scale, curvature).sample(KEY, NUM), np.float64)
+        variance = 1 + 2 * curvature**2 * scale**4
+        a, b = x[:, 0], x[:, 1]
+        centred = np.stack([b, b**2 - variance, a * b, a**2 - scale**2, a**2 * b - 2 * curvature * scale**4])
+        assert np.all(np.abs(centred.mean(1)) < 4.5 * centred.std(1) / np.sqrt(NUM))
+    assert banana(3, 10.0, 0.03).log_z == banana(3, 10.0, 0.3).log_z  # bending keeps volumes
+
+
+def test_double_well_barrier_curvature_and_occupancy():
+    """Barriers of `height` a coordinate between minima 0 of curvature 8 height; 2^dim wells, equally full."""
+    target = double_well(2, 3.0)
+    x = jnp.array([[1.0, -1.0], [0.0, 1.0], [0.0, 0.0]])
+    np.testing.assert_allclose(target.energy(x), [0.0, 3.0, 6.0], atol=1e-6)
+    hessians = jax.vmap(jax.hessian(lambda row: target.energy(row[None])[0]))(x)
+    np.testing.assert_allclose(hessians[0], 24.0 * np.eye(2), atol=1e-4)
+    np.testing.assert_allclose(hessians[2], -12.0 * np.eye(2), atol=1e-4)
+    side = np.asarray(target.sample(KEY, NUM)) > 0
+    wells = np.bincount(2 * side[:, 0] + side[:, 1], minlength=4) / NUM
+    assert np.all(np.abs(wells - 0.25) < 4.5 * np.sqrt(0.25 * 0.75 / NUM))
+
+
+@pytest.mark.parametrize("radii, sd", [((1.0, 2.0, 3.0, 4.0), 0.15), ((0.5, 1.0), 0.4)])
+def test_rings_mass(radii, sd):
+    """Ring k holds Φ(r_k / sd) + (sd / r_k) φ(r_k / sd): exactly 1 but for the chance of a negative radius."""
+    target, ratio = rings(radii, sd), np.array(radii) / sd
+    mass = norm.cdf(ratio) + norm.pdf(ratio) / ratio
+    np.testing.assert_allclose(target.log_z, np.log(mass.mean()), atol=1e-7)
+    angle = np.linspace(0.0, 2 * np.pi, 7)
+    circle = 0.9 * np.stack([np.cos(angle), np.sin(angle)], axis=1).astype(np.float32)
+    energy, grad = value_and_grad_rows(target.energy, jnp.asarray(circle))
+    np.testing.assert_allclose(energy, energy[0], rtol=1e-5)  # the same all around
+    np.testing.assert_allclose(grad[:, 0] * circle[:, 1], grad[:, 1] * circle[:, 0], atol=1e-4)  # forces are radial
+
+
+def test_rings_are_equally_full_all_around():
+    x = np.asarray(rings().sample(KEY, NUM), np.float64)
+    ring = np.clip(np.round(np.hypot(*x.T)), 1, 4).astype(int)
+    assert np.all(np.abs(np.bincount(ring)[1:] / NUM - 0.25) < 4.5 * np.sqrt(0.25 * 0.75 / NUM))
+    angle = np.arctan2(x[:, 1], x[:, 0])
+    waves = [wave(k * angle).mean() for k in (1, 2, 3) for wave in (np.cos, np.sin)]
+    assert np.max(np.abs(waves)) < 4.5 * np.sqrt(0.5 / NUM)
+
+
+def test_inverse_cdf_of_a_gaussian():
+    """log √(2π) to rounding, and draws whose distribution function is Φ: Kolmogorov-Smirnov, 1 in 10,000."""
+    sample, log_integral = inverse_cdf(lambda x: -0.5 * x**2, -9.0, 9.0)
+    np.testing.assert_allclose(log_integral, 0.5 * np.log(2 * np.pi), rtol=1e-12)
+    draws = np.asarray(sample(KEY, (NUM,)))
+    assert draws.dtype == np.float32 and kstest(draws, norm.cdf).pvalue > 1e-4
