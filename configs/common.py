@@ -17,6 +17,16 @@ def base(experiment: str, data: str) -> ConfigDict:
             "log_every": 100,
             "checkpoint_every": 1000,  # also draws a sample grid
             "ema_decay": 0.0,  # 0: evaluate the last parameters
+            "on_divergence": "stop",  # or "rollback": to the last healthy checkpoint, on with another key
+        }
+    )
+    # Beside metrics and parameters that are not finite, a run has diverged when (docs/troubleshooting.md):
+    config.train.guard = ConfigDict(
+        {
+            "max_growth": 1000.0,  # the energy gap or a gradient norm exceeds this many times its usual; 0: off
+            "min_spread": 0.001,  # the spread of the chains falls below this fraction of its usual; 0: off
+            "warmup": 10,  # logged values of a metric before it is judged
+            "max_rollbacks": 3,
         }
     )
     config.evaluate = ConfigDict()

@@ -3,11 +3,11 @@
 Everything is an energy: p(x) ∝ exp(-E(x) / T), lower energy = more probable (docs/conventions.md).
 Subpackages load on first use, so that `import ebmjax` stays quick and needs no deep-learning library:
 
-    energies, nets, data       what is modelled, and with what
-    mcmc, objectives           how it is sampled, and what is minimised
-    diagnostics, evaluation    whether the chains and the model are any good
-    methods                    one paper = one file
-    training, viz              drive a method from a config, and show what it did
+    energies, nets, flows, data    what is modelled, and with what
+    mcmc, objectives               how it is sampled, and what is minimised
+    diagnostics, evaluation        whether the chains and the model are any good
+    methods                        one paper = one file
+    training, viz                  drive a method from a config, and show what it did
 """
 
 import importlib
@@ -16,8 +16,10 @@ __version__ = "0.1.0"
 
 _SUBPACKAGES = (
     "data",
+    "diagnostics",
     "energies",
     "evaluation",
+    "flows",
     "mcmc",
     "methods",
     "nets",

@@ -1,6 +1,7 @@
 """Helpers for positions and parameters that are pytrees with a common first axis of chains."""
 
 import math
+from collections.abc import Callable
 from functools import reduce
 
 import jax
@@ -83,6 +84,18 @@ def sum_rows(tree: PyTree) -> Array:
 def square_norm_rows(tree: PyTree) -> Array:
     """Squared Euclidean norm of each row over all leaves: `[B]`."""
     return sum_rows(jax.tree.map(jnp.square, tree))
+
+
+def ravel_rows(tree: PyTree) -> tuple[Array, Callable[[Array], PyTree]]:
+    """Rows as vectors `[B, D]`, leaf after leaf, and the function back, from `[B', D]` to rows shaped as in `tree`."""
+    leaves, treedef = jax.tree.flatten(tree)
+    ends = np.cumsum([leaf[0].size for leaf in leaves])[:-1]
+
+    def unravel(rows):
+        parts = jnp.split(rows, ends, axis=1)
+        return treedef.unflatten([p.reshape(-1, *leaf.shape[1:]) for p, leaf in zip(parts, leaves)])
+
+    return jnp.concatenate([leaf.reshape(leaf.shape[0], -1) for leaf in leaves], axis=1), unravel
 
 
 def finite_rows(tree: PyTree) -> Array:

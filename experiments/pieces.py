@@ -3,7 +3,18 @@
 from functools import partial
 
 from ebmjax.mcmc import KERNELS, Chain
-from ebmjax.nets import ACTIVATIONS, INITIALISATIONS, PUBLISHED, ConvGenerator, MLPEnergy, MLPGenerator
+from ebmjax.mcmc.bank import make_bank
+from ebmjax.nets import (
+    ACTIVATIONS,
+    INITIALISATIONS,
+    PUBLISHED,
+    ConvEnergy,
+    ConvGenerator,
+    MLPEnergy,
+    MLPGenerator,
+    NonlocalEnergy,
+    conv_energy_layers,
+)
 from ebmjax.training.config import ConfigError, choose
 
 
@@ -47,3 +58,43 @@ def make_generator(config, shape):
             f"choose mlp or another of {', '.join(sorted(PUBLISHED))}"
         )
     return ConvGenerator((*layers, (shape[2], *last)))
+
+
+def make_data_energy(config, shape):
+    """The energy of examples of `shape` from config.model.energy.
+
+    name: "mlp" (hidden layers `widths`, `activation`, `init`, `output_scale`; any shape), "conv" (the published stack
+    of `width` with LeakyReLU `slope`; square images of 8, 16, 32, 64 ... pixels) or "nonlocal" (`width`, `slope`; sides
+    that are multiples of 8). Raises ConfigError for a shape that the net does not take.
+    """
+    fields = config.model.energy
+    nets = {
+        "mlp": lambda: make_energy(config).clone(output_scale=fields.output_scale),
+        "conv": lambda: ConvEnergy(conv_energy_layers(fields.width, shape[0]), fields.slope),
+        "nonlocal": lambda: NonlocalEnergy(fields.width, fields.slope),
+    }
+    make = choose(nets, fields.name, "model.energy.name")
+    if fields.name == "mlp":
+        return make()
+    multiple = 8 if fields.name == "nonlocal" else 4
+    if len(shape) != 3 or shape[0] != shape[1] or shape[0] % multiple:
+        raise ConfigError(
+            f"model.energy.name = {fields.name} needs square images with sides of {multiple} n pixels, but examples "
+            f"have shape {shape}; resize them (data.name=...@32), or choose mlp"
+        )
+    return make()
+
+
+def chain_starts(config, data_spec) -> dict:
+    """Keyword arguments of `anatomy` from config.initial: initial, noise, initial_scale, bank, reinitialise.
+
+    name: "noise", "data" or "bank"; bank_size: chains it keeps, 0 for one per training example; num_chains: those that
+    take part in a step, 0 for as many as the batch has examples.
+    """
+    fields = config.initial
+    options = {"initial": fields.name, "noise": fields.noise, "initial_scale": fields.scale}
+    if fields.name != "bank":
+        return options
+    size = fields.bank_size or data_spec.num_train
+    bank = make_bank(size, fields.num_chains or config.train.batch_size)
+    return options | {"bank": bank, "reinitialise": fields.reinitialise}

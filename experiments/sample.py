@@ -22,9 +22,12 @@ from ebmjax.mcmc import KERNELS, adapt_step_size, averaged_step_size, in_data_sp
 from ebmjax.training import cli, results
 from ebmjax.training.config import ConfigError, choose, to_json
 from ebmjax.training.files import write_atomically
+from ebmjax.training.reproduce import command_of
 from ebmjax.training.run import enable_compilation_cache, restore, say
 from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_traces
+from ebmjax.viz.report import write_report
 
+DEFAULT_CONFIG = "configs/sample/funnel.py"
 NUM_EXACT = 100_000
 
 
@@ -70,7 +73,7 @@ def make_kernel(config, potential):
 
 
 def run_arm(config, target, transport, rng_key):
-    """Warm up, sample and diagnose. Chains start from N(0, I) of the space they run in."""
+    """Warm up, sample and diagnose. Chains start from N(0, start_scale² I) of the space they run in."""
     build = partial(make_kernel, config)
     if transport is None:
         kernel, collect = build(target.energy), lambda state, info: state.position
@@ -80,7 +83,7 @@ def run_arm(config, target, transport, rng_key):
 
     def sample(rng_key):
         keys = jax.random.split(rng_key, 3)
-        start = jax.random.normal(keys[0], (config.num_chains, target.dim))
+        start = config.start_scale * jax.random.normal(keys[0], (config.num_chains, target.dim))
         state, warm, _ = run_chain(kernel, keys[1], start, config.num_warmup)
         state, info, x = run_chain(
             kernel, keys[2], state.position, config.num_steps, adapt=state.adapt, collect=collect
@@ -150,8 +153,8 @@ def sample(arguments):
     finish(config, target, arms, exact, workdir)
 
 
-def finish(config, target, arms, exact, workdir):
-    """Tables, pictures and results.json."""
+def finish(config, target, arms, exact, workdir, *, note=""):
+    """Tables, pictures and results.json. note: what its protocol says besides."""
     main, *others = arms.values()
     metrics, baselines = dict(main.figures), {f"data_space_{k}": v for arm in others for k, v in arm.figures.items()}
     if exact is not None:
@@ -169,12 +172,12 @@ def finish(config, target, arms, exact, workdir):
         draws = {k: a.x.reshape(-1, target.dim) for k, a in arms.items()}
         plot_density(draws | ({} if exact is None else {"exact": exact}), paths[2])
     protocol = (
-        f"{config.num_chains} chains from N(0, I), {config.num_warmup} of warm-up, {config.num_steps} kept. "
+        f"{config.num_chains} chains from N(0, {config.start_scale}² I), {config.num_warmup} of warm-up, {config.num_steps} kept. "
         "Rank-normalised split R-hat and ESS (arXiv 1903.08008) of the worst coordinate. ess_per_second: ess_bulk_min "
-        "over the wall seconds of warm-up and sampling, compiled. mean_error_max: in exact standard deviations."
+        "over the wall seconds of warm-up and sampling, compiled. mean_error_max: in exact standard deviations. " + note
     )
     summary = {
-        "experiment": "sample",
+        "experiment": config.experiment,
         "method": config.sampler.name,
         "dataset": target.name,
         "metrics": {k: float(v) for k, v in metrics.items()},
@@ -183,12 +186,14 @@ def finish(config, target, arms, exact, workdir):
         "seed": config.seed,
         "num_steps": config.num_steps,
         "commit": results.commit(),
+        "command": command_of("sample", DEFAULT_CONFIG, config),
         "versions": results.versions(),
     }
     results.write(workdir / "results.json", summary)
     results.print_table(workdir / "results.json")
-    print("wrote:", *(f"  {p}" for p in [*paths, workdir / "results.json"] if p.exists()), sep="\n")
+    written = [*paths, workdir / "results.json", write_report(workdir)]
+    print("wrote:", *(f"  {p}" for p in written if p.exists()), sep="\n")
 
 
 if __name__ == "__main__":
-    cli.command("sample", "configs/sample/funnel.py", sample, doc=__doc__)
+    cli.command("sample", DEFAULT_CONFIG, sample, doc=__doc__)

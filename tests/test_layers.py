@@ -7,22 +7,26 @@ from pathlib import Path
 
 import pytest
 
+import ebmjax
+
 PACKAGE = Path(__file__).parents[1] / "ebmjax"
 LAYERS = [
     {"types"},
     {"pytree"},
-    {"energies", "nets", "flows", "data"},
+    {"energies", "nets", "data"},
+    {"flows"},
     {"mcmc", "objectives"},
     {"diagnostics", "evaluation"},
     {"methods"},
-    {"training", "viz"},
+    {"viz"},
+    {"training"},
 ]
 RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}
 # Third-party modules that stay out of the mathematics, so that it can be read and used without them.
 PURE = {"energies", "mcmc", "objectives", "types", "pytree", "diagnostics"}
 NOT_IN_PURE = {"flax", "optax", "distrax", "absl", "ml_collections", "matplotlib", "orbax", "tensorflow"}
 # Config objects stop in experiments/ and in these files.
-CONFIG_FILES = {"training/config.py", "training/experiment.py", "training/run.py"}
+CONFIG_FILES = {f"training/{name}.py" for name in ("config", "experiment", "reproduce", "run", "settings", "workdir")}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -59,7 +63,7 @@ def test_imports_go_one_way(path):
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "methods").glob("*.py")), ids=lambda p: p.name)
 def test_methods_stand_alone(path):
-    allowed = {"base"} if path.name != "__init__.py" else {p.stem for p in path.parent.glob("*.py")}
+    allowed = {"base", "data_space", "latent_space"} if path.name != "__init__.py" else {p.stem for p in path.parent.glob("*.py")}
     for name in imports(path):
         parts = name.split(".")
         if parts[:2] == ["ebmjax", "methods"]:
@@ -69,6 +73,11 @@ def test_methods_stand_alone(path):
 
 def test_every_package_has_a_layer():
     assert {part_of(p) for p in FILES} - {"__init__"} <= set(RANK)
+
+
+def test_every_package_is_an_attribute():
+    packages = {p.parent.name for p in PACKAGE.glob("*/__init__.py")}
+    assert packages <= set(dir(ebmjax)), packages - set(dir(ebmjax))
 
 
 def test_import_is_light():

@@ -22,6 +22,7 @@ def sample(target: str, variant: str = "") -> ConfigDict:
             "options": {"hmc": {"num_leapfrog": 5, "jitter": 0.2}, "underdamped": {"friction": 1.0}},
         }
     )
+    config.start_scale = 1.0  # chains start from N(0, start_scale² I) of the space they run in
     config.num_chains = 16
     config.num_warmup = 1000
     config.num_steps = 2000

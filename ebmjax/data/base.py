@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-OTHER_NAMES = {"digits": "digits", "npz": "npz:PATH", "fake": "fake:HxWxC"}
+TOY_NAMES = ("gmm", "8gaussians", "rings", "checkerboard", "pinwheel", "two_spirals")
+OTHER_NAMES = {"digits": "digits", "npz": "npz:PATH", "fake": "fake:HxWxC"} | {name: name for name in TOY_NAMES}
 """Names that do not come from TFDS: what a misspelling is compared with, and how the name is written."""
 
 

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from ebmjax.data import embedded, files, tfds
+from ebmjax.data import embedded, files, tfds, toy
 from ebmjax.data.base import DataError, Dataset, DataSpec
 
 __all__ = ["DataError", "DataSpec", "Dataset", "load", "spec", "to_float", "to_uint8"]
@@ -16,8 +16,9 @@ def load(
     """Load a data set by name.
 
     Args:
-        name: "digits" (embedded), "npz:PATH" (a user's arrays), "fake:HxWxC" (random images), or an image set of TFDS
-            that has been prepared, "set[/config][:version][@size]": "svhn_cropped", "celeb_a@64".
+        name: "digits" (embedded), "npz:PATH" (a user's arrays), "fake:HxWxC" (random images), a toy in the plane
+            (`data.toy.TOYS`: "gmm", "rings", ...), or an image set of TFDS that has been prepared,
+            "set[/config][:version][@size]": "svhn_cropped", "celeb_a@64".
         data_dir: of TFDS; default $TFDS_DATA_DIR, else ~/tensorflow_datasets.
         cache_dir: of decoded TFDS sets; default $EBMJAX_CACHE, else ~/.cache/ebmjax.
 
@@ -28,6 +29,8 @@ def load(
     """
     if name == "digits":
         return embedded.digits()
+    if name in toy.TOYS:
+        return toy.load_toy(name)
     if name.startswith("npz:"):
         return files.load_npz(name.removeprefix("npz:"))
     if name.startswith("fake:"):

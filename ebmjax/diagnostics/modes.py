@@ -26,12 +26,29 @@ def counts(index: Array, valid: Array, length: int) -> Array:
     return jnp.zeros(length, jnp.int32).at[jnp.where(valid, index, length)].add(1, mode="drop")
 
 
-def mode_occupancy(modes: Array, num_modes: int) -> Array:
+def mode_occupancy(modes: Array, num_modes: int, weights: Array | None = None) -> Array:
     """Fraction of all draws in each mode: int modes of any shape (`nearest_mode`) -> `[num_modes]`.
 
-    Sums to 1, or to less where draws were not finite.
+    Sums to 1, or to less where draws were not finite. weights: like modes, ≥ 0, such as a density on a grid.
     """
-    return counts(modes, modes >= 0, num_modes) / modes.size
+    if weights is None:
+        return counts(modes, modes >= 0, num_modes) / modes.size
+    return jnp.zeros(num_modes).at[jnp.where(modes >= 0, modes, num_modes)].add(weights, mode="drop") / weights.sum()
+
+
+def mode_sd(x: Array, means: Array, weights: Array | None = None) -> Array:
+    """Standard deviation within modes, pooled over modes and coordinates: x`[N, D]`, means`[K, D]` -> a scalar.
+
+    Each draw counts for the nearest mean, and deviates from the centre of the draws that count for the same one: a
+    mode that shrinks shows even where it has moved, too. weights: `[N]` ≥ 0, such as a density on a grid; equal by
+    default. Draws that are not finite are left out.
+    """
+    modes = nearest_mode(x, means)
+    weights = jnp.where(modes >= 0, jnp.ones(x.shape[0]) if weights is None else weights, 0.0)
+    x = jnp.where(modes[:, None] >= 0, x, 0.0)
+    into = lambda values: jnp.zeros((means.shape[0], *values.shape[1:])).at[modes].add(values)
+    centres = into(weights[:, None] * x) / jnp.maximum(into(weights), 1e-30)[:, None]
+    return jnp.sqrt(jnp.sum(weights[:, None] * (x - centres[modes]) ** 2) / (jnp.sum(weights) * x.shape[1]))
 
 
 def mode_transitions(modes: Array, num_modes: int) -> Array:

@@ -2,19 +2,25 @@
 
 from ebmjax.evaluation.baselines import pca_mse
 from ebmjax.evaluation.batching import map_batches, sample_in_batches
+from ebmjax.evaluation.density import Grid, grid_kl, grid_log_density, kernel_density, square_grid
 from ebmjax.evaluation.features import Classifier, accuracy, fit_classifier
 from ebmjax.evaluation.images import GaussianFit, fit_gaussian, frechet_distance, frechet_from_moments, moments
 
 __all__ = [
     "Classifier",
     "GaussianFit",
+    "Grid",
     "accuracy",
     "fit_classifier",
     "fit_gaussian",
     "frechet_distance",
     "frechet_from_moments",
+    "grid_kl",
+    "grid_log_density",
+    "kernel_density",
     "map_batches",
     "moments",
     "pca_mse",
     "sample_in_batches",
+    "square_grid",
 ]

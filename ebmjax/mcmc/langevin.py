@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ebmjax import pytree
-from ebmjax.mcmc.metropolis import accept_finite
+from ebmjax.mcmc.metropolis import accept_finite, evaluate_proposal
 from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 
 
@@ -60,7 +60,7 @@ def langevin(
             proposal = jax.tree.map(lambda x, e, si: x + (noise_scale * si * e).astype(x.dtype), proposal, noise, s)
         if box is not None:
             proposal = jax.tree.map(lambda x: jnp.clip(x, *box), proposal)
-        energy, grad = pytree.value_and_grad_rows(potential, proposal)
+        energy, grad = evaluate_proposal(potential, proposal, state.position)
         return accept_finite(state, (proposal, energy, grad))
 
     return Kernel(init, step)

@@ -1,10 +1,13 @@
 """The last step of a kernel: which chains move, and what is reported. No kernel repeats it."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 
 from ebmjax import pytree
-from ebmjax.types import Array, ChainState, Info, PyTree
+from ebmjax.types import Array, ChainState, Info, Potential, PyTree
 
 
 def uniform_rows(rng_key: Array, like: Array) -> Array:
@@ -40,9 +43,40 @@ def accept_finite(state: ChainState, proposal: tuple[PyTree, Array, PyTree]) -> 
     return move_rows(state, proposal, finite, finite.astype(state.energy.dtype), finite)
 
 
+def evaluate_proposal(potential: Potential, proposal: PyTree, position: PyTree) -> tuple[Array, PyTree]:
+    """`pytree.value_and_grad_rows` at `proposal`, fit for differentiation through a chain that refuses some rows.
+
+    Where energy or gradient is not finite, its derivatives are those at `position`, where that row will stay. They
+    are multiplied by 0 later on, which NaN would survive in reverse mode. Values, and their cost, are those of a bare
+    evaluation; a differentiated chain pays one evaluation more a step.
+    """
+    evaluate, held = jax.closure_convert(lambda x: pytree.value_and_grad_rows(potential, x), proposal)
+
+    @jax.custom_jvp
+    def values(proposal, position, held):
+        return evaluate(proposal, *held)
+
+    @partial(values.defjvp, symbolic_zeros=True)
+    def derivatives(primals, tangents):
+        value = values(*primals)
+        finite = pytree.finite_rows(value)
+        leaves, treedef = jax.tree.flatten(primals)
+        moving = {i: t for i, t in enumerate(jax.tree.leaves(tangents)) if not isinstance(t, SymbolicZero)}
+
+        def where_it_stays(*moved):  # a function of what moves alone: unmoved parameters cost no derivative
+            given = dict(zip(moving, moved, strict=True))
+            proposal, position, held = treedef.unflatten([given.get(i, leaf) for i, leaf in enumerate(leaves)])
+            return evaluate(pytree.where_rows(finite, proposal, position), *held)
+
+        return value, jax.jvp(where_it_stays, [leaves[i] for i in moving], list(moving.values()))[1]
+
+    return values(proposal, jax.lax.stop_gradient(position), held)
+
+
 def move_rows(state: ChainState, proposal: tuple, accept: Array, rate: Array, finite: Array) -> tuple[ChainState, Info]:
     """Rows of `proposal` where `accept`, else of `state`; accept, finite: bool `[B]`, rate: `[B]`."""
     position, energy, grad = pytree.where_rows(accept, proposal, (state.position, state.energy, state.grad))
-    grad_norm = jnp.sqrt(pytree.square_norm_rows(grad)) if jax.tree.leaves(grad) else jnp.zeros_like(energy)
+    still = jax.lax.stop_gradient(grad)  # the square root has no derivative at 0
+    grad_norm = jnp.sqrt(pytree.square_norm_rows(still)) if jax.tree.leaves(grad) else jnp.zeros_like(energy)
     info = Info(energy, grad_norm, rate, (~finite).astype(energy.dtype))
     return ChainState(position, energy, grad, state.step + 1, state.adapt), info

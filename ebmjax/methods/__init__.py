@@ -1,5 +1,23 @@
 """Learning methods: one paper, one file, one builder each."""
 
+from ebmjax.methods.abp import abp
+from ebmjax.methods.anatomy import anatomy
+from ebmjax.methods.flow_backbone import Backbone, backbone_of_decoder, backbone_of_flow, flow_backbone
+from ebmjax.methods.flow_contrastive import flow_contrastive
 from ebmjax.methods.latent_ebm import latent_ebm
+from ebmjax.methods.multilayer_short_run import StepSizeSearch, multilayer_short_run
+from ebmjax.methods.short_run import short_run
 
-__all__ = ["latent_ebm"]
+__all__ = [
+    "Backbone",
+    "StepSizeSearch",
+    "abp",
+    "anatomy",
+    "backbone_of_decoder",
+    "backbone_of_flow",
+    "flow_backbone",
+    "flow_contrastive",
+    "latent_ebm",
+    "multilayer_short_run",
+    "short_run",
+]

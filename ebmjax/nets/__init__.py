@@ -1,19 +1,27 @@
 """Flax (linen) modules: arrays in, arrays out."""
 
+from ebmjax.nets.confined import Confined
 from ebmjax.nets.conv import Conv, ConvTranspose, conv, conv_transpose
+from ebmjax.nets.energy import ConvEnergy, NonlocalEnergy, conv_energy_layers
 from ebmjax.nets.generator import PUBLISHED, ConvGenerator
 from ebmjax.nets.mlp import ACTIVATIONS, INITIALISATIONS, MLP, MLPEnergy, MLPGenerator
+from ebmjax.nets.multilayer import MultilayerMLPGenerator
 
 __all__ = [
     "ACTIVATIONS",
     "INITIALISATIONS",
     "MLP",
     "PUBLISHED",
+    "Confined",
     "Conv",
+    "ConvEnergy",
     "ConvGenerator",
     "ConvTranspose",
     "MLPEnergy",
     "MLPGenerator",
+    "MultilayerMLPGenerator",
+    "NonlocalEnergy",
     "conv",
+    "conv_energy_layers",
     "conv_transpose",
 ]

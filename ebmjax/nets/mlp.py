@@ -11,12 +11,13 @@ from ebmjax.types import Array
 
 ACTIVATIONS = {
     "leaky_relu": lambda x: nn.leaky_relu(x, 0.2),
+    "leaky_relu_0.05": lambda x: nn.leaky_relu(x, 0.05),
     "gelu": lambda x: nn.gelu(x, approximate=False),
     "silu": nn.silu,
     "relu": nn.relu,
     "elu": nn.elu,
 }
-"""By name; leaky_relu has slope 0.2."""
+"""By name; leaky_relu has slope 0.2, unless its name says another."""
 
 INITIALISATIONS = {
     "he": lambda fan_in: (nn.initializers.he_normal(), nn.initializers.zeros),
@@ -46,16 +47,22 @@ class MLP(nn.Module):
 
 
 class MLPEnergy(nn.Module):
-    """Energy of a vector: `[B, d]` -> `[B]`. widths: of the hidden layers; other fields as in `MLP`."""
+    """Energy of a vector, or of an image taken as one: `[B, ...]` -> `[B]`.
+
+    widths: of the hidden layers; output_scale: multiplies the energy, so that a cold sampler's energies of order T suit
+    weights of order one; other fields as in `MLP`.
+    """
 
     widths: Sequence[int]
     activation: str = "leaky_relu"
     init_name: str = "he"
+    output_scale: float = 1.0
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         net = MLP((*self.widths, 1), self.activation, self.init_name)
-        return jnp.squeeze(net(x.reshape(x.shape[0], -1)), axis=-1)
+        energy = jnp.squeeze(net(x.reshape(x.shape[0], -1)), axis=-1)
+        return energy if self.output_scale == 1 else self.output_scale * energy
 
 
 class MLPGenerator(nn.Module):

@@ -1,6 +1,22 @@
 """Objectives: arrays in, scalars out. Samples are arguments; no objective runs MCMC."""
 
-from ebmjax.objectives.contrastive import contrastive
+from ebmjax.objectives.contrastive import contrastive, gradient_penalty
 from ebmjax.objectives.likelihood import gaussian_log_prob, log_mean_exp, squared_error
+from ebmjax.objectives.noise_contrastive import noise_contrastive, noise_contrastive_logit
+from ebmjax.objectives.score_matching import denoising_score_matching, sliced_score_matching
+from ebmjax.objectives.variational import fixed_noise_divergence, gaussian_entropy, marginal_divergence
 
-__all__ = ["contrastive", "gaussian_log_prob", "log_mean_exp", "squared_error"]
+__all__ = [
+    "contrastive",
+    "denoising_score_matching",
+    "fixed_noise_divergence",
+    "gaussian_entropy",
+    "gaussian_log_prob",
+    "gradient_penalty",
+    "log_mean_exp",
+    "marginal_divergence",
+    "noise_contrastive",
+    "noise_contrastive_logit",
+    "sliced_score_matching",
+    "squared_error",
+]

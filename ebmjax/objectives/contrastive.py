@@ -1,8 +1,9 @@
-"""The maximum-likelihood gradient of an energy-based model, as a loss."""
+"""The maximum-likelihood gradient of an energy-based model as a loss, and a penalty on the energy's slope."""
 
 import jax.numpy as jnp
 
-from ebmjax.types import Array
+from ebmjax import pytree
+from ebmjax.types import Array, Potential, PyTree
 
 
 def contrastive(energy_pos: Array, energy_neg: Array, *, energy_l2: float = 0.0) -> Array:
@@ -21,3 +22,11 @@ def contrastive(energy_pos: Array, energy_neg: Array, *, energy_l2: float = 0.0)
     if energy_l2:
         loss += energy_l2 * (jnp.mean(jnp.square(energy_pos)) + jnp.mean(jnp.square(energy_neg)))
     return loss
+
+
+def gradient_penalty(potential: Potential, x: PyTree) -> Array:
+    """mean ||∇E(x)||² / 2 over the rows of x, pytree of `[B, ...]`; at data, it keeps the energy flat where they lie.
+
+    Reference: Grathwohl et al. 2021 (arXiv 2010.04230), who weigh it by 0.1.
+    """
+    return 0.5 * jnp.mean(pytree.square_norm_rows(pytree.value_and_grad_rows(potential, x)[1]))

@@ -1,12 +1,19 @@
-"""Checkpoints of the whole State with its config and data position, by Orbax."""
+"""Checkpoints of the whole State with its config and data position, by Orbax, each with checksums.
 
-import sys
+Orbax notices files that are cut off or missing, but not a bit that flipped in the middle of an array: hence ours.
+"""
+
+import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
+from ebmjax.data.base import first_line
+from ebmjax.training import hosts, sharding
 from ebmjax.types import State
 
 
@@ -14,8 +21,15 @@ class CheckpointError(Exception):
     """A checkpoint that cannot be written, or none that can be read; the message is one line."""
 
 
+class Unsound(Exception):
+    """One checkpoint that cannot be read, or does not hold what was saved."""
+
+
 class Checkpointer:
-    """The checkpoints of one run, in `folder`; a context manager. A save that was cut off is never seen."""
+    """The checkpoints of one run, in `folder`; a context manager. A save that was cut off is never seen.
+
+    With several processes all of them make the same calls; `folder` is the same for all.
+    """
 
     def __init__(self, folder: str | Path, *, keep: int = 2):
         """keep: ≥ 1, how many of the newest checkpoints stay."""
@@ -39,56 +53,92 @@ class Checkpointer:
 
         Raises CheckpointError, for this save or for the last one, which was still being written.
         """
-        args = ocp.args.Composite(state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave(meta))
+        sums = {"meta": checksum_json(meta), "state": checksum(state)}
+        args = ocp.args.Composite(
+            state=ocp.args.StandardSave(state), meta=ocp.args.JsonSave({"meta": meta, "checksums": sums})
+        )
         try:
             self._manager.save(step, args=args)
         except Exception as error:
             raise self._cannot_save(error) from error
 
     def restore(self, abstract_state: State, check: Callable[[dict], None]) -> tuple[int, State, dict] | None:
-        """(step, state, meta) of the newest checkpoint that can be read, or None where there is none at all.
+        """(step, state, meta) of the newest sound checkpoint, or None where there is none at all.
 
         Args:
             abstract_state: shapes, dtypes and shardings.
             check: (meta) -> None, raises if this checkpoint is not one to go on from; called before arrays are read.
 
-        One that cannot be read is set aside as unreadable-<step>, with a line that says so. Raises CheckpointError if
-        there are checkpoints and none can be read.
+        Newer ones that are unsound are set aside as unreadable-<step>, with a line that says so. Raises
+        CheckpointError if there are checkpoints and none is sound; then none is touched.
         """
-        steps = sorted(self._manager.all_steps(), reverse=True)
-        for step in steps:
+        self._manager.wait_until_finished()
+        unsound = {}
+        for step in sorted(self._manager.all_steps(), reverse=True):
             try:
-                meta = self._read(step, meta=ocp.args.JsonRestore())["meta"]
-            except Exception as error:
-                self._set_aside(step, error)
+                state, meta = self._load(step, abstract_state, check)
+            except Unsound as error:
+                unsound[step] = error
                 continue
-            check(meta)
-            try:
-                state = self._read(step, state=ocp.args.StandardRestore(abstract_state))["state"]
-            except Exception as error:
-                self._set_aside(step, error)
-                continue
-            return step, State(*state), meta
-        if steps:
-            raise CheckpointError(f"no checkpoint in {self._folder} can be read; delete that folder to start afresh")
+            self._set_aside(unsound)
+            return step, state, meta
+        if unsound:
+            why = "; ".join(f"{step}: {error}" for step, error in unsound.items())
+            raise CheckpointError(
+                f"no checkpoint in {self._folder} is sound ({why}); to start afresh, move that folder away"
+            )
         return None
 
-    def _read(self, step, **items) -> dict:
-        return dict(self._manager.restore(step, args=ocp.args.Composite(**items)))
+    def _load(self, step: int, abstract_state: State, check) -> tuple[State, dict]:
+        record = self._read(step, meta=ocp.args.JsonRestore())["meta"]
+        if not isinstance(record, dict) or not {"meta", "checksums"} <= set(record):
+            raise Unsound("it is not one of ours")
+        if record["checksums"]["meta"] != checksum_json(record["meta"]):
+            raise Unsound("its config does not match its checksum")
+        check(record["meta"])
+        state = State(*self._read(step, state=ocp.args.StandardRestore(abstract_state))["state"])
+        if record["checksums"]["state"] != checksum(state):
+            raise Unsound("its arrays do not match their checksum")
+        if int(sharding.local(state.step)) != step:
+            raise Unsound(f"it holds step {state.step}")
+        return state, record["meta"]
 
-    def _set_aside(self, step, error):
-        place = self._folder / f"unreadable-{step}"
-        (self._folder / str(step)).rename(place)
-        self._manager.reload()
-        print(f"checkpoint {step} cannot be read ({_line(error)}); set aside as {place}", file=sys.stderr, flush=True)
+    def _read(self, step: int, **items) -> dict:
+        try:
+            return dict(self._manager.restore(step, args=ocp.args.Composite(**items)))
+        except Exception as error:  # of many types, by what is broken
+            raise Unsound(first_line(error)[:200]) from error
 
-    def _cannot_save(self, error):
-        return CheckpointError(f"cannot write a checkpoint in {self._folder}: {_line(error)}")
+    def _set_aside(self, unsound: dict[int, Unsound]) -> None:
+        for step, why in unsound.items():
+            place = self._folder / f"unreadable-{step}"
+            while place.exists():
+                place = place.with_name(place.name + "-again")
+            hosts.wait_for_all(f"found checkpoint {step} unsound")
+            if hosts.is_first():
+                (self._folder / str(step)).rename(place)
+            hosts.wait_for_all(f"set checkpoint {step} aside")
+            hosts.say(f"checkpoint {step} cannot be read ({why}); set aside as {place}")
+        if unsound:
+            self._manager.reload()
+
+    def _cannot_save(self, error: Exception) -> CheckpointError:
+        return CheckpointError(f"cannot write a checkpoint in {self._folder}: {first_line(error)[:200]}")
 
 
-def _line(error: Exception) -> str:
-    """The first line of an error, short."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def checksum(state: State) -> int:
+    """CRC-32 of every leaf's bytes, in order: of the values alone, wherever they lie."""
+    found = 0
+    for leaf in jax.tree.leaves(sharding.local(state)):
+        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            leaf = jax.random.key_data(leaf)
+        found = zlib.crc32(np.asarray(leaf).tobytes(), found)
+    return found
+
+
+def checksum_json(meta: dict) -> int:
+    """CRC-32 of a JSON-able dictionary."""
+    return zlib.crc32(json.dumps(meta, sort_keys=True).encode())
 
 
 def abstract(state: State, shardings: State) -> State:

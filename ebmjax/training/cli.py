@@ -1,11 +1,16 @@
 """The command line of every experiment: what it asks is done by `training.run`, what is wrong is said in one line."""
 
 import logging
+import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+
+import jax
 
 from ebmjax.data import DataError
 from ebmjax.training.checkpoint import CheckpointError
@@ -13,6 +18,7 @@ from ebmjax.training.config import Arguments, ConfigError, parse
 from ebmjax.training.experiment import Experiment
 from ebmjax.training.loop import Diverged, Interrupted
 from ebmjax.training.run import run
+from ebmjax.training.signals import terminate_like_ctrl_c
 
 USAGE = """usage: python -m experiments.{name} [--config=FILE.py[:smoke]] [--config.FIELD=VALUE ...]
        [--mode=train|evaluate|sample] [--workdir=FOLDER]
@@ -21,7 +27,11 @@ USAGE = """usage: python -m experiments.{name} [--config=FILE.py[:smoke]] [--con
   --config.X   overrides field X of it, e.g. --config.train.num_steps=2000
   --mode       train (and evaluate; the default), evaluate, or sample a trained run
   --workdir    where the run lives; default runs/{name}/<config>[-<hash of overrides>].
-               The same command again resumes, or only evaluates what is finished."""
+               The same command again resumes, or only evaluates what is finished.
+  --distributed                            one of several processes, found by SLURM, TPU pods, Kubernetes or Open MPI
+  --coordinator=HOST:PORT --num_processes=N --process_id=I      the same, found by hand (docs/running.md)"""
+
+MENDED = "; once that is mended, the same command goes on from the last sound checkpoint"
 
 
 def main(experiment: Experiment, argv: Sequence[str] | None = None, *, doc: str | None = None) -> None:
@@ -42,27 +52,53 @@ def command(
     name: of the module under experiments/. default_config: used without --config, relative to the checkout.
     """
     argv = list(sys.argv if argv is None else argv)
+    again = shlex.join(["python", "-m", f"experiments.{name}", *argv[1:]])
     if {"--help", "-help", "-h"} & set(argv[1:]):
         print(f"{(doc or name).strip()}\n\n{USAGE.format(name=name)}")
         sys.exit(0)
-    logging.getLogger("absl").setLevel(logging.ERROR)
     try:
-        do(parse(argv, str(Path(__file__).parents[2] / default_config)))
+        with terminate_like_ctrl_c(), quiet():
+            do(parse(argv, str(Path(__file__).parents[2] / default_config)))
     except (ConfigError, DataError) as error:
         _exit(2, f"error: {error}")
-    except (Diverged, CheckpointError) as error:
+    except Diverged as error:
         _exit(1, f"error: {error}")
+    except CheckpointError as error:
+        _exit(1, f"error: {error}{MENDED}")
     except Interrupted as error:
-        words = shlex.join(["python", "-m", f"experiments.{name}", *argv[1:]])
-        _exit(130, f"{error}; the same command goes on from there: {words}")
+        _exit(130, f"{error}; the same command goes on from there: {again}", together=True)
     except KeyboardInterrupt:
-        _exit(130, "interrupted; the same command goes on from the last checkpoint")
+        _exit(130, f"interrupted; the same command goes on from the last checkpoint: {again}")
     except OSError as error:
         if error.errno is None:
             raise
-        _exit(1, f"error: cannot read or write {error.filename or 'a file of the run'}: {error.strerror}")
+        _exit(1, f"error: cannot read or write {error.filename or 'a file of the run'}: {error.strerror}{MENDED}")
 
 
-def _exit(code: int, message: str) -> None:
+@contextmanager
+def quiet() -> Generator[None, None, None]:
+    """Silence what Orbax prints, page by page, about a failed write: the error comes to us and is said in one line."""
+    for name in ("absl", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+    report = sys.unraisablehook
+
+    def hook(unraisable):
+        if str(unraisable.exc_value) != "Event loop is closed":  # its writers, when another part of a save has failed
+            report(unraisable)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = report
+
+
+def _exit(code: int, message: str, *, together: bool = False) -> None:
+    """Say the last line and exit; `together` if all processes do so."""
     print(message, file=sys.stderr, flush=True)
+    if jax.distributed.is_initialized() and not together:
+        # An ordinary exit waits for the other processes, and they may wait for this one, in the middle of a step.
+        sys.stdout.flush()
+        os._exit(code)
     sys.exit(code)

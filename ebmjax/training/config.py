@@ -4,27 +4,39 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from ebmjax.training.hosts import Hosts, find_hosts
+
 MODES = ("train", "evaluate", "sample")
 # Fields that may differ when a run is taken up again: they change no number that training computes.
-FREE_FIELDS = ("train.log_every", "train.checkpoint_every", "evaluate.")
+FREE_FIELDS = ("train.log_every", "train.checkpoint_every", "train.on_divergence", "train.guard.", "evaluate.")
 
 
 class ConfigError(Exception):
     """Bad input by a person; the message is the one line to show."""
 
 
+@contextmanager
+def input_errors() -> Generator[None, None, None]:
+    """Within it a ValueError, by which builders refuse what a person chose, is a ConfigError."""
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+
+
 class Arguments(NamedTuple):
     """A parsed command line.
 
     config: of the file, with the overrides. given: whether --config was. overrides: {"train.num_steps": 2000, ...}.
-    name: for the work directory. workdir: None unless --workdir was given.
+    name: for the work directory. workdir: None unless --workdir was given. hosts: None for a run of one process.
     """
 
     config: ConfigDict
@@ -33,6 +45,7 @@ class Arguments(NamedTuple):
     name: str
     mode: str
     workdir: Path | None
+    hosts: Hosts | None = None
 
 
 def parse(argv: Sequence[str], default_config: str) -> Arguments:
@@ -49,6 +62,10 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
         config_flags.DEFINE_config_file("config", default_config, flag_values=values, sys_argv=argv)
         flags.DEFINE_enum("mode", "train", MODES, "what to do", flag_values=values)
         flags.DEFINE_string("workdir", None, "folder of the run", flag_values=values)
+        flags.DEFINE_bool("distributed", False, "join the processes of a cluster", flag_values=values)
+        flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0", flag_values=values)
+        flags.DEFINE_integer("num_processes", None, "of the run", lower_bound=1, flag_values=values)
+        flags.DEFINE_integer("process_id", None, "of this process", lower_bound=0, flag_values=values)
         rest = values(argv)
         config = values.config
     except flags.Error as error:
@@ -64,7 +81,9 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
     overrides = dict(config_flags.get_override_values(values["config"]))
     name = run_name(source, overrides)
     workdir = None if values.workdir is None else Path(values.workdir)
-    return Arguments(config, given is not None, overrides, name, values.mode, workdir)
+    with input_errors():
+        together = find_hosts(values.distributed, values.coordinator, values.num_processes, values.process_id)
+    return Arguments(config, given is not None, overrides, name, values.mode, workdir, together)
 
 
 def _take_config(argv: Sequence[str]) -> tuple[list[str], str | None]:

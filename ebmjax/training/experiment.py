@@ -18,7 +18,7 @@ class Trained(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What `Experiment.evaluate` gets. rng_key is a function of the seed alone."""
+    """What `Experiment.evaluate` gets. rng_key is a function of the seed alone; prepared: see `Experiment`."""
 
     config: ConfigDict
     workdir: Path
@@ -26,15 +26,19 @@ class Run(NamedTuple):
     trained: Trained
     baselines: dict[str, Trained]
     rng_key: Array
+    prepared: dict[str, Trained] = {}
 
 
 class Evaluation(NamedTuple):
-    """Figures by name, those to compare them with, how they were measured, and the pictures drawn on the way."""
+    """Figures by name, those to compare them with, how they were measured, and the pictures drawn on the way.
+
+    pictures: their paths, in the order to show them, or {path: caption}.
+    """
 
     metrics: dict[str, float]
     baselines: dict[str, float]
     protocol: str
-    pictures: list[Path]
+    pictures: list[Path] | dict[Path, str]
 
 
 class Experiment(NamedTuple):
@@ -42,13 +46,17 @@ class Experiment(NamedTuple):
 
     name: of the module. default_config: path of the config used without --config, relative to the checkout.
     build: (config, DataSpec) -> Method. baselines: the same for {name: Method} trained and shown beside it.
+    prepare: (config, DataSpec) -> {name: (its own config, Method)}, what is trained first, by the same loop in the
+        folder <name> of the work directory (a flow, say). `build` and `baselines` get it as keywords, name=Trained. Its
+        own config decides whether it is the same training, so it holds no more than what that depends on.
     evaluate: (Run) -> Evaluation, writing its pictures into the work directory.
     draw_samples: (x[N, ...], path) -> None, for the grids drawn while training; None for no pictures.
     """
 
     name: str
     default_config: str
-    build: Callable[[ConfigDict, DataSpec], Method]
+    build: Callable[..., Method]
     evaluate: Callable[[Run], Evaluation]
-    baselines: Callable[[ConfigDict, DataSpec], dict[str, Method]] = lambda config, data_spec: {}
+    baselines: Callable[..., dict[str, Method]] = lambda config, data_spec, **prepared: {}
+    prepare: Callable[[ConfigDict, DataSpec], dict[str, tuple[ConfigDict, Method]]] = lambda config, data_spec: {}
     draw_samples: Callable[[Any, Path], Any] | None = None

@@ -7,40 +7,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ebmjax.data.loader import Loader, epoch_order, form_batch, make_loader
-from ebmjax.training import sharding
-from ebmjax.training.checkpoint import Checkpointer, abstract
+from ebmjax.data.loader import make_loader
+from ebmjax.training import hosts, sharding
+from ebmjax.training.checkpoint import Checkpointer
+from ebmjax.training.chunk import initial_state, make_chunk
 from ebmjax.training.ema import with_ema
+from ebmjax.training.guard import Diverged, Scales, broken_params, judge, updated
 from ebmjax.training.recorder import Recorder
-from ebmjax.types import Array, Method, State
-
-
-class Settings(NamedTuple):
-    """How long and how to train. All intervals count steps and act at the first end of a chunk at or after them."""
-
-    num_steps: int
-    batch_size: int
-    steps_per_dispatch: int = 1
-    log_every: int = 100
-    checkpoint_every: int = 1000
-    ema_decay: float = 0.0
-
-
-def check_settings(settings: Settings) -> None:
-    """Raise ValueError, one line that names the field, for settings out of range or that do not fit together."""
-    for field in ("num_steps", "batch_size", "steps_per_dispatch", "log_every", "checkpoint_every"):
-        if getattr(settings, field) < 1:
-            raise ValueError(f"train.{field} = {getattr(settings, field)} must be at least 1")
-    if settings.num_steps % settings.steps_per_dispatch:
-        chunk = settings.steps_per_dispatch
-        raise ValueError(
-            f"train.num_steps = {settings.num_steps} must be a multiple of train.steps_per_dispatch = {chunk}"
-        )
-    if not 0 <= settings.ema_decay < 1:
-        raise ValueError(f"train.ema_decay = {settings.ema_decay} must lie in [0, 1); 0 turns the average off")
+from ebmjax.training.settings import Settings, check_settings
+from ebmjax.types import Method, State
 
 
 class Interrupted(Exception):
@@ -51,63 +28,22 @@ class Interrupted(Exception):
         self.step = step
 
 
-class Diverged(Exception):
-    """A metric became non-finite."""
+class Start(NamedTuple):
+    """Where a stretch of training begins: at a checkpoint, or at step 0.
 
-    def __init__(self, title: str, step: int, names: list[str], saved_step: int | None):
-        saved = f"step {saved_step}" if saved_step else "none"
-        super().__init__(
-            f"{title} diverged: {', '.join(names)} not finite at step {step} (last checkpoint: {saved}); "
-            "try a smaller step_size of the chains, a smaller learning rate, or more energy regularisation"
-        )
-
-
-def make_chunk(method: Method, loader: Loader, data_key: Array, mesh, num_steps: int) -> Callable:
-    """The compiled function (state, arrays) -> (state, metrics) of `num_steps` training steps.
-
-    Metrics are means over the chunk; counts, named num_..., are sums. The state is donated.
+    seconds: of training so far. scales: of the guard. rollbacks: how often the run went back.
     """
-    order_of = partial(epoch_order, loader, data_key)
 
-    def one_step(arrays, carry, _):
-        state, order = carry
-        row = state.step % loader.batches_per_epoch
-        order = jax.lax.cond(row == 0, lambda: order_of(state.step // loader.batches_per_epoch), lambda: order)
-        batch = sharding.constrain_rows(mesh, form_batch(loader, arrays, order[row]))
-        state, metrics = method.train_step(state, batch)
-        return (state, order), metrics
-
-    def chunk(state, arrays):
-        carry = (state, order_of(state.step // loader.batches_per_epoch))
-        if num_steps == 1:  # no loop around the step: XLA's CPU convolutions are slower inside one
-            (state, _), metrics = one_step(arrays, carry, None)
-            return state, metrics
-        (state, _), metrics = jax.lax.scan(partial(one_step, arrays), carry, None, length=num_steps)
-        return state, {k: (jnp.sum if k.startswith("num_") else jnp.mean)(v, axis=0) for k, v in metrics.items()}
-
-    return jax.jit(chunk, donate_argnums=0)
+    step: int
+    state: State
+    seconds: float
+    scales: Scales
+    rollbacks: int
 
 
 def crossed(step: int, every: int, chunk: int) -> bool:
     """Whether a multiple of `every` lies in (step - chunk, step]."""
     return every > 0 and step // every > (step - chunk) // every
-
-
-def initial_state(method: Method, loader: Loader, arrays: dict, seed: int, mesh) -> tuple[Callable, State]:
-    """A function that makes the state at step 0 on the mesh, and the abstract state with its shardings.
-
-    `Method.init` gets the first batch of the training, for initialisations that look at data.
-    """
-    init_key, data_key = (jax.random.fold_in(jax.random.key(seed), i) for i in (0, 1))
-
-    def make(arrays):
-        state = method.init(init_key, form_batch(loader, arrays, epoch_order(loader, data_key, 0)[0]))
-        # Python scalars make weakly typed leaves; a restored state has none, and would compile a second time.
-        return jax.tree.map(lambda a: jax.lax.convert_element_type(a, a.dtype), state)
-
-    shapes = jax.eval_shape(make, arrays)
-    shardings = sharding.state_shardings(mesh, shapes)
-    return lambda: jax.jit(make, out_shardings=shardings)(arrays), abstract(shapes, shardings)
 
 
 def fit(
@@ -130,41 +66,87 @@ def fit(
         max_value: of uint8 images (`Dataset.max_value`). seed: of parameters, chains and batches.
         folder: gets checkpoints/, metrics.jsonl and tensorboard/. meta: JSON-able, stored with every checkpoint.
         check: called with the stored meta of a checkpoint before going on from it; raises if it is another run's.
-        on_checkpoint: called with (step, state) at every checkpoint, to draw or to evaluate.
+        on_checkpoint: called with (step, state) at every checkpoint by the first process, to draw or to evaluate.
         stop_requested: asked after every chunk; if true, the state is saved and `Interrupted` raised.
 
-    Returns the final state and the seconds spent training, over all the sessions it took. Raises ValueError for
-    settings that do not fit together, `Diverged` when a metric stops being finite, CheckpointError.
+    Returns the final state, whole in every process, and the seconds spent training, over all the sessions it took.
+    Raises ValueError for settings that do not fit together, `Diverged` when the guard finds the run broken and may not
+    go back to the last checkpoint (again), CheckpointError.
     """
     check_settings(settings)
     method = with_ema(method, settings.ema_decay)
     mesh = sharding.make_mesh(settings.batch_size)
     loader = make_loader(len(arrays["x"]), settings.batch_size, max_value)
-    arrays = jax.device_put(arrays, sharding.replicated(mesh))
+    arrays = sharding.replicate(mesh, arrays)
     make_state, abstract_state = initial_state(method, loader, arrays, seed, mesh)
+    stop = hosts.agreed(mesh, stop_requested)
     with Checkpointer(Path(folder) / "checkpoints") as checkpointer:
-        restored = checkpointer.restore(abstract_state, check)
-        step, state, saved = restored or (0, make_state(), {"seconds": 0.0})
-        if step >= settings.num_steps:
-            return state, saved["seconds"]
+        newest = lambda: find_start(checkpointer, abstract_state, check, make_state)
+        start = newest()
+        if start.step >= settings.num_steps:
+            return sharding.local(start.state), start.seconds
+        began = time.monotonic() - start.seconds
         data_key = jax.random.fold_in(jax.random.key(seed), 1)
-        chunk = make_chunk(method, loader, data_key, mesh, settings.steps_per_dispatch)
-        started = time.monotonic() - saved["seconds"]
+        shardings = jax.tree.map(lambda a: a.sharding, abstract_state)
+        chunk = make_chunk(method, loader, data_key, mesh, settings.steps_per_dispatch, shardings)
 
-        def save(step, state):
+        def save(rollbacks: int, step: int, state: State, scales: Scales) -> None:
             epoch, batch = divmod(step, loader.batches_per_epoch)
-            position = {"data_position": {"epoch": epoch, "batch": batch}, "seconds": time.monotonic() - started}
-            checkpointer.save(step, state, position | (meta or {}))
-            on_checkpoint(step, state)
+            harness = {"seconds": time.monotonic() - began, "scales": scales, "rollbacks": rollbacks}
+            position = {"data_position": {"epoch": epoch, "batch": batch}}
+            checkpointer.save(step, state, harness | position | (meta or {}))
+            mine = sharding.local(state)
+            if hosts.is_first():
+                on_checkpoint(step, mine)
 
-        with Recorder(folder, title, settings.num_steps, step) as recorder:
-            state = _steps(lambda state: chunk(state, arrays), state, step, settings, recorder, save, stop_requested)
-        return state, time.monotonic() - started
+        def train_from(start: Start) -> State:
+            with Recorder(folder, title, settings.num_steps, start.step, start.rollbacks) as recorder:
+                run_chunk = lambda state: chunk(state, arrays)
+                return _steps(run_chunk, start, settings, recorder, partial(save, start.rollbacks), stop)
+
+        another_key = lambda n: jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 4), n)
+        put_key = jax.jit(another_key, out_shardings=sharding.replicated(mesh))
+        state = _with_rollbacks(train_from, start, newest, put_key, settings)
+        return sharding.local(state), time.monotonic() - began
 
 
-def _steps(run_chunk, state, step, settings, recorder, save, stop_requested) -> State:
+def find_start(checkpointer: Checkpointer, abstract_state: State, check: Callable, make_state: Callable) -> Start:
+    """The newest sound checkpoint, or a new state where there is none."""
+    restored = checkpointer.restore(abstract_state, check)
+    if restored is None:
+        return Start(0, make_state(), 0.0, {}, 0)
+    step, state, meta = restored
+    return Start(step, state, meta["seconds"], meta["scales"], meta["rollbacks"])
+
+
+def _with_rollbacks(train_from, start: Start, newest, make_key, settings: Settings) -> State:
+    """Train to the end; where that fails and the settings say so, from the last checkpoint on with another key."""
+    while True:
+        try:
+            return train_from(start)
+        except Diverged as error:
+            rollbacks = start.rollbacks + 1
+            if settings.on_divergence != "rollback" or rollbacks > settings.guard.max_rollbacks:
+                raise
+            why = error.what
+        # Only here: the error's traceback keeps the broken state alive, which need not fit beside another one.
+        start = newest()
+        key = make_key(rollbacks)
+        start = start._replace(state=start.state._replace(rng_key=key), rollbacks=rollbacks)
+        words = jax.random.key_data(sharding.local(key)).tolist()
+        hosts.say(f"{why}: back to step {start.step}, with key {words} (rollback {rollbacks})")
+
+
+def _steps(run_chunk, start: Start, settings: Settings, recorder: Recorder, save, stop_requested) -> State:
     """Chunks until the end, with at most two in flight, so that what is shown and what signals stop is current."""
-    size, saved_step, running, counts = settings.steps_per_dispatch, step or None, (), {}
+    size, (step, state, _, scales, rollbacks) = settings.steps_per_dispatch, start
+    saved = healthy = step
+    running, counts = (), {}
+
+    def refuse(problems):
+        if problems:
+            raise Diverged(recorder.title, step, problems, healthy=healthy, saved=saved, rollbacks=rollbacks)
+
     while step < settings.num_steps:
         state, metrics = run_chunk(state)
         jax.block_until_ready(running)
@@ -173,17 +155,20 @@ def _steps(run_chunk, state, step, settings, recorder, save, stop_requested) -> 
         counts = {name: value + counts.get(name, 0) for name, value in metrics.items() if name.startswith("num_")}
         stop = stop_requested()
         checkpoint = stop or step >= settings.num_steps or crossed(step, settings.checkpoint_every, size)
-        if checkpoint or crossed(step, settings.log_every, size):
-            values = recorder.record(step, metrics | counts)
-            counts = {}
-            broken = [name for name, value in values.items() if not np.isfinite(value)]
-            if broken:
-                raise Diverged(recorder.title, step, broken, saved_step)
-        else:
+        log = crossed(step, settings.log_every, size)
+        if not (checkpoint or log):
             recorder.show(step, metrics | counts)
+            continue
+        values = recorder.record(step, metrics | counts)
+        counts = {}
+        refuse(judge(settings.guard, scales, values))
+        if log:  # not where a signal happened to stop it, so that the scales of a resumed run are the same
+            scales = updated(scales, values)
         if checkpoint:
-            save(step, state)
-            saved_step = step
+            refuse(broken_params(sharding.local(state.params)))
+            save(step, state, scales)
+            saved = step
+        healthy = step
         if stop:
             raise Interrupted(step)
     return state

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import optax
 
-SCHEDULES = ("constant", "cosine", "exponential")
+SCHEDULES = ("constant", "cosine", "exponential", "geometric")
 
 
 def learning_rate_schedule(
@@ -20,7 +20,8 @@ def learning_rate_schedule(
 
     constant; cosine: to final_fraction · learning_rate at `num_steps`; exponential: × decay_rate per epoch from the
     second on, as the latent EBM's code does (its scheduler is stepped after the epoch with the epoch's index, so
-    epochs 0 and 1 share the first rate). Raises ValueError for another name.
+    epochs 0 and 1 share the first rate); geometric: × decay_rate every step, but not below final_fraction ·
+    learning_rate. Raises ValueError for another name.
     """
     if schedule == "constant":
         return optax.constant_schedule(learning_rate)
@@ -30,6 +31,8 @@ def learning_rate_schedule(
         return optax.exponential_decay(
             learning_rate, steps_per_epoch, decay_rate, transition_begin=steps_per_epoch, staircase=True
         )
+    if schedule == "geometric":
+        return optax.exponential_decay(learning_rate, 1, decay_rate, end_value=final_fraction * learning_rate)
     raise ValueError(f"unknown learning-rate schedule {schedule!r}; known: {', '.join(SCHEDULES)}")
 
 
@@ -37,14 +40,19 @@ def adam(
     schedule: optax.Schedule, *, b1: float = 0.9, b2: float = 0.999, clip_norm: float = 0.0
 ) -> optax.GradientTransformation:
     """Adam with an optional clip of the gradient's global norm (0: none)."""
-    steps = [optax.clip_by_global_norm(clip_norm)] if clip_norm else []
-    return optax.chain(*steps, optax.adam(schedule, b1=b1, b2=b2))
+    return clipped(optax.adam(schedule, b1=b1, b2=b2), clip_norm)
+
+
+def clipped(optimizer: optax.GradientTransformation, clip_norm: float) -> optax.GradientTransformation:
+    """`optimizer` of gradients whose global norm is clipped to `clip_norm`; 0 leaves them alone."""
+    return optax.chain(optax.clip_by_global_norm(clip_norm), optimizer) if clip_norm else optax.chain(optimizer)
 
 
 def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> dict[str, optax.GradientTransformation]:
-    """One `adam` per parameter group from {group: {learning_rate, schedule, b1, b2, clip_norm, ...}}.
+    """One optimiser per parameter group from {group: {learning_rate, schedule, b1, b2, clip_norm, ...}}.
 
-    groups: a mapping of mappings with the fields of `learning_rate_schedule` and `adam`, e.g. `config.optimizer`.
+    groups: a mapping of mappings with the fields of `learning_rate_schedule` and `adam`, e.g. `config.optimizer`; the
+    field name, "adam" where there is none, may also be "sgd", without momentum. Raises ValueError for another.
     """
     made = {}
     for group, fields in groups.items():
@@ -56,5 +64,11 @@ def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> di
             decay_rate=fields["decay_rate"],
             steps_per_epoch=steps_per_epoch,
         )
-        made[group] = adam(schedule, b1=fields["b1"], b2=fields["b2"], clip_norm=fields["clip_norm"])
+        name = fields.get("name", "adam")
+        if name == "adam":
+            made[group] = adam(schedule, b1=fields["b1"], b2=fields["b2"], clip_norm=fields["clip_norm"])
+        elif name == "sgd":
+            made[group] = clipped(optax.sgd(schedule), fields["clip_norm"])
+        else:
+            raise ValueError(f"unknown optimizer.{group}.name = {name!r}; known: adam, sgd")
     return made

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ebmjax.training.files import write_atomically
+from ebmjax.viz.report import pair
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "distrax", "orbax-checkpoint", "numpy", "scikit-learn")
 
@@ -51,14 +52,10 @@ def print_table(path: Path, *, stream=None) -> None:
     table.add_column("metric")
     table.add_column("ours", justify="right")
     table.add_column("compare with", justify="left")
-    baselines = dict(results["baselines"])
+    beside, rest = pair(results["metrics"], results["baselines"])
     for name, value in results["metrics"].items():
-        belongs = lambda k: k.startswith(name + "_") or k.endswith("_" + name)
-        related = {k: baselines.pop(k) for k in list(baselines) if belongs(k)}
-        if name == "test_mse" and "pca_mse" in baselines:
-            related["pca"] = baselines.pop("pca_mse")
-        notes = "\n".join(f"{v:.4g}  {k.replace(name, '').strip('_')}" for k, v in related.items())
+        notes = "\n".join(f"{v:.4g}  {k}" for k, v in beside[name].items())
         table.add_row(name, f"{value:.4g}", notes)
-    for name, value in baselines.items():
+    for name, value in rest.items():
         table.add_row("", "", f"{value:.4g}  {name}")
     Console(file=stream).print(table)

@@ -1,17 +1,28 @@
 """Devices: one mesh with a `data` axis; batches and chains are split over it, everything else is replicated."""
 
+from collections.abc import Sequence
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from ebmjax.types import PyTree, State
 
 
-def make_mesh(batch_size: int, devices=None) -> Mesh:
-    """A mesh over all devices, or over the largest number of them that divides the batch."""
-    devices = list(jax.devices() if devices is None else devices)
-    num = max(n for n in range(1, len(devices) + 1) if batch_size % n == 0)
-    return Mesh(np.asarray(devices[:num]), ("data",), axis_types=(AxisType.Auto,))
+def make_mesh(batch_size: int, devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """A mesh over all devices, or over as many of each process as divide the batch.
+
+    Raises ValueError if the batch does not divide over the processes: each has to take part.
+    """
+    own: dict[int, list] = {}
+    for device in jax.devices() if devices is None else devices:
+        own.setdefault(device.process_index, []).append(device)
+    fitting = [n for n in range(1, min(map(len, own.values())) + 1) if batch_size % (n * len(own)) == 0]
+    if not fitting:
+        raise ValueError(f"train.batch_size = {batch_size} must be a multiple of the number of processes, {len(own)}")
+    chosen = [device for process in sorted(own) for device in own[process][: fitting[-1]]]
+    return Mesh(np.asarray(chosen), ("data",), axis_types=(AxisType.Auto,))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -22,6 +33,28 @@ def replicated(mesh: Mesh) -> NamedSharding:
 def split(mesh: Mesh) -> NamedSharding:
     """The first axis split over the devices."""
     return NamedSharding(mesh, PartitionSpec("data"))
+
+
+def replicate(mesh: Mesh, arrays: PyTree) -> PyTree:
+    """Host arrays, the same in every process, put whole on every device."""
+    return jax.tree.map(
+        lambda a: jax.make_array_from_callback(a.shape, replicated(mesh), lambda index: np.asarray(a[index])), arrays
+    )
+
+
+def local(tree: PyTree) -> PyTree:
+    """Arrays of the mesh as whole arrays of this process, for work in which no other one takes part."""
+    if jax.process_count() == 1:
+        return tree
+
+    def whole(a):
+        if jax.dtypes.issubdtype(a.dtype, jax.dtypes.prng_key):
+            return jax.random.wrap_key_data(whole(jax.random.key_data(a)), impl=jax.random.key_impl(a))
+        if not a.is_fully_replicated:
+            a = jax.jit(lambda x: x, out_shardings=replicated(a.sharding.mesh))(a)
+        return jnp.asarray(np.asarray(a.addressable_data(0)))  # by way of the host: bound to no device
+
+    return jax.tree.map(whole, tree)
 
 
 def constrain_rows(mesh: Mesh, tree: PyTree) -> PyTree:

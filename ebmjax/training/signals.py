@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while training: stop at the end of the chunk, with a checkpoint."""
+"""Ctrl-C and SIGTERM: while training, stop at the end of the chunk with a checkpoint; at other times, at once."""
 
 import signal
 import sys
@@ -17,9 +17,27 @@ def stop_on_signal() -> Generator[Callable[[], bool], None, None]:
         asked.append(number)
         print("\nstopping at the end of this chunk (again: at once) ...", file=sys.stderr, flush=True)
 
-    old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handling(handle, signal.SIGINT, signal.SIGTERM):
         yield lambda: bool(asked)
+
+
+@contextmanager
+def terminate_like_ctrl_c() -> Generator[None, None, None]:
+    """Within it SIGTERM raises KeyboardInterrupt, as Ctrl-C does, so that files are closed and a last line is said."""
+
+    def handle(number, frame):
+        raise KeyboardInterrupt
+
+    with handling(handle, signal.SIGTERM):
+        yield
+
+
+@contextmanager
+def handling(handle: Callable, *numbers: signal.Signals) -> Generator[None, None, None]:
+    """Within it `handle(number, frame)` is called for these signals."""
+    old = {number: signal.signal(number, handle) for number in numbers}
+    try:
+        yield
     finally:
         for number, handler in old.items():
             signal.signal(number, handler)

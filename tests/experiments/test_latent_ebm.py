@@ -105,10 +105,10 @@ def wait_for_checkpoint(process, folder, step):
     raise AssertionError("no checkpoint within a minute")
 
 
-def test_killed_twice_gives_the_same_figures(finished, tmp_path):
-    """SIGKILL in the middle of the training, then of the baseline's: the last digit of every figure is the same."""
+def test_killed_three_times_gives_the_same_figures(finished, tmp_path):
+    """SIGKILL twice in the training, then in the baseline's: the last digit of every figure is the same."""
     workdir = tmp_path / "killed"
-    for folder, step in ((workdir, 40), (workdir / "baselines" / "gaussian_trained", 60)):
+    for folder, step in ((workdir, 40), (workdir, 120), (workdir / "baselines" / "gaussian_trained", 60)):
         process = start(workdir)
         wait_for_checkpoint(process, folder, step)
         process.send_signal(signal.SIGKILL)
@@ -121,15 +121,17 @@ def test_killed_twice_gives_the_same_figures(finished, tmp_path):
     assert steps == list(range(20, 201, 20))
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(finished, tmp_path):
+def test_signals_save_and_say_how_to_go_on(finished, tmp_path):
+    """SIGTERM, then Ctrl-C where that one got to: within seconds, with the command that resumes."""
     workdir = tmp_path / "stopped"
-    process = start(workdir)
-    wait_for_checkpoint(process, workdir, 20)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "Traceback" not in said
-    assert "the same command goes on" in said
+    for number, step in ((signal.SIGTERM, 20), (signal.SIGINT, 100)):
+        process = start(workdir)
+        wait_for_checkpoint(process, workdir, step)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert "Traceback" not in said
+        assert "the same command goes on from there: python -m experiments.latent_ebm --config=" in said
     main(CONFIG, *LENGTH, f"--workdir={workdir}")
     assert figures(workdir) == figures(finished)
 

@@ -20,6 +20,7 @@ def main(*words):
 
 
 def results(workdir):
+    assert "data:image/png" in (workdir / "report.html").read_text()
     return json.loads((workdir / "results.json").read_text())
 
 

@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebmjax.energies import standard_normal
+from ebmjax.mcmc import langevin, run_chain
 from ebmjax.mcmc.metropolis import accept_finite, accept_or_reject
 from ebmjax.types import ChainState
 
@@ -66,3 +68,22 @@ def test_kernels_without_gradient():
     state = at(1.0)._replace(grad=())
     state, info = accept_or_reject(jax.random.key(0), state, (state.position + 1.0, state.energy, ()), jnp.zeros(NUM))
     assert state.grad == () and not info.grad_norm.any() and moved(state).all()
+
+
+def test_chains_that_refused_a_proposal_can_be_differentiated():
+    """log of the distance to a wall is NaN behind it: in reverse and forward mode, by step size and by a parameter."""
+
+    def end(step_size, weight):
+        potential = lambda x: weight * standard_normal(x) - 0.1 * jnp.log(1.0 - x[:, 0])
+        start = jnp.linspace(-0.9, 0.9, 16)[:, None]
+        state, info, _ = run_chain(langevin(potential, step_size=step_size), jax.random.key(1), start, 6)
+        return jnp.sum(jnp.sin(state.position)), jnp.sum(info.num_nonfinite)
+
+    with jax.enable_x64(True):
+        at, h = (0.3, 1.0), 1e-6
+        jitted = jax.jit(end)
+        assert jitted(*at)[1] >= 3
+        value = lambda *a: jitted(*a)[0]
+        expected = [value(0.3 + h, 1.0) - value(0.3 - h, 1.0), value(0.3, 1.0 + h) - value(0.3, 1.0 - h)]
+        for mode in (jax.jacrev, jax.jacfwd):
+            np.testing.assert_allclose(jax.jit(mode(value, (0, 1)))(*at), np.divide(expected, 2 * h), rtol=1e-5)

@@ -1,6 +1,7 @@
 """Small pieces of the harness, each against what it says."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -85,5 +86,26 @@ def test_choose_suggests():
         choose({"langevin": 1, "hmc": 2}, "langevn", "sampler.name")
 
 
-def test_a_mesh_divides_the_batch():
-    assert make_mesh(100, devices=list("abcdefgh")[:8]).size == 5
+@dataclass(frozen=True)
+class FakeDevice:
+    process_index: int
+    id: int
+
+
+def devices(*per_process):
+    return [FakeDevice(i, n) for i, num in enumerate(per_process) for n in range(num)]
+
+
+@pytest.mark.parametrize(
+    "batch_size, per_process, used",
+    [(100, (8,), [5]), (96, (4, 4), [4, 4]), (100, (4, 4), [2, 2]), (100, (8, 3), [2, 2]), (7, (8,), [7])],
+)
+def test_a_mesh_divides_the_batch(batch_size, per_process, used):
+    mesh = make_mesh(batch_size, devices(*per_process))
+    found = [device.process_index for device in mesh.devices]
+    assert found == [i for i, num in enumerate(used) for _ in range(num)]
+
+
+def test_every_process_takes_part():
+    with pytest.raises(ValueError, match="batch_size = 100 must be a multiple of the number of processes, 3"):
+        make_mesh(100, devices(1, 1, 1))

@@ -1,0 +1,15 @@
+"""Non-convergent learning (Nijkamp et al. 2020, arXiv 1903.12370) on CIFAR-10: as published.
+
+    python -m experiments.anatomy --config=configs/anatomy/cifar10.py
+
+The settings of the official code: 150 steps with ε = .01 from uniform noise, Adam with 1e-4, data noise .03. Short
+chains look like images; long ones from data oversaturate (long_run.png).
+"""
+
+from configs.anatomy.common import anatomy, smoke_images
+from configs.common import variant_of
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
+    return variant_of(anatomy("cifar10"), variant, lambda c: smoke_images(c, "fake:32x32x3"))

@@ -1,0 +1,21 @@
+"""Convergent learning (Nijkamp et al. 2020, arXiv 1903.12370) on MNIST, resized to 32 x 32: as published.
+
+    python -m ebmjax.data.prepare mnist@32 && python -m experiments.anatomy --config=configs/anatomy/mnist32.py
+
+The settings of the official code: non-local net, 500 steps with ε = .0075 from a bank of one chain per image, SGD with
+1e-2, data noise .015 (without it the constant background makes d_s fall without bound).
+"""
+
+from configs.anatomy.common import anatomy, initial, sampler, sgd, smoke_images
+from configs.common import variant_of
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
+    config = anatomy("mnist@32")
+    config.model.energy.name = "nonlocal"
+    config.model.data_noise = 0.015
+    config.sampler = sampler(500, 0.0075)
+    config.initial = initial("bank")
+    config.optimizer.energy = sgd(0.01)
+    return variant_of(config, variant, lambda c: smoke_images(c, "fake:32x32x1"))

@@ -1,0 +1,25 @@
+"""Flow-backbone EBM (Nijkamp et al. 2022, arXiv 2006.06897) on 8 x 8 digits: where chains in data space do not mix.
+
+python -m experiments.flow_backbone --config=configs/flow_backbone/digits.py
+"""
+
+from configs.common import variant_of
+from configs.flow_backbone.common import flow_backbone, smoke
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = flow_backbone("digits")
+    config.flow.model.flow = {"name": "affine_coupling", "num_layers": 4, "width": 64, "max_log_scale": 2.0}
+    config.flow.optimizer.flow.clip_norm = 10.0
+    for train in (config.train, config.flow.train):
+        train.batch_size = 128
+        train.steps_per_dispatch = 50
+        train.log_every = 50
+    config.train.num_steps = 1200
+    config.model.energy_l2 = 1e-3
+    config.sampler.chain.num_leapfrog = 5
+    config.sampler.chain.step_size = 0.2
+    config.evaluate.num_importance = 10_000
+    config.evaluate.mixing.num_leapfrog = 5
+    return variant_of(config, variant, smoke)

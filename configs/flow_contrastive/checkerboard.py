@@ -1,0 +1,14 @@
+"""Flow contrastive estimation (Gao et al. 2020, arXiv 1912.00589) on the checkerboard in the plane.
+
+    python -m experiments.flow_contrastive --config=configs/flow_contrastive/checkerboard.py
+
+Its law is not among the analytic targets: arms are compared by the mean log-likelihood of test points.
+"""
+
+from configs.common import variant_of
+from configs.flow_contrastive.common import smoke, toy
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    return variant_of(toy("checkerboard"), variant, smoke)

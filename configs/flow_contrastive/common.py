@@ -1,0 +1,81 @@
+"""The config of flow contrastive estimation (Gao et al. 2020, arXiv 1912.00589)."""
+
+from ml_collections import ConfigDict
+
+from configs.common import base
+from configs.flow_stage import adam, flow_stage, glow, small_glow, smoke_stage
+
+
+def flow_contrastive(data: str) -> ConfigDict:
+    """The common fields; a data set's config states what differs."""
+    config = base("flow_contrastive", data)
+    config.flow = flow_stage(config)
+    config.model = ConfigDict(
+        {
+            "energy": {
+                "name": "mlp",  # mlp (widths, activation, init, output_scale), conv or nonlocal (width, slope)
+                "widths": (128, 128),
+                "activation": "silu",
+                "init": "he",
+                "output_scale": 1.0,
+                "width": 64,
+                "slope": 0.05,
+            },
+            "confinement": 0.0,  # adds this times ||x||² to the energy
+        }
+    )
+    # The energy learns where the accuracy, averaged with `decay`, is below the threshold, and at least every
+    # `energy_every`-th step (0: no such floor); else the flow does. The paper's rule: decay 0, energy_every 0.
+    config.gate = ConfigDict({"threshold": 0.6, "decay": 0.9, "energy_every": 2})
+    config.optimizer = ConfigDict({"energy": adam(1e-3), "log_normalizer": adam(1e-3), "flow": adam(5e-4)})
+    config.evaluate.batch_size = 1000
+    config.evaluate.max_examples = 10_000  # of training, test and generated examples each
+    config.evaluate.feature_steps = 1500  # of the small classifier of the labels; 0: none
+    config.evaluate.num_importance = 10_000
+    config.evaluate.baselines = False  # also train noise-contrastive estimation and a longer-trained flow
+    return config
+
+
+def toy(data: str) -> ConfigDict:
+    """Points in the plane: a confined energy, averaged parameters and all opponents."""
+    config = flow_contrastive(data)
+    config.model.confinement = 0.02
+    for train in (config.train, config.flow.train):
+        train.batch_size = 256
+        train.steps_per_dispatch = 50
+        train.log_every = 50
+    config.train.num_steps = 6000
+    config.train.ema_decay = 0.998
+    config.evaluate.baselines = True
+    return config
+
+
+def images(data: str) -> ConfigDict:
+    """32 x 32 colour images: Glow and a convolutional energy, for a GPU. Our own sizes; nothing here was trained."""
+    config = flow_contrastive(data)
+    glow(config)
+    config.model.energy.name = "conv"
+    config.train.num_steps = 50_000
+    config.train.batch_size = 64
+    config.optimizer.energy.learning_rate = 1e-4
+    config.optimizer.flow.learning_rate = 1e-5
+    config.optimizer.flow.clip_norm = 50.0
+    config.evaluate.batch_size = 250
+    config.evaluate.num_importance = 1000
+    return config
+
+
+def smoke(config: ConfigDict) -> None:
+    """Seconds instead of minutes: for tests, of no scientific value."""
+    smoke_stage(config)
+    config.evaluate.batch_size = config.evaluate.max_examples = 64
+    config.evaluate.feature_steps = 20
+    config.evaluate.num_importance = 100
+
+
+def smoke_images(config: ConfigDict) -> None:
+    """`smoke` with narrow nets on fake images of 8 x 8 pixels."""
+    smoke(config)
+    small_glow(config)
+    config.model.energy.width = 4
+    config.evaluate.batch_size = config.evaluate.max_examples = config.evaluate.num_importance = 8

@@ -1,0 +1,33 @@
+"""From images of a few grey levels to densities and back to bits: the one place that knows how wide a level is.
+
+An image in [-1, 1] has the values 2 n / (num_levels - 1) - 1, n = 0 .. num_levels - 1. Dequantised, level n fills the
+n-th of num_levels equal bins of [-1, 1], each `bin_width(num_levels)` wide. With noise u that is uniform in the bin,
+
+    log P(image) ≥ E_u[log p(image + u)] + dim · log(bin width)
+
+for any density p (Theis et al. 2016, arXiv 1511.01844, section 3.1). Glow's x / 256 - 0.5 + u / 256 is half of ours.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebmjax.types import Array
+
+
+def bin_width(num_levels: int) -> float:
+    """Width of one grey level on [-1, 1]. num_levels ≥ 2: 256 for 8-bit images."""
+    if num_levels < 2:
+        raise ValueError(f"num_levels = {num_levels}: an image has at least 2 grey levels")
+    return 2.0 / num_levels
+
+
+def dequantize(rng_key: Array, x: Array, num_levels: int) -> Array:
+    """Images in [-1, 1] -> the same with uniform noise over their bins, again in [-1, 1]."""
+    level = jnp.round((x + 1.0) * (0.5 * (num_levels - 1)))
+    return (level + jax.random.uniform(rng_key, x.shape, x.dtype)) * bin_width(num_levels) - 1.0
+
+
+def bits_per_dim(log_prob: Array, dim: int, width: float) -> Array:
+    """Bits for one of `dim` numbers, from a log density in nats whose grey levels are `width` apart: `[B]` -> `[B]`."""
+    return -(log_prob / dim + np.log(width)) / np.log(2.0)

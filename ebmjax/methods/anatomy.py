@@ -1,0 +1,143 @@
+"""Maximum-likelihood learning of one energy: Nijkamp, Hill, Han, Zhu, Wu, AAAI 2020 (arXiv 1903.12370).
+
+Every step compares data x⁺ with the ends x⁻ of chains that start in noise, at the data (contrastive divergence), or
+where a bank of persistent chains stopped. Two numbers tell what learning does, whatever the start:
+
+    d_s = (mean E(x⁺) - mean E(x⁻)) / T        in nats; it oscillates about 0 in every stable run
+    r_s = mean ||∇E(x)|| along the chains      the strength of the gradient against the noise
+
+The paper's potential is U = F / (ε² / 2) with steps x' = x - ∇F(x) + ε z: here E = F, `mcmc.langevin` with
+step_size = ε and temperature T = ε² / 2. Its loss is U's, its learning rate for SGD is multiplied by ε² / 2: together
+they are the learning rate and the loss of E used here, whatever ε is.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import jax
+import optax
+
+from ebmjax.mcmc import bank as banks
+from ebmjax.methods.data_space import (
+    Model,
+    common_functions,
+    energy_of,
+    fresh,
+    init_state,
+    make_model,
+    positives,
+    run,
+    update,
+)
+from ebmjax.types import Array, Batch, Chain, Method, Metrics, State
+
+INITIAL = ("noise", "data", "bank")
+
+
+def train_step(
+    model: Model,
+    optimizers: Mapping,
+    initial: str,
+    bank: banks.Bank | None,
+    reinitialise: float,
+    state: State,
+    batch: Batch,
+) -> tuple[State, Metrics]:
+    """Chains from their starts, one update of the energy, and the chains' ends back into the bank."""
+    x_pos, start_key, chain_key = positives(model, state, batch)
+    if bank is None:
+        start = x_pos if initial == "data" else fresh(model, start_key, len(x_pos))
+        return update(model, optimizers, state, x_pos, *run(model, state.params["energy"], chain_key, start))
+    draw_key, fresh_key, coin_key = jax.random.split(start_key, 3)
+    index = banks.draw(bank, draw_key)
+    start = banks.read(bank, state.extra["chains"], index)
+    if reinitialise:
+        start = banks.reinitialise(coin_key, start, fresh(model, fresh_key, bank.batch_size), reinitialise)
+    x_neg, info = run(model, state.params["energy"], chain_key, start)
+    state, metrics = update(model, optimizers, state, x_pos, x_neg, info)
+    store = banks.write(bank, state.extra["chains"], index, x_neg)
+    return state._replace(extra=state.extra | {"chains": store}), metrics
+
+
+def starts(model: Model, bank: banks.Bank | None, state: State, rng_key: Array, num: int) -> Array:
+    """Where chains of `sample` begin, `[num, *shape]`: chains of the bank, drawn with replacement, else noise."""
+    if bank is None:
+        return fresh(model, rng_key, num)
+    index = jax.random.randint(rng_key, (num,), 0, bank.num_chains)
+    return state.extra["chains"][banks.row_of(bank, index)]
+
+
+def anatomy(
+    energy,
+    *,
+    chain: Chain,
+    optimizers: Mapping[str, optax.GradientTransformation],
+    shape: Sequence[int],
+    initial: str = "noise",
+    noise: str = "uniform",
+    initial_scale: float = 1.0,
+    bank: banks.Bank | None = None,
+    reinitialise: float = 0.0,
+    temperature: float = 1.0,
+    data_noise: float = 0.0,
+    energy_l2: float = 0.0,
+    gradient_penalty: float = 0.0,
+) -> Method:
+    """Build the method.
+
+    Args:
+        energy: Flax module x[B, *shape] -> energy[B].
+        chain: from the starts to x⁻ (paper: Langevin, 100 to 500 steps).
+        optimizers: {"energy": ...}.
+        shape: of one example; checked against the data by `init`.
+        initial: "noise" (fresh for every step), "data" (the noisy batch itself) or "bank" (persistent chains).
+        noise, initial_scale: of fresh chains, U(-scale, scale) ("uniform") or N(0, scale²) ("normal").
+        bank: for "bank" alone: `mcmc.bank.make_bank(num_chains, chains_per_step)`, filled with noise by `init`. The
+            paper keeps one chain per training image, JEM and IGEBM a pool of 10,000. Every step moves
+            chains_per_step distinct ones, which may be more or fewer than there are data in a batch.
+        reinitialise: probability in [0, 1] that a chain of the bank starts afresh (paper: 0; JEM, IGEBM: 0.05).
+        temperature: T > 0 of the chain, for reporting alone: d_s = energy_gap / T.
+        data_noise: ≥ 0, standard deviation added to x⁺ (paper: 2 ε; without it MNIST's constant background, which no
+            chain with noise ε can match, makes d_s grow without bound).
+        energy_l2, gradient_penalty: ≥ 0, weights of (mean E(x⁺)² + mean E(x⁻)²) and mean ||∇E(x⁺)||² / 2; 0 in the
+            paper.
+
+    The loss is mean E(x⁺) - mean E(x⁻) + penalties. Metrics: see `data_space.update`. r_s averages ||∇E|| *before*
+    each of the K steps, as the paper's code does, that is at x_0 ... x_{K-1}; what a kernel reports in
+    `Info.grad_norm` is at x_1 ... x_K.
+
+    `sample` runs the chain from noise, or from chains of the bank. Parameter group: "energy". The bank's store is
+    `state.extra["chains"]`, changed by `train_step` alone. functions: energy; starts (state, key, num); fresh
+    (state, key, num), noise even where there is a bank; run (state, key, x, num_steps=None) -> the chains' ends.
+    `short_run` is the case initial = "noise". Raises ValueError for settings that do not fit together.
+    """
+    if initial not in INITIAL:
+        raise ValueError(f"initial = {initial!r} must be one of {', '.join(INITIAL)}")
+    if (bank is None) == (initial == "bank"):
+        raise ValueError(f"initial = {initial!r} with bank = {bank}: give a bank for 'bank', and for nothing else")
+    if not 0 <= reinitialise <= 1:
+        raise ValueError(f"reinitialise = {reinitialise}, a probability, must lie in [0, 1]")
+    model = make_model(
+        energy,
+        chain,
+        shape,
+        noise,
+        initial_scale=initial_scale,
+        temperature=temperature,
+        data_noise=data_noise,
+        energy_l2=energy_l2,
+        gradient_penalty=gradient_penalty,
+    )
+
+    def init(rng_key, batch):
+        state_key, bank_key = jax.random.split(rng_key)
+        store = None if bank is None else banks.fill(bank, fresh(model, bank_key, bank.num_chains))
+        return init_state(model, energy, optimizers, state_key, batch, store)
+
+    def sample(state, rng_key, num):
+        start_key, chain_key = jax.random.split(rng_key)
+        return run(model, state.params["energy"], chain_key, starts(model, bank, state, start_key, num))[0]
+
+    step = partial(train_step, model, optimizers, initial, bank, reinitialise)
+    evaluate = lambda state, rng_key, batch: {"energy": energy_of(model, state, batch["x"])}
+    return Method(init, step, sample, evaluate, common_functions(model) | {"starts": partial(starts, model, bank)})

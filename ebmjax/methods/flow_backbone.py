@@ -1,0 +1,312 @@
+"""Energy that tilts a frozen flow, sampled in the flow's latent space: Nijkamp et al., ICLR 2022 (arXiv 2006.06897).
+
+    p(x) = exp(-E(x)) q(x) / Z,   Z = E_q[exp(-E(x))],   q the law of x = g(z) for z ~ N(0, I)
+
+Pulled back to z the model is p(z) ∝ exp(-U(z)), U(z) = E(g(z)) + ||z||² / 2. The Jacobian cancels: chains need the
+decoder alone, and where E is small they move on a standard normal. The same U serves a decoder without a density (the
+generator of a VAE). The backbone is learned beforehand; the energy learns what it lacks.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.typing import ArrayLike
+
+from ebmjax import pytree
+from ebmjax.energies import standard_gaussian, standard_normal, tilt
+from ebmjax.evaluation import likelihood
+from ebmjax.flows import Flow, dequantize
+from ebmjax.mcmc import annealed_importance_sampling, bank, base_from, run_chain
+from ebmjax.methods.base import apply_gradients, create_state, pure, step_key
+from ebmjax.objectives import contrastive, noise_contrastive, noise_contrastive_logit
+from ebmjax.types import Array, Batch, Chain, EnergyFn, Info, Method, Metrics, Potential, PyTree, State
+
+OBJECTIVES = ("likelihood", "noise_contrastive")
+
+
+class Backbone(NamedTuple):
+    """A map from N(0, I) to examples, with the parameters it was trained to.
+
+    group: name of its parameters in the state, "flow" or "generator". shape: of one example. dim: of z.
+    decode: (params, z[B, dim]) -> x[B, *shape]. log_prob: (params, x) -> log q(x) `[B]` in nats; None if not known.
+    """
+
+    group: str
+    shape: tuple[int, ...]
+    dim: int
+    params: PyTree
+    decode: EnergyFn
+    log_prob: EnergyFn | None
+
+
+def backbone_of_flow(flow: Flow, params: PyTree) -> Backbone:
+    """A trained flow as a backbone."""
+    return Backbone("flow", flow.shape, flow.dim, params, lambda p, z: flow.decode(p, z)[0], flow.log_prob)
+
+
+def backbone_of_decoder(decoder, params: PyTree, latent_dim: int) -> Backbone:
+    """A trained Flax module z[B, latent_dim] -> x[B, ...] as a backbone: the law of its mean, without a density."""
+    shape = jax.eval_shape(pure(decoder), params, jnp.zeros((1, latent_dim))).shape[1:]
+    return Backbone("generator", shape, latent_dim, params, pure(decoder), None)
+
+
+class Model(NamedTuple):
+    """The energy, its backbone and its chain; see `flow_backbone`."""
+
+    energy_fn: EnergyFn
+    backbone: Backbone
+    chain: Chain
+    bank: bank.Bank | None
+    energy_l2: float
+    num_levels: int | None
+
+    def decode(self, params: PyTree, z: Array) -> Array:
+        """g(z): `[B, dim]` -> `[B, *shape]`."""
+        return self.backbone.decode(params[self.backbone.group], z)
+
+    def latent(self, params: PyTree) -> Potential:
+        """U(z) = E(g(z)) + ||z||² / 2."""
+        energy = lambda z: self.energy_fn(params["energy"], self.decode(params, z))
+        return tilt(standard_normal, energy)
+
+    def log_noise(self, params: PyTree, x: Array) -> Array:
+        """log q(x) of the backbone, `[B]` in nats. Raises ValueError if the backbone has no density."""
+        if self.backbone.log_prob is None:
+            raise ValueError("a decoder as the backbone has no density log q(x): only latent quantities are known")
+        return self.backbone.log_prob(params[self.backbone.group], x)
+
+    def data(self, rng_key: Array, batch: Batch) -> Array:
+        """x of the batch, as the backbone saw its data: with noise over the grey levels, if it is of images."""
+        return batch["x"] if self.num_levels is None else dequantize(rng_key, batch["x"], self.num_levels)
+
+
+def run(model: Model, state: State, rng_key: Array, z: Array) -> tuple[Array, PyTree, Info]:
+    """The chain from z `[B, dim]`: its ends, what its kernel learned of all chains together, and `Info`."""
+    kernel = model.chain.make_kernel(model.latent(state.params))
+    adapt = state.extra.get("adapt")
+    end, info, _ = run_chain(kernel, rng_key, z, model.chain.num_steps, adapt=adapt, unroll=model.chain.unroll)
+    return end.position, end.adapt, info
+
+
+def starts(model: Model, state: State, rng_key: Array, num: int) -> Array:
+    """Where chains outside of training begin, `[num, dim]`: at persistent ones, drawn with replacement, or N(0, I)."""
+    if model.bank is None:
+        return jax.random.normal(rng_key, (num, model.backbone.dim))
+    index = jax.random.randint(rng_key, (num,), 0, model.bank.num_chains)
+    return state.extra["chains"][bank.row_of(model.bank, index)]
+
+
+def move_chains(model: Model, state: State, rng_key: Array, num: int) -> tuple[Array, dict, Info]:
+    """Ends z of this step's chains, `extra` with what survives of them, and `Info`."""
+    start_key, chain_key = jax.random.split(rng_key)
+    extra = dict(state.extra)
+    if model.bank is None:
+        z, adapt, info = run(model, state, chain_key, jax.random.normal(start_key, (num, model.backbone.dim)))
+    else:
+        index = bank.draw(model.bank, start_key)
+        z, adapt, info = run(model, state, chain_key, bank.read(model.bank, extra["chains"], index))
+        extra["chains"] = bank.write(model.bank, extra["chains"], index, z)
+    if "adapt" in extra:
+        extra["adapt"] = adapt
+    return z, extra, info
+
+
+def likelihood_step(model: Model, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
+    """Chains in z with today's energy, then one update: lower E at data x⁺, raise it at x⁻ = g(z⁻)."""
+    data_key, chain_key = jax.random.split(step_key(state))
+    x_pos = model.data(data_key, batch)
+    z, extra, info = move_chains(model, state, chain_key, len(x_pos))
+    # The learning gradient does not pass through the chain.
+    x_neg = jax.lax.stop_gradient(model.decode(state.params, z))
+
+    def loss(params):
+        energies = model.energy_fn(params, x_pos), model.energy_fn(params, x_neg)
+        return contrastive(*energies, energy_l2=model.energy_l2), [jnp.mean(e) for e in energies]
+
+    grad, (energy_pos, energy_neg) = jax.grad(loss, has_aux=True)(state.params["energy"])
+    metrics = {
+        "energy_gap": energy_pos - energy_neg,
+        "energy_pos": energy_pos,
+        "energy_neg": energy_neg,
+        "acceptance_rate": jnp.mean(info.acceptance_rate),
+        "latent_mean_square": jnp.mean(jnp.square(z)),  # 1 for N(0, I); it grows when chains run away
+        "chain_grad_norm": jnp.mean(info.grad_norm),
+        "grad_norm_energy": pytree.global_norm(grad),
+        "num_nonfinite": jnp.sum(info.num_nonfinite),
+    }
+    state = apply_gradients(state, optimizers, {"energy": grad})
+    return state._replace(step=state.step + 1, extra=extra), metrics
+
+
+def contrastive_step(model: Model, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
+    """One update of the classifier of data against the backbone's samples: r = -E - c, since both laws contain q."""
+    data_key, noise_key = jax.random.split(step_key(state))
+    x_pos = model.data(data_key, batch)
+    x_neg = model.decode(state.params, jax.random.normal(noise_key, (len(x_pos), model.backbone.dim)))
+
+    def loss(params):
+        energies = [model.energy_fn(params["energy"], x) for x in (x_pos, x_neg)]
+        logits = [noise_contrastive_logit(e, params["log_normalizer"], jnp.zeros_like(e)) for e in energies]
+        value, accuracy = noise_contrastive(*logits)
+        penalty = model.energy_l2 * sum(jnp.mean(jnp.square(e)) for e in energies)
+        return value + penalty, (value, accuracy, *(jnp.mean(e) for e in energies))
+
+    learned = {group: state.params[group] for group in ("energy", "log_normalizer")}
+    grads, (value, accuracy, energy_pos, energy_neg) = jax.grad(loss, has_aux=True)(learned)
+    metrics = {
+        "loss": value,
+        "accuracy": accuracy,
+        "energy_gap": energy_pos - energy_neg,
+        "energy_pos": energy_pos,
+        "energy_neg": energy_neg,
+        "log_normalizer": state.params["log_normalizer"],
+        "grad_norm_energy": pytree.global_norm(grads["energy"]),
+    }
+    state = apply_gradients(state, optimizers, grads)
+    return state._replace(step=state.step + 1), metrics
+
+
+def energy_of(model: Model, state: State, x: Array) -> Array:
+    """E(x) alone, the tilt: `[B, *shape]` -> `[B]`."""
+    return model.energy_fn(state.params["energy"], x)
+
+
+def latent_energy(model: Model, state: State, z: Array) -> Array:
+    """U(z) = E(g(z)) + ||z||² / 2: `[B, dim]` -> `[B]`."""
+    return model.latent(state.params)(z)
+
+
+def data_energy(model: Model, state: State, x: Array) -> Array:
+    """E(x) - log q(x), the energy of the same model in data space: what chains there have to run on. `[B]`."""
+    return energy_of(model, state, x) - model.log_noise(state.params, x)
+
+
+def decode(model: Model, state: State, z: Array) -> Array:
+    """g(z): `[B, dim]` -> `[B, *shape]`."""
+    return model.decode(state.params, z)
+
+
+def sample_latent(model: Model, state: State, rng_key: Array, num: int) -> Array:
+    """Ends z `[num, dim]` of the training's chain, from persistent chains or from N(0, I)."""
+    start_key, chain_key = jax.random.split(rng_key)
+    return run(model, state, chain_key, starts(model, state, start_key, num))[0]
+
+
+def log_normalizer(model: Model, state: State, rng_key: Array, num_samples: int = 10_000) -> tuple[Array, Array]:
+    """log Z = log E_q[exp(-E)] by importance sampling over samples of the backbone, and its standard error; in nats."""
+    energy = lambda z: energy_of(model, state, decode(model, state, z))
+    return likelihood.log_normalizer(rng_key, energy, model.backbone.dim, num_samples)
+
+
+def annealed_log_normalizer(
+    model: Model,
+    state: State,
+    rng_key: Array,
+    *,
+    betas: ArrayLike,
+    num_chains: int,
+    make_kernel: Callable[[Potential], Any] | None = None,
+    num_steps: int = 1,
+) -> tuple[Array, Array]:
+    """log Z by annealing chains in z from N(0, I) to the model, and its standard error; in nats.
+
+    betas, num_chains, num_steps, make_kernel: of `mcmc.annealed_importance_sampling`, make_kernel by default that of
+    the training's chain. It holds where importance sampling does not: where E varies by many nats over q.
+    """
+    base = base_from(standard_gaussian(model.backbone.dim))
+    # Normalised, as the base is: then the log Z of annealing is that of the tilt.
+    normalised = lambda z: latent_energy(model, state, z) + standard_gaussian(model.backbone.dim).log_z
+    found = annealed_importance_sampling(
+        rng_key,
+        base,
+        normalised,
+        betas=betas,
+        make_kernel=make_kernel or model.chain.make_kernel,
+        num_chains=num_chains,
+        num_steps=num_steps,
+    )
+    return found.log_z, found.standard_error
+
+
+def log_likelihood(model: Model, state: State, rng_key: Array, x: Array, *, num_samples: int = 10_000) -> Array:
+    """log p(x) = log q(x) - E(x) - log Z in nats, `[B]`; log Z by `log_normalizer`, so no bound: see its error."""
+    return -data_energy(model, state, x) - log_normalizer(model, state, rng_key, num_samples)[0]
+
+
+def flow_backbone(
+    energy,
+    backbone: Backbone,
+    *,
+    chain: Chain,
+    optimizers: Mapping[str, optax.GradientTransformation],
+    chains: bank.Bank | None = None,
+    objective: str = "likelihood",
+    energy_l2: float = 0.0,
+    num_levels: int | None = None,
+) -> Method:
+    """Build the method.
+
+    Args:
+        energy: Flax module x[B, *shape] -> energy[B]. -E(g(z)) must grow less than ||z||² / 2, or Z is infinite:
+            `energy_l2` helps, the metric latent_mean_square shows it.
+        backbone: `backbone_of_flow(flow, params)` or `backbone_of_decoder(module, params, latent_dim)`.
+        chain: of z (paper: HMC with a few leapfrog steps, its step size following a target acceptance:
+            `Chain(partial(adapt_step_size, make_kernel=partial(hmc, num_leapfrog=3), step_size=0.1, target=0.65,
+            rule=sign_rule()), 3)`). What the kernel adapts is kept in `extra["adapt"]`, if it is common to all chains.
+        optimizers: {"energy": ...}, for "noise_contrastive" {"energy": ..., "log_normalizer": ...}.
+        chains: persistent chains, `mcmc.bank.make_bank(num_chains, chains_per_step)`, begun at N(0, I) and kept in
+            `extra["chains"]`; None begins every step afresh at N(0, I).
+        objective: "likelihood", or "noise_contrastive": E and c = log Z learned by telling data from the backbone's
+            samples, without chains.
+        energy_l2: ≥ 0, weight of mean E(x⁺)² + mean E(x⁻)².
+        num_levels: grey levels of images (256), over which noise is added as in the flow's training; None for tables.
+
+    Parameter groups: "energy"; the backbone's, "flow" or "generator", which never changes; and "log_normalizer" (c, a
+    scalar) with "noise_contrastive". functions: energy (of x, the tilt), latent_energy, data_energy, decode,
+    sample_latent, log_normalizer, annealed_log_normalizer, log_likelihood. data_energy and log_likelihood need a flow.
+    Raises ValueError for settings that do not fit, and `init` if the data have another shape than the backbone.
+    """
+    if objective not in OBJECTIVES:
+        raise ValueError(f"objective = {objective!r} must be one of {', '.join(OBJECTIVES)}")
+    contrasted = objective == "noise_contrastive"
+    if backbone.group in optimizers or ("log_normalizer" in optimizers) != contrasted:
+        raise ValueError(
+            f"optimizers for {sorted(optimizers)} do not fit objective = {objective!r} on a frozen backbone"
+        )
+    if contrasted and chains is not None:
+        raise ValueError("objective = 'noise_contrastive' runs no chains in training: leave `chains` out")
+    if energy_l2 < 0:
+        raise ValueError(f"energy_l2 = {energy_l2} must be ≥ 0")
+    model = Model(pure(energy), backbone, chain, chains, energy_l2, num_levels)
+
+    def init(rng_key, batch):
+        if batch["x"].shape[1:] != backbone.shape:
+            raise ValueError(f"the backbone makes examples {backbone.shape}, the data have {batch['x'].shape[1:]}")
+        params_key, chains_key, state_key = jax.random.split(rng_key, 3)
+        params = {"energy": energy.init(params_key, jnp.zeros((1, *backbone.shape)))["params"]}
+        # A copy: the state is donated, the backbone's parameters may serve elsewhere.
+        params[backbone.group] = jax.tree.map(jnp.copy, backbone.params)
+        if contrasted:
+            return create_state(state_key, params | {"log_normalizer": jnp.zeros(())}, optimizers)
+        z = jax.random.normal(chains_key, (2 if chains is None else chains.num_chains, backbone.dim))
+        extra = {} if chains is None else {"chains": bank.fill(chains, z)}
+        adapt = chain.make_kernel(model.latent(params)).init(z[:2]).adapt
+        if jax.tree.leaves(adapt) and not any(leaf.ndim for leaf in jax.tree.leaves(adapt)):
+            extra["adapt"] = adapt
+        return create_state(state_key, params, optimizers, extra)
+
+    def evaluate(state, rng_key, batch):
+        return {"energy": energy_of(model, state, model.data(rng_key, batch))}
+
+    with_density = [] if backbone.log_prob is None else [data_energy, log_likelihood]
+    named = [latent_energy, decode, sample_latent, log_normalizer, annealed_log_normalizer, *with_density]
+    functions: dict[str, Callable] = {f.__name__: partial(f, model) for f in named} | {
+        "energy": partial(energy_of, model)
+    }
+    step = contrastive_step if contrasted else likelihood_step
+    sample = lambda state, rng_key, num: decode(model, state, sample_latent(model, state, rng_key, num))
+    return Method(init, partial(step, model, optimizers), sample, evaluate, functions)

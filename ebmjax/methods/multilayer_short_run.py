@@ -1,0 +1,189 @@
+"""Short-run inference of multi-layer generators, with a learned step size: Nijkamp, Pang, Han, Zhou, Zhu, Wu,
+ECCV 2020 (arXiv 1912.01909).
+
+    z_L ~ N(0, I),   z_l = μ_l(z_{l+1}) + σ_l(z_{l+1}) ε_l,   x = g(z_1) + σ e,   all ε ~ N(0, I)
+
+Inference runs on what is N(0, I) a priori, (z_L, ε_{L-1}, ..., ε_1): K Langevin steps from fresh N(0, I), for new data
+as in training, of one step size a layer. Every few iterations the step size is moved to where the law of the chains'
+ends is closest to the posterior (`objectives.variational`).
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from ebmjax import pytree
+from ebmjax.evaluation.likelihood import log_abs_det_rows
+from ebmjax.mcmc import sample_chain
+from ebmjax.methods.base import apply_gradients, create_state, step_key
+from ebmjax.methods.latent_space import (
+    Model,
+    common_functions,
+    evaluate,
+    generator_gradient,
+    init_generator,
+    make_model,
+    sample,
+)
+from ebmjax.objectives import fixed_noise_divergence, gaussian_log_prob, marginal_divergence
+from ebmjax.types import Array, Batch, Chain, Method, Metrics, PyTree, State
+
+OBJECTIVES = ("marginal", "marginal_diagonal", "fixed_noise")
+
+
+class StepSizeSearch(NamedTuple):
+    """How the step size is learned while training.
+
+    objective: "fixed_noise" is the published estimate of the divergence, whose Jacobian costs a chain per latent
+        dimension; "marginal" takes noise for what it is, and a longer step; "marginal_diagonal" is its biased form for
+        latents of hundreds of dimensions. See `objectives.variational`.
+    every: iterations from one search to the next, ≥ 1. grid: step sizes > 0, the same for all layers, of which the best
+        is taken; empty: one step of optimizers["log_step_size"] along the gradient, for each layer its own.
+    num_examples: of the batch, ≥ 1; num_chains: for each of them ("marginal": more than there are latent dimensions).
+    """
+
+    objective: str = "marginal"
+    every: int = 500
+    grid: tuple[float, ...] = ()
+    num_examples: int = 32
+    num_chains: int = 96
+
+
+def at_step_size(model: Model, log_step_size: PyTree) -> Model:
+    """The model whose posterior chain has this step size."""
+    chain = model.posterior_chain
+    make_kernel = partial(chain.make_kernel, step_size=jax.tree.map(jnp.exp, log_step_size))
+    return model._replace(posterior_chain=chain._replace(make_kernel=make_kernel))
+
+
+def divergence(
+    model: Model, params: PyTree, rng_key: Array, x: Array, log_step_size: PyTree, objective: str, num_chains: int
+) -> Array:
+    """Mean over x`[B, ...]` of KL(q_s || p(z | x)) - log p(x), by `objective`, from num_chains chains each: a scalar.
+
+    The same key gives the same starts and noise at every step size. Differentiate it in forward mode: there are as
+    many inputs as layers, and nothing to remember of the chains.
+    """
+    start_key, chain_key = jax.random.split(rng_key)
+    rows = jnp.tile(x, (num_chains,) + (1,) * (x.ndim - 1))
+    start, unravel = pytree.ravel_rows(model.fresh(start_key, len(rows)))
+    chain, potential = at_step_size(model, log_step_size).posterior_chain, model.posterior(params, rows)
+
+    def transport(start):
+        return pytree.ravel_rows(sample_chain(chain, potential, chain_key, unravel(start))[0].position)[0]
+
+    if objective == "fixed_noise":
+        end, log_det = log_abs_det_rows(transport, start)
+        log_prob_start = gaussian_log_prob(start, jnp.zeros_like(start), 1.0)
+        return fixed_noise_divergence(-model.log_joint(params, rows, unravel(end)), log_prob_start, log_det)
+    end = transport(start)
+    by_chain = lambda a: a.reshape(num_chains, len(x), *a.shape[1:])
+    energy = by_chain(-model.log_joint(params, rows, unravel(end)))
+    return marginal_divergence(energy, by_chain(end), diagonal=objective == "marginal_diagonal")
+
+
+def learn_step_size(
+    model: Model, search: StepSizeSearch, optimizers: Mapping, state: State, rng_key: Array, x: Array
+) -> State:
+    """The state with the best step size of the grid, or with one that is a gradient step better."""
+    old = state.params["log_step_size"]
+    x = x[: search.num_examples]
+    measure = lambda log_s: divergence(model, state.params, rng_key, x, log_s, search.objective, search.num_chains)
+    if not search.grid:
+        return apply_gradients(state, optimizers, {"log_step_size": jax.jacfwd(measure)(old)})
+    spread = lambda log_s: jax.tree.map(lambda leaf: log_s.astype(leaf.dtype), old)
+    grid = jnp.log(jnp.asarray(search.grid))
+    values = jax.lax.map(lambda log_s: measure(spread(log_s)), grid)
+    best = grid[jnp.argmin(jnp.where(jnp.isnan(values), jnp.inf, values))]
+    return state._replace(params=state.params | {"log_step_size": spread(best)})
+
+
+def train_step(
+    model: Model, search: StepSizeSearch | None, optimizers: Mapping, state: State, batch: Batch
+) -> tuple[State, Metrics]:
+    """A search for the step size when it is time, then short-run inference and one update of the generator."""
+    x = batch["x"]
+    infer_key, search_key = jax.random.split(step_key(state))
+    if search is not None:
+        learn = lambda state: learn_step_size(model, search, optimizers, state, search_key, x)
+        state = jax.lax.cond((state.step + 1) % search.every == 0, learn, lambda state: state, state)
+    params = state.params
+    chain = at_step_size(model, params["log_step_size"]).posterior_chain
+    # The learning gradient does not pass through the chain.
+    z, info = jax.lax.stop_gradient(model.run(chain, model.posterior(params, x), infer_key, len(x)))
+    mse, grad = generator_gradient(model, params, z, x)
+    step_sizes = jnp.exp(jnp.stack(jax.tree.leaves(params["log_step_size"])))
+    metrics = {
+        "reconstruction_mse": mse,
+        "posterior_grad_norm": jnp.mean(info.grad_norm),
+        "step_size": jnp.exp(jnp.mean(jnp.log(step_sizes))),
+        "grad_norm_generator": pytree.global_norm(grad),
+        "num_nonfinite": jnp.sum(info.num_nonfinite),
+    }
+    state = apply_gradients(state, optimizers, {"generator": grad})
+    return state._replace(step=state.step + 1), metrics
+
+
+def check_search(search: StepSizeSearch, optimizers: Mapping) -> None:
+    """Raise ValueError for a search that cannot be."""
+    if search.objective not in OBJECTIVES:
+        raise ValueError(f"objective = {search.objective!r} must be one of {', '.join(OBJECTIVES)}")
+    if min(search.every, search.num_examples, search.num_chains, *search.grid) <= 0:
+        raise ValueError(f"every number of {search} must be > 0")
+    if bool(search.grid) == ("log_step_size" in optimizers):
+        raise ValueError("give a grid of step sizes or an optimizer of 'log_step_size', one of both")
+
+
+def multilayer_short_run(
+    generator,
+    *,
+    chain: Chain,
+    step_size: PyTree,
+    optimizers: Mapping[str, optax.GradientTransformation],
+    sigma: float,
+    latent_dim: PyTree,
+    search: StepSizeSearch | None = None,
+) -> Method:
+    """Build the method.
+
+    Args:
+        generator: Flax module {layer: [B, dim]} -> x[B, ...], of whitened latents (`nets.MultilayerMLPGenerator`).
+        chain: of the posterior; its make_kernel gets the step size as keyword: `Chain(mcmc.langevin, 25)`, or
+            `Chain(partial(mcmc.langevin, noise_scale=0), 25)` for noise-free dynamics.
+        step_size: s > 0 to start from, one number or one per layer, like latent_dim (paper's code: .05).
+        optimizers: {"generator": ...}, and "log_step_size" for a search by gradient.
+        sigma: > 0, standard deviation of the observation noise in units of x.
+        latent_dim: {layer: dim}; one number for a generator of one vector z.
+        search: how the step size is learned; None: it stays.
+
+    Parameter groups: "generator", "log_step_size". functions: decode, encode, reconstruct, inpaint, sample_latent,
+    interpolate, log_likelihood; step_size (state) -> s as in latent_dim; divergence (state, key, x, objective,
+    num_chains) -> scalar. Raises ValueError as `latent_ebm` does, and for a search that cannot be.
+    """
+    if search is not None:
+        check_search(search, optimizers)
+    model = make_model(generator, sigma=sigma, latent_dim=latent_dim, posterior_chain=chain)
+    at = lambda state: at_step_size(model, state.params["log_step_size"])
+
+    def init(rng_key, batch):
+        keys = jax.random.split(rng_key)
+        start = jax.tree.map(lambda s, dim: jnp.log(jnp.float32(s)), pytree.leafwise(step_size, latent_dim), latent_dim)
+        params = {"generator": init_generator(model, generator, keys[0], batch["x"]), "log_step_size": start}
+        return create_state(keys[1], params, optimizers)
+
+    def bound(name):
+        return lambda state, *args, **options: common_functions(at(state))[name](state, *args, **options)
+
+    def divergence_of(state, rng_key, x, objective="marginal", num_chains=96):
+        return divergence(model, state.params, rng_key, x, state.params["log_step_size"], objective, num_chains)
+
+    functions = {name: bound(name) for name in common_functions(model)}
+    functions["step_size"] = lambda state: jax.tree.map(jnp.exp, state.params["log_step_size"])
+    functions["divergence"] = divergence_of
+    evaluate_batch = lambda state, rng_key, batch: evaluate(at(state), state, rng_key, batch)
+    step = partial(train_step, model, search, optimizers)
+    return Method(init, step, partial(sample, model), evaluate_batch, functions)

@@ -1,0 +1,100 @@
+"""Convolutional energies of images: `[B, H, W, C]` -> `[B]`."""
+
+from collections.abc import Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from ebmjax.nets.conv import Conv
+from ebmjax.nets.mlp import INITIALISATIONS
+from ebmjax.types import Array
+
+
+class ConvEnergy(nn.Module):
+    """Convolutions with LeakyReLU between them, down to one number an image: `[B, H, W, C]` -> `[B]`.
+
+    layers: (features, kernel_size, stride, padding) each, `conv_energy_layers` or your own; the last has one feature
+        and must leave one pixel, else ValueError. slope: of the LeakyReLU for x < 0. form: see `ebmjax.nets.conv`.
+    """
+
+    layers: Sequence[tuple[int, int, int, int]]
+    slope: float = 0.2
+    form: str = "auto"
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        size = x.shape[1:]
+        for i, (features, kernel_size, stride, padding) in enumerate(self.layers):
+            x = nn.leaky_relu(x, self.slope) if i else x
+            x = Conv(features, kernel_size, stride, padding, form=self.form)(x)
+        if x.shape[1:] != (1, 1, 1):
+            raise ValueError(f"ConvEnergy: the layers make {x.shape[1:]} of images {size}, not (1, 1, 1): resize them")
+        return x.reshape(-1)
+
+
+def conv_energy_layers(width: int, size: int) -> tuple[tuple[int, int, int, int], ...]:
+    """The papers' stack for images of size x size: 3 x 3, then 4 x 4 of stride 2 down to 4 pixels, then 4 x 4 to one.
+
+    width: n_f, features of the first layer; they double up to 8 n_f. size: 4 times a power of two, at least 8, else
+    ValueError. For 32 pixels it is that of Nijkamp et al. (arXiv 1904.09770: n_f = 32, 64, 128, slope 0.2) and the
+    "vanilla" net of Nijkamp et al. (arXiv 1903.12370: n_f = 32, slope 0.05); other sizes are our own extension.
+    """
+    halvings = (size // 4).bit_length() - 1
+    if halvings < 1 or size != 4 * 2**halvings:
+        raise ValueError(f"the stack halves images down to 4 pixels: size 8, 16, 32, 64 ..., got {size}; resize them")
+    doubled = [(min(2**i, 8) * width, 4, 2, 1) for i in range(1, halvings + 1)]
+    return ((width, 3, 1, 1), *doubled, (1, 4, 1, 0))
+
+
+class NonlocalEnergy(nn.Module):
+    """Three 3 x 3 convolutions with max-pooling, self-attention before the second and third: `[B, H, W, C]` -> `[B]`.
+
+    width: n_f; features n_f, 2 n_f, 4 n_f, then a hidden layer of 8 n_f. H and W must be multiples of 8 (paper: 32
+    pixels, n_f = 32). slope: of the LeakyReLU. Reference: Nijkamp et al. 2019 (arXiv 1903.12370), its official code.
+    """
+
+    width: int = 32
+    slope: float = 0.05
+    form: str = "auto"
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        if x.shape[1] % 8 or x.shape[2] % 8:
+            raise ValueError(f"NonlocalEnergy halves images three times: sides must be multiples of 8, got {x.shape}")
+        for i in range(3):
+            x = NonlocalBlock(self.form)(x) if i else x
+            x = Conv(2**i * self.width, 3, 1, 1, form=self.form)(x)
+            x = max_pool(nn.leaky_relu(x, self.slope))
+        x = x.reshape(x.shape[0], -1)
+        for i, features in enumerate((8 * self.width, 1)):
+            x = nn.leaky_relu(x, self.slope) if i else x
+            kernel_init, bias_init = INITIALISATIONS["torch"](x.shape[-1])
+            x = nn.Dense(features, kernel_init=kernel_init, bias_init=bias_init)(x)
+        return x[:, 0]
+
+
+class NonlocalBlock(nn.Module):
+    """x + W softmax(θ(x)ᵀ φ(x)) g(x), attention between all pixels: `[B, H, W, C]` -> the same, C even.
+
+    θ, φ, g: 1 x 1 convolutions to C / 2; φ and g are max-pooled. W starts at 0, so that the block starts as identity.
+    The scores are not divided by √(C / 2). Reference: Wang et al. 2018 (arXiv 1711.07971).
+    """
+
+    form: str = "auto"
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        half = x.shape[-1] // 2
+        theta, phi, g = (Conv(half, 1, form=self.form, name=name)(x) for name in ("theta", "phi", "g"))
+        theta, phi, g = (a.reshape(x.shape[0], -1, half) for a in (theta, max_pool(phi), max_pool(g)))
+        weights = jax.nn.softmax(theta @ phi.swapaxes(1, 2), axis=-1)
+        y = (weights @ g).reshape(*x.shape[:3], half)
+        zeros = nn.initializers.zeros
+        return x + Conv(x.shape[-1], 1, kernel_init=zeros, bias_init=zeros, form=self.form, name="out")(y)
+
+
+def max_pool(x: Array) -> Array:
+    """Maximum over windows of 2 x 2: `[B, H, W, C]` -> `[B, H / 2, W / 2, C]`, H and W even."""
+    batch, height, width, channels = x.shape
+    return jnp.max(x.reshape(batch, height // 2, 2, width // 2, 2, channels), axis=(2, 4))

@@ -1,0 +1,103 @@
+"""Several processes, usually one a host: joining them, who tells the world, and stopping together."""
+
+import re
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+
+from ebmjax.data.base import first_line
+from ebmjax.training import sharding
+
+
+class Hosts(NamedTuple):
+    """How the processes of one run find each other; all None: as JAX's detection of clusters says.
+
+    coordinator: HOST:PORT of process 0. num_processes: ≥ 1. process_id: 0 .. num_processes - 1, of this one.
+    """
+
+    coordinator: str | None = None
+    num_processes: int | None = None
+    process_id: int | None = None
+
+
+def find_hosts(
+    distributed: bool, coordinator: str | None, num_processes: int | None, process_id: int | None
+) -> Hosts | None:
+    """What a command line says of other processes: None that there are none. Raises ValueError, one line."""
+    named = [value is not None for value in (coordinator, num_processes, process_id)]
+    if not any(named):
+        return Hosts() if distributed else None
+    if coordinator is None or num_processes is None or process_id is None:
+        raise ValueError(
+            "--coordinator=HOST:PORT, --num_processes=N and --process_id=I belong together: give all three"
+        )
+    if not re.fullmatch(r".+:\d+", coordinator):
+        raise ValueError(f"--coordinator={coordinator} must be HOST:PORT of process 0")
+    if process_id >= num_processes:
+        raise ValueError(f"--process_id={process_id} must be below --num_processes={num_processes}")
+    return Hosts(coordinator, num_processes, process_id)
+
+
+def connect(hosts: Hosts) -> None:
+    """Join the run; before anything computes. Raises ValueError, one line, where that cannot be done."""
+    try:
+        # A process that fails leaves at once; one that has ended waits a minute for the others, no longer.
+        jax.distributed.initialize(*hosts, shutdown_timeout_seconds=60)
+    except (RuntimeError, ValueError, TypeError, KeyError) as error:
+        raise ValueError(
+            f"cannot join the processes of this run ({first_line(error)[:200]}): --distributed alone is for SLURM, TPU "
+            "pods, Kubernetes and Open MPI; elsewhere give --coordinator=HOST:PORT --num_processes=N --process_id=I"
+        ) from error
+
+
+def several() -> bool:
+    """Whether this run has more than one process."""
+    return jax.process_count() > 1
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes and prints."""
+    return jax.process_index() == 0
+
+
+def say(text: str) -> None:
+    """One line to the person who watches, from the first process."""
+    if is_first():
+        print(text, file=sys.stderr, flush=True)
+
+
+def wait_for_all(name: str) -> None:
+    """Return when every process has come to the point called `name`."""
+    if several():
+        multihost_utils.sync_global_devices(name)
+
+
+def any_process(flag: bool) -> bool:
+    """Whether `flag` holds in any process; all of them ask, and wait for the answer."""
+    return bool(np.any(multihost_utils.process_allgather(np.asarray(flag)))) if several() else flag
+
+
+def agreed(mesh: Mesh, flag: Callable[[], bool]) -> Callable[[], bool]:
+    """A function that says in every process alike whether `flag` held in any, when it was last called.
+
+    With one process it is `flag` itself. With several, all call it in step; the answer travels while the next chunk
+    runs, so asking makes nobody wait, and comes one call late.
+    """
+    if not several():
+        return flag
+    ever = jax.jit(jnp.any, out_shardings=sharding.replicated(mesh))
+    asked = []
+
+    def ask():
+        answer = bool(asked.pop()) if asked else False
+        mine = np.full(mesh.size, flag())
+        asked.append(ever(jax.make_array_from_callback(mine.shape, sharding.split(mesh), lambda index: mine[index])))
+        return answer
+
+    return ask

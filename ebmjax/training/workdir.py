@@ -1,0 +1,50 @@
+"""What a work directory holds, and which config may go on with it."""
+
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from ebmjax.training.config import Arguments, ConfigError, check_same_run, from_json
+from ebmjax.training.experiment import Experiment
+from ebmjax.training.files import only_one
+from ebmjax.training.hosts import is_first
+
+
+def steps_done(workdir: Path) -> int:
+    """Step of the newest checkpoint, read from the folder's names without opening anything; 0 without one."""
+    folders = (p for p in (workdir / "checkpoints").glob("*") if p.is_dir())
+    return max((int(p.name) for p in folders if p.name.isdecimal() and p.name.isascii()), default=0)
+
+
+@contextmanager
+def alone_in(folder: Path) -> Generator[None, None, None]:
+    """Make the folder and, as the first process of a run, lock it. Raises ConfigError if another run has."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with only_one(folder) if is_first() else nullcontext():
+            yield
+    except BlockingIOError:
+        raise ConfigError(f"another process is at work in {folder}: wait for it, or use another --workdir") from None
+
+
+def reconcile(experiment: Experiment, arguments: Arguments, workdir: Path) -> ConfigDict:
+    """The config to use: without --config that of the work directory, with the overrides, if it may go on with it."""
+    path, config = workdir / "config.json", arguments.config
+    if path.exists() and steps_done(workdir):  # before the first checkpoint there is nothing to go on with
+        saved = from_json(path.read_text(), path)
+        if arguments.workdir is not None and not arguments.given:
+            config = saved.copy_and_resolve_references()
+            try:
+                config.update_from_flattened_dict(arguments.overrides)
+            except (KeyError, TypeError) as error:
+                raise ConfigError(f"{path}: {error}") from error
+        check_same_run(saved, config, workdir)
+    elif arguments.mode != "train":
+        raise ConfigError(f"--mode={arguments.mode}: {workdir} holds no trained run; name one with --workdir=FOLDER")
+    owner = config.get("experiment")
+    if owner != experiment.name:
+        whose = f"of experiments.{owner}" if owner else "of no experiment: it lacks the field experiment"
+        raise ConfigError(f"experiments.{experiment.name} cannot run a config {whose}")
+    return config

@@ -1,0 +1,80 @@
+"""Pictures of an energy in the plane: its density beside the true one, and where its chains go."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ebmjax.viz.pictures import replacing
+
+MAX_POINTS = 5000
+
+
+def plot_landscape(
+    densities: Mapping[str, np.ndarray],
+    draws: Mapping[str, np.ndarray],
+    limit: float,
+    path: str | Path,
+    *,
+    title: str | None = None,
+) -> None:
+    """Panels, two in a row: densities as colours, each with its own scale, then draws as points.
+
+    densities: {title: `[num, num]`} on [-limit, limit]², first row lowest. draws: {title: x`[N, 2]`}, of which the
+    first 5,000 are drawn; those outside are not seen.
+    """
+    num = len(densities) + len(draws)
+    rows = -(-num // 2)
+    figure = Figure(figsize=(8, 3.6 * rows), layout="constrained")
+    axes = figure.subplots(rows, 2, squeeze=False).ravel()
+    for axis, (name, density) in zip(axes, densities.items()):
+        extent = (-limit, limit, -limit, limit)
+        image = axis.imshow(np.asarray(density), origin="lower", extent=extent, cmap="viridis", vmin=0)
+        figure.colorbar(image, ax=axis, fraction=0.046, pad=0.03, label="density")
+        _frame(axis, name, limit)
+    for axis, (name, x) in zip(axes[len(densities) :], draws.items()):
+        _scatter(axis, x)
+        _frame(axis, name, limit)
+    for axis in axes[num:]:
+        axis.set_axis_off()
+    _save(figure, path, title)
+
+
+def plot_long_run(
+    arms: Mapping[str, Mapping[int, np.ndarray]], limit: float, path: str | Path, *, title: str | None = None
+) -> None:
+    """The same chains after ever more steps: a row for each arm, {name: {number of steps: x`[N, 2]`}}.
+
+    Chains of a model that is in balance stay where the data were; those of another leave, or shrink into its modes.
+    """
+    columns = max(len(times) for times in arms.values())
+    figure = Figure(figsize=(2.4 * columns, 2.6 * len(arms) + 0.3), layout="constrained")
+    axes = figure.subplots(len(arms), columns, squeeze=False)
+    for row, (name, times) in zip(axes, arms.items()):
+        for axis, (steps, x) in zip(row, times.items()):
+            _scatter(axis, x)
+            _frame(axis, f"{steps:,} steps", limit)
+            axis.label_outer()
+        row[0].set_ylabel(name, fontsize=12)
+        for axis in row[len(times) :]:
+            axis.set_axis_off()
+    _save(figure, path, title)
+
+
+def _scatter(axis, x) -> None:
+    x = np.asarray(x)[:MAX_POINTS]
+    axis.scatter(x[:, 0], x[:, 1], s=3, alpha=min(1.0, 300 / len(x)) ** 0.5, linewidths=0, color="#1f4e9e")
+
+
+def _frame(axis, name, limit) -> None:
+    axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
+    axis.set_title(name, fontsize=11)
+    axis.tick_params(labelsize=9)
+
+
+def _save(figure: Figure, path, title) -> None:
+    if title:
+        figure.suptitle(title, fontsize=13)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")

@@ -1,0 +1,81 @@
+"""What a work directory says of its run, read as far as it can be."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+
+class WorkDir(NamedTuple):
+    """A run's folder with its config.json and results.json ({} where there is none).
+
+    notes: lines for a person about what is missing or cannot be read.
+    """
+
+    folder: Path
+    config: dict
+    results: dict
+    notes: list[str]
+
+    @property
+    def method(self) -> str:
+        """Its name, or that of the folder."""
+        return str(self.results.get("method") or self.config.get("experiment") or self.folder.resolve().name)
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data set, or of the target of a sampler."""
+        named = (mapping(self.config.get(part)).get("name") for part in ("data", "target"))
+        return str(self.results.get("dataset") or next(filter(None, named), "unknown data"))
+
+    @property
+    def seed(self) -> str:
+        """As text, "unknown" without one."""
+        return str(self.results.get("seed", self.config.get("seed", "unknown")))
+
+    @property
+    def date(self) -> str:
+        """When the run was evaluated, or else when it last wrote something, in UTC."""
+        files = (self.folder / name for name in ("results.json", "metrics.jsonl", "config.json"))
+        times = [path.stat().st_mtime for path in files if path.exists()]
+        return datetime.fromtimestamp(times[0], UTC).strftime("%Y-%m-%d %H:%M UTC") if times else "unknown"
+
+
+def read_workdir(folder: str | Path) -> WorkDir:
+    """Read a work directory. Raises ValueError if `folder` is none."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is no folder: a report is made from the work directory of a run")
+    notes = []
+    config = _read_json(folder / "config.json", "the settings are unknown", notes)
+    results = _read_json(folder / "results.json", "there are no figures, for the run is not evaluated yet", notes)
+    return WorkDir(folder, config, results, notes)
+
+
+def mapping(value) -> Mapping:
+    """`value` if it is a mapping, else an empty one: files on disk may hold anything."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def flatten(tree: Mapping) -> dict:
+    """{"train.num_steps": 1000, ...}."""
+    flat = {}
+    for name, value in tree.items():
+        flat |= {f"{name}.{k}": v for k, v in flatten(value).items()} if isinstance(value, Mapping) else {name: value}
+    return flat
+
+
+def _read_json(path: Path, otherwise: str, notes: list[str]) -> dict:
+    """The object in a JSON file; {} and a line in `notes` if there is none."""
+    if not path.exists():
+        notes.append(f"There is no {path.name}: {otherwise}.")
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if not isinstance(found, dict):
+        notes.append(f"{path.name} cannot be read: {otherwise}.")
+        return {}
+    return found

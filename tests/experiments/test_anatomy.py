@@ -1,0 +1,136 @@
+"""The anatomy's experiment: both arms and their pictures from end to end, every config, and the slow verdict."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from ebmjax.data import DataSpec
+from ebmjax.energies import eight_gaussians
+from ebmjax.training import cli
+from ebmjax.training.run import to_settings
+from experiments.anatomy import EXPERIMENT, baselines, build
+from experiments.toys import TOYS, toy_figures
+
+ROOT = Path(__file__).parents[2]
+PATHS = sorted(p for p in (ROOT / "configs" / "anatomy").glob("*.py") if p.stem != "common")
+SHAPES = {"mnist32": (32, 32, 1), "cifar10": (32, 32, 3), "cifar10_convergent": (32, 32, 3)}
+PARAMETERS = {"mnist32": 627_953, "cifar10": 693_569, "cifar10_convergent": 628_529}
+
+
+def main(*words):
+    cli.main(EXPERIMENT, ["anatomy", *map(str, words)])
+
+
+def results(workdir):
+    found = json.loads((workdir / "results.json").read_text())
+    return found, found["metrics"] | found["baselines"]
+
+
+def is_picture(path):
+    return Image.open(path).width >= 600 and np.asarray(Image.open(path)).std() > 5
+
+
+def test_both_arms(tmp_path):
+    """A pair of ten steps: all figures and pictures are there."""
+    main(f"--config={ROOT}/configs/anatomy/gmm.py:smoke", f"--workdir={tmp_path}")
+    found, figures = results(tmp_path)
+    assert set(found["metrics"]) == {
+        *("mean_d_s", "mean_r_s", "kl_true_model", "long_run_sd_ratio"),
+        *(f"{what}_occupancy_max_error" for what in ("energy", "bank", "short_run", "long_run", "mala")),
+        *(f"{what}_mode_sd" for what in ("energy", "bank", "short_run", "long_run", "mala")),
+    }
+    # Noise starts keep no bank.
+    expected = {f"nonconvergent_{name}" for name in found["metrics"] if not name.startswith("bank")}
+    assert set(found["baselines"]) == expected
+    assert np.isfinite(list(figures.values())).all() and "KL(true || model)" in found["protocol"]
+    names = [f"{what}{arm}" for what in ("learning", "landscape") for arm in ("", "_nonconvergent")]
+    assert all(is_picture(tmp_path / f"{name}.png") for name in (*names, "long_run", "health"))
+
+
+def test_images(tmp_path):
+    """A bank of images and the non-local net, without a toy's figures."""
+    main(f"--config={ROOT}/configs/anatomy/cifar10_convergent.py:smoke", f"--workdir={tmp_path}")
+    found, _ = results(tmp_path)
+    assert set(found["metrics"]) == {"mean_d_s", "mean_r_s", "long_run_saturated"} and not found["baselines"]
+    assert 0 <= found["metrics"]["long_run_saturated"] <= 1
+    for name in ("learning", "samples", "long_run", "health"):
+        assert is_picture(tmp_path / f"{name}.png")
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
+def test_config(path):
+    """Builds at full size, with the published numbers of parameters, and T = ε² / 2 in both arms."""
+    module = importlib.util.module_from_spec(found := importlib.util.spec_from_file_location(path.stem, path))
+    found.loader.exec_module(module)
+    assert "python -m experiments.anatomy" in module.__doc__
+    shape = SHAPES.get(path.stem, (2,))
+    spec = DataSpec("any", shape, 60_000, 1000, None, 255 if len(shape) == 3 else None)
+    for variant in ("", "smoke"):
+        config = module.get_config(variant)
+        to_settings(config)
+        methods = [build(config, spec), *baselines(config, spec).values()]
+        assert len(methods) == (1 if len(shape) == 3 else 2)
+        for arm in (config, config.nonconvergent) if len(methods) == 2 else (config,):
+            assert arm.sampler.chain.temperature == arm.sampler.chain.step_size**2 / 2
+    x = jax.ShapeDtypeStruct((100, *shape), np.float32)
+    state = jax.eval_shape(build(module.get_config(), spec).init, jax.random.key(0), {"x": x})
+    count = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(state.params))
+    assert count == PARAMETERS.get(path.stem, 10_593)
+    with pytest.raises(ValueError, match="unknown variant"):
+        module.get_config("tiny")
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (["--config.evaluate.long_run_steps=150"], "long_run_steps = 150 must be a multiple of 100"),
+        (["--config.optimizer.energy.name=lion"], "known: adam, sgd"),
+        (["--config.initial.name=banks"], "banks"),
+        (["--config.initial.bank_size=8"], "bank"),
+    ],
+)
+def test_refusals(words, expected, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(f"--config={ROOT}/configs/anatomy/gmm.py:smoke", *words, f"--workdir={tmp_path}")
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert expected in said and "Traceback" not in said
+
+
+def test_figures_of_the_truth():
+    """The true energy has KL 0; exact draws of it have equal modes of sd .15; half the temperature has sd .15 / √2."""
+    toy, target = TOYS["gmm"], eight_gaussians()
+    draws = {"exact": target.sample(jax.random.key(0), 10_000)}
+    found = toy_figures(toy, target.energy, draws)
+    assert abs(found["kl_true_model"]) < 1e-6
+    # s.e. √(1/8 · 7/8 / 10,000) = .0033, the largest of eight within 4; of the sd .15 / √(4 · 10,000).
+    assert found["exact_occupancy_max_error"] < 0.0132 and abs(found["exact_mode_sd"] - 0.15) < 0.004
+    cold = toy_figures(toy, lambda x: 2 * target.energy(x), {})
+    assert abs(cold["energy_mode_sd"] - 0.15 / np.sqrt(2)) < 0.002 and cold["kl_true_model"] > 0.1
+
+
+def test_rings_are_modes_by_their_radius():
+    toy = TOYS["rings"]
+    found = toy_figures(toy, toy.target.energy, {"exact": toy.target.sample(jax.random.key(1), 10_000)})
+    assert found["energy_occupancy_max_error"] < 1e-3 and found["exact_occupancy_max_error"] < 0.02  # s.e. .0043
+    np.testing.assert_allclose([found["energy_mode_sd"], found["exact_mode_sd"]], 0.15, atol=0.005)
+
+
+@pytest.mark.slow
+def test_verdict(tmp_path):
+    """The default pair, minutes long: one energy is in balance with its samples, the other is not."""
+    main(f"--config={ROOT}/configs/anatomy/gmm.py", "--config.seed=1", f"--workdir={tmp_path}")
+    found, figures = results(tmp_path)
+    metrics = found["metrics"]
+    assert metrics["bank_occupancy_max_error"] <= 0.04
+    assert abs(metrics["bank_mode_sd"] - 0.15) <= 0.01
+    assert abs(metrics["energy_mode_sd"] - 0.132) <= 0.012  # below .15 by the bias of unadjusted chains
+    assert metrics["kl_true_model"] <= 0.15
+    assert abs(metrics["mean_d_s"]) <= 0.02
+    assert 0.9 <= metrics["long_run_sd_ratio"] <= 1.1
+    assert figures["nonconvergent_long_run_sd_ratio"] < 0.7

@@ -1,0 +1,112 @@
+"""The experiments with a flow that is trained first: every config builds, small ones run."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from ebmjax.data import DataSpec
+from ebmjax.training import cli
+from ebmjax.training.experiment import Trained
+from ebmjax.training.run import to_settings
+from experiments import flow_backbone, flow_contrastive, neutra
+from experiments.flow_stage import prepare
+
+ROOT = Path(__file__).parents[2]
+MODULES = {"flow_backbone": flow_backbone, "flow_contrastive": flow_contrastive}
+PATHS = sorted(p for name in MODULES for p in (ROOT / "configs" / name).glob("*.py") if p.stem != "common")
+PLANE = {"eight_gaussians", "checkerboard", "two_spirals", "plain_rule"}
+SPECS = {
+    "plane": DataSpec("8gaussians", (2,), 50_000, 10_000, None, None),
+    "digits": DataSpec("digits", (8, 8, 1), 1437, 360, 10, 16),
+    "small": DataSpec("any", (8, 8, 3), 64, 64, 10, 255),
+    "images": DataSpec("any", (32, 32, 3), 50_000, 10_000, 10, 255),
+}
+
+
+def load(path):
+    module = importlib.util.module_from_spec(found := importlib.util.spec_from_file_location(path.stem, path))
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_config(path):
+    module, experiment = load(path), MODULES[path.parent.name]
+    assert f"python -m experiments.{path.parent.name}" in module.__doc__
+    spec = SPECS["plane" if path.stem in PLANE else path.stem if path.stem in SPECS else "images"]
+    for variant in ("", "smoke"):
+        config = module.get_config(variant)
+        to_settings(config)
+        if path.stem in ("cifar10", "celeba32"):  # in all but the name of the data, svhn
+            continue
+        spec = SPECS["small"] if variant and spec is SPECS["images"] else spec
+        ((own, flow),) = prepare(config, spec).values()
+        to_settings(own)
+
+        def params(key, x, config=config, flow=flow, spec=spec):
+            trained = Trained(flow, flow.init(key, {"x": x}))
+            return experiment.build(config, spec, flow=trained).init(key, {"x": x}).params
+
+        x = jax.ShapeDtypeStruct((16, *spec.shape), np.float32)
+        assert {"energy", "flow"} <= set(jax.eval_shape(params, jax.random.key(0), x))
+
+
+def main(module, *words):
+    cli.main(module.EXPERIMENT, [module.EXPERIMENT.name, *map(str, words)])
+
+
+def results(workdir):
+    return json.loads((workdir / "results.json").read_text())
+
+
+def finite(found):
+    values = {k: v for k, v in (found["metrics"] | found["baselines"]).items() if not k.startswith("rhat")}
+    return all(v is not None and np.isfinite(v) for v in values.values())
+
+
+def test_backbone_in_the_plane(tmp_path, capsys):
+    """The flow is trained first and once; figures of both spaces; a longer energy training leaves the flow alone."""
+    words = [f"--config={ROOT}/configs/flow_backbone/eight_gaussians.py:smoke", f"--workdir={tmp_path}"]
+    main(flow_backbone, *words)
+    found = results(tmp_path)
+    assert finite(found) and (tmp_path / "landscape.png").exists()
+    assert found["metrics"]["num_gradients"] == found["baselines"]["num_gradients_data_space"] == 180
+    flow = tmp_path / "flow" / "metrics.jsonl"
+    assert len(flow.read_text().splitlines()) == 2
+    capsys.readouterr()
+    main(flow_backbone, "--mode=sample", f"--workdir={tmp_path}")
+    assert np.load(tmp_path / "samples.npy").shape == (100, 2)
+    assert "flow  step" not in capsys.readouterr().out  # restored, not trained
+
+
+def test_contrastive_in_the_plane(tmp_path):
+    main(
+        flow_contrastive, f"--config={ROOT}/configs/flow_contrastive/eight_gaussians.py:smoke", f"--workdir={tmp_path}"
+    )
+    found = results(tmp_path)
+    arms = {"flow", "flow_fce", "flow_longer", "nce_flow", "nce_gaussian"}
+    assert finite(found) and {f"kl_true_{arm}" for arm in arms} <= set(found["baselines"])
+    # Before they differ, model and flow are what they start from.
+    assert found["metrics"]["kl_true_model"] > 0 and found["metrics"]["log_z_error"] > 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_images(name, tmp_path):
+    """Glow and a ConvNet on fake images: all but their size as for SVHN."""
+    main(MODULES[name], f"--config={ROOT}/configs/{name}/svhn.py:smoke", f"--workdir={tmp_path}")
+    assert finite(results(tmp_path)) and (tmp_path / "samples.png").exists()
+
+
+def test_neutra(tmp_path):
+    words = [f"--config={ROOT}/configs/neutra/funnel.py:smoke", f"--workdir={tmp_path}", "--config.train.num_steps=600"]
+    cli.command("neutra", "configs/neutra/funnel.py", neutra.neutra, ["neutra", *words])
+    found = results(tmp_path)
+    # 600 steps are a start: the exact map has KL 0, the identity 14 nats.
+    assert -0.5 < found["metrics"]["kl_flow_target"] < 1.0
+    assert {"rhat_v", "sd_v"} <= set(found["metrics"])
+    with pytest.raises(SystemExit):
+        cli.command("neutra", "configs/neutra/funnel.py", neutra.neutra, ["neutra", *words, "--config.num_chains=1"])

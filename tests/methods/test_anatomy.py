@@ -1,0 +1,187 @@
+"""Learning with chains from noise, data or a bank: signs, fixed points, what is reported, and the bank's behaviour."""
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from ebmjax.mcmc import Chain, langevin, mala
+from ebmjax.mcmc.bank import all_chains, make_bank
+from ebmjax.methods import anatomy
+from ebmjax.nets import MLPEnergy
+
+
+class Quadratic(nn.Module):
+    """E(x) = b ||x||² / 2, with b = 1 at first."""
+
+    @nn.compact
+    def __call__(self, x):
+        return 0.5 * self.param("b", nn.initializers.ones, ()) * jnp.sum(x**2, 1)
+
+
+def chain(num_steps, step_size=0.1, kernel=langevin, **options):
+    return Chain(partial(kernel, step_size=step_size, **options), num_steps)
+
+
+def method_of(energy=None, optimizer=None, shape=(1,), **options):
+    optimizers = {"energy": optimizer or optax.sgd(0.0)}
+    return anatomy(energy or Quadratic(), optimizers=optimizers, shape=shape, **({"chain": chain(5)} | options))
+
+
+def gaussian(num, seed=0):
+    """x[num, 1] whose mean is 0 and mean square 1 up to rounding."""
+    x = jax.random.normal(jax.random.key(seed), (num, 1))
+    x = x - x.mean()
+    return x / jnp.sqrt(jnp.mean(x**2))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "expected"), [(langevin, 0.8), (mala, 1.0)], ids=["langevin learns a biased energy", "mala does not"]
+)
+def test_fixed_point_of_maximum_likelihood(kernel, expected):
+    """Chains of step ε fit their own variance V to the data's: 1 / b = (V / 2)(1 + √(1 - ε² / V)), .8 for ε = .8.
+
+    An exact sampler learns 1 / b = V = 1.
+    """
+    num = 4096
+    options = {"initial": "bank", "bank": make_bank(num, num), "noise": "normal"}
+    method = method_of(optimizer=optax.sgd(0.3), chain=chain(5, 0.8, kernel), **options)
+    batch = {"x": gaussian(256)}
+    state = method.init(jax.random.key(0), batch)
+
+    def step(state, _):
+        state, metrics = method.train_step(state, batch)
+        return state, (state.params["energy"]["b"], metrics["d_s"])
+
+    state, (b, d_s) = jax.jit(lambda s: jax.lax.scan(step, s, None, length=300))(state)
+    # An update has noise .3 · ½ · √(2 / 4096) = .0033 and pulls back by .3 · ½: the mean of 200 has sd < .003 in b.
+    np.testing.assert_allclose(1 / b[100:].mean(), expected, atol=0.015)
+    np.testing.assert_allclose(np.var(state.extra["chains"]), 1.0, atol=0.1)  # sd √(2 / 4096) = .022
+    assert abs(d_s[100:].mean()) < 0.01
+
+
+def test_a_perfect_model_oscillates_weakly():
+    """Exact samples on both sides: E d_s = 0, sd √(½ (1/n + 1/m)), no correlation between steps."""
+    n, num = 64, 2000
+    method = method_of(chain=chain(0), noise="normal")
+    state = method.init(jax.random.key(0), {"x": jnp.zeros((n, 1))})
+
+    def step(state, key):
+        state, metrics = method.train_step(state, {"x": jax.random.normal(key, (n, 1))})
+        return state, metrics["d_s"]
+
+    d_s = jax.jit(lambda s: jax.lax.scan(step, s, jax.random.split(jax.random.key(1), num)))(state)[1]
+    sd = np.sqrt(0.5 * 2 / n)
+    assert abs(d_s.mean()) < 4 * sd / np.sqrt(num)
+    np.testing.assert_allclose(d_s.std(), sd, rtol=4 / np.sqrt(2 * num))
+    assert abs(np.corrcoef(d_s[1:], d_s[:-1])[0, 1]) < 4 / np.sqrt(num)
+
+
+def test_what_is_reported():
+    """Noise-free descent on x² / 2 with a = s² / (2T) = .5: x_k = .5^k x_0; r_s averages |x_k| over k = 0 ... K - 1."""
+    temperature = 0.04
+    descent = chain(3, np.sqrt(temperature), temperature=temperature, noise_scale=0)
+    method = method_of(chain=descent, initial="data", temperature=temperature)
+    x = gaussian(32)
+    state = method.init(jax.random.key(0), {"x": x})
+    _, metrics = jax.jit(method.train_step)(state, {"x": x})
+    np.testing.assert_allclose(metrics["r_s"], np.abs(x).mean() * (1 + 0.5 + 0.25) / 3, rtol=1e-5)
+    np.testing.assert_allclose(metrics["energy_pos"], 0.5, rtol=1e-5)
+    np.testing.assert_allclose(metrics["energy_neg"], 0.5 / 64, rtol=1e-5)
+    np.testing.assert_allclose(metrics["energy_gap"], 0.5 * (1 - 1 / 64), rtol=1e-5)
+    np.testing.assert_allclose(metrics["d_s"], metrics["energy_gap"] / temperature, rtol=1e-6)
+    # ∂/∂b of the loss is ½ (mean x⁺² - mean x⁻²).
+    np.testing.assert_allclose(metrics["grad_norm_energy"], 0.5 * (1 - 1 / 64), rtol=1e-5)
+    assert metrics["num_nonfinite"] == 0
+
+
+def test_the_temperature_that_is_reported_changes_no_update():
+    x = {"x": gaussian(16)}
+    found = {}
+    for temperature in (1.0, 0.01):
+        method = method_of(MLPEnergy((8,)), optax.sgd(0.1), temperature=temperature)
+        found[temperature] = jax.jit(method.train_step)(method.init(jax.random.key(0), x), x)
+    jax.tree.map(np.testing.assert_array_equal, found[1.0][0].params, found[0.01][0].params)
+    np.testing.assert_allclose(found[0.01][1]["d_s"], 100 * found[1.0][1]["d_s"], rtol=1e-5)
+
+
+def test_a_constant_added_to_the_energy_never_learns():
+    x = {"x": gaussian(16)}
+    method = method_of(MLPEnergy((8,)), optax.sgd(1.0))
+    old = method.init(jax.random.key(0), x)
+    shift = lambda state, c: jax.tree_util.tree_map_with_path(
+        lambda path, leaf: leaf + c if "Dense_1" in str(path) and "bias" in str(path) else leaf, state.params
+    )
+    step = jax.jit(method.train_step)
+    new, metrics = step(old, x)
+    shifted, shifted_metrics = step(old._replace(params=shift(old, 4.0)), x)
+    last = lambda state: state.params["energy"]["MLP_0"]["Dense_1"]
+    np.testing.assert_array_equal(last(old)["bias"], last(new)["bias"])
+    np.testing.assert_allclose(last(shifted)["kernel"], last(new)["kernel"], atol=1e-6)
+    np.testing.assert_allclose(shifted_metrics["energy_gap"], metrics["energy_gap"], atol=1e-5)
+    np.testing.assert_allclose(shifted_metrics["energy_pos"], metrics["energy_pos"] + 4, atol=1e-5)
+
+
+def test_data_noise_adds_its_variance():
+    """Data at 0 with noise σ: mean E(x⁺) = σ² / 2; with chains that stay there, the gap is 0."""
+    method = method_of(chain=chain(0), initial="data", data_noise=0.3)
+    state = method.init(jax.random.key(0), {"x": jnp.zeros((40_000, 1))})
+    _, metrics = jax.jit(method.train_step)(state, {"x": jnp.zeros((40_000, 1))})
+    np.testing.assert_allclose(2 * metrics["energy_pos"], 0.09, rtol=4 * np.sqrt(2 / 40_000))
+    assert metrics["energy_gap"] == 0
+
+
+def test_penalties_have_the_weights_they_say():
+    """E = b x² / 2 at b = 1, mean x⁺² = 1: ∂/∂b of γ b² mean x⁺² / 2 is γ, of λ (mean E⁺² + mean E⁻²) λ b mean x⁴."""
+    x = gaussian(64)
+    grads = {}
+    for name in ("none", "gradient_penalty", "energy_l2"):
+        options = {} if name == "none" else {name: 0.7}
+        method = method_of(optimizer=optax.sgd(1.0), chain=chain(0), initial="data", **options)
+        state, metrics = jax.jit(method.train_step)(method.init(jax.random.key(0), {"x": x}), {"x": x})
+        grads[name] = 1 - state.params["energy"]["b"]
+        assert ("gradient_penalty" in metrics) == (name == "gradient_penalty")
+    np.testing.assert_allclose(grads["none"], 0, atol=1e-6)
+    np.testing.assert_allclose(grads["gradient_penalty"], 0.7, rtol=1e-5)
+    np.testing.assert_allclose(grads["energy_l2"], 0.7 * np.mean(x**4), rtol=1e-5)
+
+
+def test_only_drawn_chains_of_the_bank_change_and_only_in_training():
+    bank = make_bank(50, 12)
+    method = method_of(initial="bank", bank=bank, initial_scale=2.0)
+    batch = {"x": gaussian(32)}  # more data than chains: they need not be equally many
+    old = method.init(jax.random.key(0), batch)
+    start = np.asarray(all_chains(bank, old.extra["chains"]))
+    assert start.shape == (50, 1) and np.abs(start).max() <= 2 < np.abs(start).max() + 0.3
+    new, _ = jax.jit(method.train_step)(old, batch)
+    changed = np.asarray(all_chains(bank, new.extra["chains"])) != start
+    assert changed.sum() == 12
+    assert np.all(np.asarray(method.functions["starts"](new, jax.random.key(1), 20)) <= 2.5)
+    sample = method.sample(new, jax.random.key(2), 70)  # more than the bank holds
+    assert sample.shape == (70, 1)
+    assert method.functions["fresh"](new, jax.random.key(3), 4).shape == (4, 1)
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.3])
+def test_chains_of_the_bank_start_afresh_with_the_probability(probability):
+    bank = make_bank(4000, 4000)
+    method = method_of(chain=chain(0), initial="bank", bank=bank, reinitialise=probability)
+    state = method.init(jax.random.key(0), {"x": gaussian(8)})
+    new, _ = jax.jit(method.train_step)(state, {"x": gaussian(8)})
+    fraction = np.mean(np.asarray(new.extra["chains"]) != np.asarray(state.extra["chains"]))
+    # Binomial: sd √(.3 · .7 / 4000) = .007
+    assert abs(fraction - probability) <= (0.03 if probability else 0)
+
+
+def test_settings_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="initial = 'replay' must be one of"):
+        method_of(initial="replay")
+    for options in ({"initial": "bank"}, {"bank": make_bank(10, 2)}):
+        with pytest.raises(ValueError, match="give a bank for 'bank'"):
+            method_of(**options)
+    with pytest.raises(ValueError, match="reinitialise"):
+        method_of(initial="bank", bank=make_bank(10, 2), reinitialise=1.5)

@@ -1,0 +1,110 @@
+"""Whatever is typed: the run begins, or one line says what is wrong. No traceback, no hang."""
+
+import contextlib
+import io
+import os
+import time
+from pathlib import Path
+
+import hypothesis.strategies as st
+import jax
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+
+from configs.latent_ebm.digits import get_config
+from ebmjax.training import cli, run
+from ebmjax.training.config import flatten
+from experiments.latent_ebm import EXPERIMENT
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = [f"configs/latent_ebm/{name}" for name in ("digits.py:smoke", "digits.py", "mnist.py:smoke", "common.py")]
+DEFAULTS = flatten(get_config("smoke"))
+FIELDS = sorted(DEFAULTS)
+
+words = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=12)
+numbers = st.integers() | st.integers(-3, 300) | st.floats() | st.floats(-1, 2)
+tuples = st.lists(st.integers(-2, 300) | st.text("ab", max_size=2), max_size=3).map(tuple)
+names = st.sampled_from(
+    ["langevin", "hmc", "mlp", "svhn", "relu", "cosine", "rollback", "stop", "digits", "latent_ebm"]
+)
+datasets = ["digits", "digts", "", "npz:", "npz:none.npz", "fake:8x8x1", "fake:0x0x0", "fake:x", "fake:8x8", "mnist@64"]
+values = numbers.map(str) | tuples.map(str) | st.booleans().map(str) | names | words
+
+
+of_type = {
+    bool: st.booleans(),
+    int: st.integers(1, 300) | st.integers(1, 10).map(lambda n: 5 * n) | st.integers(),
+    float: st.floats(1e-3, 2) | st.floats(0, 0.999) | st.floats(),
+    str: names | words,
+    tuple: st.lists(st.integers(1, 300), min_size=1, max_size=3).map(tuple) | tuples,
+}
+
+
+@st.composite
+def well_typed(draw):
+    """An override that can be parsed; whether it makes sense is for the program to say."""
+    field = draw(st.sampled_from(FIELDS))
+    if field == "data.name":
+        return f"--config.data.name={draw(st.sampled_from(datasets))}"
+    return f"--config.{field}={draw(of_type[type(DEFAULTS[field])])}"
+
+
+@st.composite
+def override(draw):
+    field = draw(st.sampled_from(FIELDS))
+    if draw(st.integers(0, 9)) == 0:  # misspelled
+        field = draw(st.sampled_from([field[:-1], field + "s", field.split(".")[0], f"{field}.x", field.upper(), ""]))
+    separator = draw(st.sampled_from(["=", "=", "=", "=", " ", ""]))
+    value = draw(st.sampled_from(datasets) if field == "data.name" else values)  # or TFDS is asked for each
+    return f"--config.{field}{separator}{value}"
+
+
+other = st.one_of(
+    st.sampled_from(CONFIGS).map(lambda path: f"--config={ROOT}/{path}"),
+    st.sampled_from(["train", "evaluate", "sample", "", "tarin"]).map("--mode={}".format),
+    st.sampled_from(["run", "a/b", "", "file", "file/run"]).map("--workdir={}".format),
+    st.sampled_from(["--distributed", "--nodistributed", "--coordinator=a:1", "--num_processes=2", "--process_id=-1"]),
+    st.sampled_from(
+        ["--config", "--config=", "--", "-", "--help=1", "--flagfile=x", "--config=x.py", "--config=a:b:c"]
+    ),
+    words,
+    words.map("--{}".format),
+)
+
+
+@pytest.fixture(scope="module")
+def nothing_runs(tmp_path_factory):
+    """Stops before training, in an empty folder; with devices in use, so that no other process can be waited for."""
+    jax.devices()
+    before, patch = os.getcwd(), pytest.MonkeyPatch()
+    os.chdir(tmp_path_factory.mktemp("fuzz"))
+    Path("file").write_text("")
+    patch.setattr(run, "carry_out", lambda *arguments, **options: None)
+    yield
+    patch.undo()
+    os.chdir(before)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(argv=st.lists(well_typed(), min_size=1, max_size=6) | st.lists(override() | override() | other, max_size=6))
+@example(argv=["--config.train.guard.max_growth=0.5"])
+@example(argv=["--config.train.on_divergence=continue"])
+@example(argv=["--config.model.latent_dim=9999999999999999999999"])
+@example(argv=["--config.train.num_steps=9999999999999999999999"])
+@example(argv=["--config.sampler.prior.step_size=nan"])
+def test_one_line_or_a_run(nothing_runs, argv):
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    started = time.monotonic()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            cli.main(EXPERIMENT, ["latent_ebm", *argv])
+        except SystemExit as ended:
+            code = ended.code
+    assert time.monotonic() - started < 30
+    lines = [line for line in err.getvalue().splitlines() if not line.startswith(("latent_ebm: ", "using "))]
+    assert "Traceback" not in out.getvalue() + err.getvalue()
+    assert code in (0, 1, 2)
+    if code:
+        assert len(lines) == 1 and lines[0].startswith("error: ") and len(lines[0]) < 1000, lines
+    else:
+        assert not lines

@@ -1,0 +1,47 @@
+"""Optimisers by name and the schedule per step; the others are in test_parts."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ebmjax.training.optimizers import learning_rate_schedule, make_optimizers
+
+FIELDS = {
+    "learning_rate": 0.1,
+    "schedule": "constant",
+    "final_fraction": 0.005,
+    "decay_rate": 0.99995,
+    "b1": 0.9,
+    "b2": 0.999,
+    "clip_norm": 0.0,
+}
+
+
+def first_update(fields, gradient):
+    optimizer = make_optimizers({"energy": fields}, 100, 10)["energy"]
+    return optimizer.update(gradient, optimizer.init(gradient), gradient)[0]
+
+
+def test_geometric_schedule_falls_every_step_to_its_floor():
+    """.1 × .99995^t reaches 5e-4 after ln(200) / -ln(.99995) = 105,964 steps."""
+    rate = learning_rate_schedule(0.1, "geometric", decay_rate=0.99995, final_fraction=0.005)
+    np.testing.assert_allclose([rate(t) for t in (0, 1, 1000)], 0.1 * 0.99995 ** np.array([0, 1, 1000]), rtol=1e-5)
+    assert rate(105_000) > 5e-4 and np.isclose(rate(107_000), 5e-4) and np.isclose(rate(10**6), 5e-4)
+
+
+def test_sgd_moves_by_the_rate_times_the_gradient():
+    gradient = jnp.array([3.0, -4.0])
+    np.testing.assert_allclose(first_update(FIELDS | {"name": "sgd"}, gradient), [-0.3, 0.4], rtol=1e-6)
+    clipped = FIELDS | {"name": "sgd", "clip_norm": 1.0}
+    np.testing.assert_allclose(first_update(clipped, gradient), [-0.06, 0.08], rtol=1e-5)
+
+
+def test_adam_is_the_default_and_ignores_the_scale():
+    gradient = jnp.array([3.0, -4.0])
+    np.testing.assert_allclose(first_update(FIELDS, gradient), [-0.1, 0.1], rtol=1e-5)
+    assert np.array_equal(first_update(FIELDS, gradient), first_update(FIELDS | {"name": "adam"}, gradient))
+
+
+def test_an_unknown_name():
+    with pytest.raises(ValueError, match="unknown optimizer.energy.name = 'lion'; known: adam, sgd"):
+        make_optimizers({"energy": FIELDS | {"name": "lion"}}, 100, 10)
