@@ -19,7 +19,7 @@ from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.optimizers import make_optimizers
 from ebmjax.viz import pictures
 from experiments import generators
-from experiments.pieces import inpainting_mask, make_chain, make_generator
+from experiments.pieces import make_chain, make_generator
 
 LOWEST = {
     "model.latent_dim": 1,
@@ -68,17 +68,6 @@ def train_mse(run, train):
     return np.mean(np.square(map_batches(stored, index, run.config.evaluate.batch_size) - train))
 
 
-def inpainting(run, test, path):
-    """{inpainting_mse: of the hidden lower half of test images, mean_fill_mse: by the training mean}; a picture."""
-    method, state = run.trained
-    mask = inpainting_mask(test.shape[1:])
-    fill = jax.jit(lambda key, x: method.functions["inpaint"](state, key, x, mask))
-    filled = map_batches(fill, test, run.config.evaluate.batch_size, rng_key=run.rng_key)
-    hidden = np.broadcast_to(~mask, test.shape)
-    pictures.save_pairs(np.where(mask, test, -1.0)[:20], filled[:20], path, title="lower half hidden, and filled in")
-    return np.mean(np.square(filled - test)[hidden])
-
-
 def evaluate(run):
     """Reconstructions of test and training images, Fréchet distances of samples, inpainting, and their pictures."""
     train, test = generators.examples(run)
@@ -94,6 +83,11 @@ def evaluate(run):
     distances = generators.frechet_figures(spaces, train, arms)
     metrics, baselines = metrics | distances[0], baselines | distances[1]
     paths = generators.draw(run, "alternating back-propagation", arms[""], test, reconstructed, z)
+    if test.ndim == 4:
+        filled, *errors = generators.inpainting(run, train, test)
+        metrics, baselines = metrics | errors[0], baselines | errors[1]
+        paths.append(run.workdir / "inpainting.png")
+        pictures.save_pairs(test[:20], filled[:20], paths[-1], title="lower halves inferred from the upper ones")
     return Evaluation(metrics, baselines, protocol(run.config, len(train), len(test)), paths)
 
 
@@ -101,12 +95,13 @@ def protocol(config, num_train, num_test):
     """How the figures were measured."""
     encode = config.sampler.encode
     return (
-        f"test_mse: per pixel, one posterior sample ({encode.num_steps} noisy, {config.sampler.refine_steps} noise-free "
-        f"steps from N(0, I)) of {num_test} test images; train_mse: {num_train} training images from where their "
-        f"persistent chains stopped; pca_mse: PCA with {config.model.latent_dim} components. Fréchet distances of "
-        f"{num_train} clipped samples to the {num_train} training images, over pixels in [-1, 1] and over the last "
-        "hidden layer of a small classifier of the labels; _real: test images instead of samples; _short_run: the same "
-        "generator trained with chains that start afresh. Last parameters, no selection."
+        f"test_mse: per pixel, one posterior sample ({encode.num_steps} noisy, {config.sampler.refine_steps} "
+        f"noise-free steps from N(0, I)) of {num_test} test images; train_mse: {num_train} training images from "
+        f"where their persistent chains stopped; pca_mse: PCA with {config.model.latent_dim} components. Fréchet "
+        f"distances of {num_train} clipped samples to the {num_train} training images, over pixels in [-1, 1] and over "
+        "the last hidden layer of a small classifier of the labels; _real: test images instead of samples; _short_run: "
+        "the same generator trained with chains that start afresh. inpainting_mse: per pixel of the lower half, from "
+        "the upper one; _mean_fill: the mean training image. Last parameters, no selection."
     )
 
 

@@ -103,8 +103,8 @@ def normalizer_figures(run):
 def toy_figures(run, x):
     """Against the known law on the picture's grid: KL, log Z by quadrature; and the picture. x: draws `[N, 2]`."""
     toy, (method, state) = TOYS[run.dataset.name], run.trained
-    energy = partial(method.functions["data_energy"], state)
-    flow_energy = partial(run.prepared["flow"].method.functions["energy"], run.prepared["flow"].state)
+    energy = jax.jit(partial(method.functions["data_energy"], state))
+    flow_energy = jax.jit(partial(run.prepared["flow"].method.functions["energy"], run.prepared["flow"].state))
     laws = {
         name: grid_log_density(u, toy.grid)
         for name, u in (("true", toy.target.energy), ("model", energy), ("flow", flow_energy))

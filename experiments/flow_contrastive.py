@@ -128,6 +128,7 @@ def toy_figures(run):
     true = None if toy is None else grid_log_density(toy.target.energy, grid)
     metrics, others, densities = {}, {}, {}
     for arm, energy in energies_of(run).items():
+        energy = jax.jit(energy)
         log_density = grid_log_density(energy, grid)
         log_z = jax.nn.logsumexp(-energy(grid.x)) + np.log(grid.cell)
         target, suffix = (others, f"_{arm}") if arm else (metrics, "")

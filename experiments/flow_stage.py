@@ -6,9 +6,9 @@ config.flow has the sections model.flow (name of `FLOWS`, and its options), trai
 import numpy as np
 from ml_collections import ConfigDict
 
-from ebmjax.flows import FLOWS, Flow, bin_width
+from ebmjax.flows import bin_width, make_flow
 from ebmjax.methods.flow_mle import flow_mle
-from ebmjax.training.config import choose, require
+from ebmjax.training.config import require
 from ebmjax.training.optimizers import make_optimizers
 from ebmjax.viz import pictures
 
@@ -24,26 +24,10 @@ def to_grey_levels(x, levels):
     return np.minimum(level, levels - 1) * (2 / (levels - 1)) - 1
 
 
-def of_shape(flow, shape):
-    """A flow of vectors as one of examples of `shape`."""
-    flat = lambda x: x.reshape(x.shape[0], -1)
-
-    def decode(params, z):
-        x, log_det = flow.decode(params, z)
-        return x.reshape(-1, *shape), log_det
-
-    init = lambda rng_key, x: flow.init(rng_key, flat(x))
-    return Flow(tuple(shape), init, lambda params, x: flow.encode(params, flat(x)), decode)
-
-
 def stage_flow(config, data_spec):
-    """The flow of config.flow.model.flow: of images as they are (glow), or as vectors."""
+    """The flow of config.flow.model.flow."""
     options = config.flow.model.flow.to_dict()
-    make = choose(FLOWS, options.pop("name"), "flow.model.flow.name")
-    if make is FLOWS["glow"]:
-        return make(data_spec.shape, **options)
-    flow = make(int(np.prod(data_spec.shape)), **options)
-    return flow if len(data_spec.shape) == 1 else of_shape(flow, data_spec.shape)
+    return make_flow(options.pop("name"), data_spec.shape, **options)
 
 
 def stage_method(config, data_spec, num_steps):

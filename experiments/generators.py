@@ -64,6 +64,17 @@ def frechet_figures(spaces, train, arms):
     return metrics, baselines
 
 
+def inpainting(run, train, test):
+    """The hidden lower half of test images: (images filled in, {inpainting_mse}, {inpainting_mse_mean_fill})."""
+    method, state = run.trained
+    mask = np.arange(test.shape[1])[:, None, None] < test.shape[1] // 2
+    fill = jax.jit(lambda key, x: method.functions["inpaint"](state, key, x, mask))
+    filled = map_batches(fill, test, run.config.evaluate.batch_size, rng_key=run.rng_key)
+    hidden = np.broadcast_to(~mask, test.shape)
+    error = lambda x: np.mean(np.square(x - test)[hidden])
+    return filled, {"inpainting_mse": error(filled)}, {"inpainting_mse_mean_fill": error(np.mean(train, axis=0))}
+
+
 def logged_rows(run):
     """What was logged up to the state that is evaluated."""
     return [row for row in read_rows(run.workdir / "metrics.jsonl") if row["step"] <= run.trained.state.step]

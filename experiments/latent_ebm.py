@@ -76,7 +76,8 @@ def evaluate(run):
     arms = generators.draw_arms(run, arms, len(train) if spaces else 100) | {"real": test}
     distances = generators.frechet_figures(spaces, train, arms)
     metrics, baselines = metrics | distances[0], baselines | distances[1]
-    metrics |= {"energy_gap": row["energy_gap"] for row in generators.logged_rows(run)[-1:]}
+    if rows := generators.logged_rows(run):
+        metrics["energy_gap"] = rows[-1]["energy_gap"]
     paths = generators.draw(run, "latent EBM", arms[""], test, reconstructed, z)
     return Evaluation(metrics, baselines, protocol(run.config, len(train), len(test)), paths)
 

@@ -111,5 +111,5 @@ def compare_spaces(functions, state, z: Array, rng_key: Array, settings) -> dict
     keys = jax.random.split(rng_key)
     return {
         "latent": walk(latent, z, keys[0], settings, energy=energy, to_data=decode),
-        "data": walk(data, decode(z), keys[1], settings, energy=energy),
+        "data": walk(data, jax.jit(decode)(z), keys[1], settings, energy=energy),
     }

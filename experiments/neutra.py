@@ -1,9 +1,8 @@
 """NeuTra HMC (Hoffman et al. 2019, arXiv 1903.03704): learn a flow by reverse KL, run HMC in its latent space.
 
 The target's energy is all it needs. Beside it HMC runs on the same target in data space, with at least as many
-gradients. A flow that fits badly where the chains are does not warn: the loss hardly changes. Started wider than
-N(0, I), --config.start_scale=2, chains may sit where the learned map is wrong and stay there (configs/neutra/funnel.py
-has figures), so start them from N(0, I), which is the flow's own law.
+gradients. Chains start from N(0, I), the flow's own law: further out (--config.start_scale=2) the flow was never
+trained, chains may get stuck there, and the loss does not warn of it (figures: configs/neutra/funnel.py).
 """
 
 from functools import partial

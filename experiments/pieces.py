@@ -12,6 +12,7 @@ from ebmjax.nets import (
     ConvGenerator,
     MLPEnergy,
     MLPGenerator,
+    MultilayerMLPGenerator,
     NonlocalEnergy,
     conv_energy_layers,
 )
@@ -58,6 +59,16 @@ def make_generator(config, shape):
             f"choose mlp or another of {', '.join(sorted(PUBLISHED))}"
         )
     return ConvGenerator((*layers, (shape[2], *last)))
+
+
+def make_multilayer_generator(config, shape):
+    """The generator of several layers of latents, for examples of `shape`, from config.model.generator: name "mlp"
+    (hidden layers `widths` of each of its perceptrons, `activation`)."""
+    fields = config.model.generator
+    nets = {"mlp": MultilayerMLPGenerator}
+    net = choose(nets, fields.name, "model.generator.name")
+    choose(ACTIVATIONS, fields.activation, "model.generator.activation")
+    return net(shape, fields.widths, fields.activation, len(shape) == 3)
 
 
 def make_data_energy(config, shape):

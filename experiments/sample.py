@@ -172,9 +172,10 @@ def finish(config, target, arms, exact, workdir, *, note=""):
         draws = {k: a.x.reshape(-1, target.dim) for k, a in arms.items()}
         plot_density(draws | ({} if exact is None else {"exact": exact}), paths[2])
     protocol = (
-        f"{config.num_chains} chains from N(0, {config.start_scale}² I), {config.num_warmup} of warm-up, {config.num_steps} kept. "
-        "Rank-normalised split R-hat and ESS (arXiv 1903.08008) of the worst coordinate. ess_per_second: ess_bulk_min "
-        "over the wall seconds of warm-up and sampling, compiled. mean_error_max: in exact standard deviations. " + note
+        f"{config.num_chains} chains from N(0, {config.start_scale}² I), {config.num_warmup} of warm-up, "
+        f"{config.num_steps} kept. Rank-normalised split R-hat and ESS (arXiv 1903.08008) of the worst coordinate. "
+        "ess_per_second: ess_bulk_min over the wall seconds of warm-up and sampling, compiled. "
+        "mean_error_max: in exact standard deviations. " + note
     )
     summary = {
         "experiment": config.experiment,

@@ -100,7 +100,7 @@ def evaluate(run):
     """Fréchet distances of samples to the training images, shares of the classes, reconstructions; their pictures."""
     settings, data, (method, state) = run.config.evaluate, run.dataset, run.trained
     train, test = (to_float(x[: settings.max_examples], data.max_value) for x in (data.x_train, data.x_test))
-    untrained = method.init(jax.random.fold_in(run.rng_key, 2), {"x": train[:2]})
+    untrained = jax.jit(method.init)(jax.random.fold_in(run.rng_key, 2), {"x": train[:2]})
     labelled = data.y_train is not None and settings.feature_steps > 0
     spaces = {"pixels": lambda x: x.reshape(len(x), -1)} if train[0].size <= MAX_PIXELS else {}
     arms = draw_arms(run, untrained, len(train) if spaces or labelled else 100) | {"real": test}
@@ -142,6 +142,18 @@ def protocol(config, num_samples, num_train, num_test):
     )
 
 
+def chain_strip(run, x):
+    """(numbers of steps, chains from x `[8, ...]` after them `[8, moments, ...]`), up to 16 K, by quarters of K."""
+    (method, state), quarter = run.trained, max(run.config.sampler.chain.num_steps // 4, 1)
+    advance = jax.jit(partial(method.functions["run"], num_steps=quarter))
+    kept = {0: x}
+    for i in range(1, 65):
+        x = advance(state, jax.random.fold_in(run.rng_key, i), x)
+        if i in (1, 2, 3, 4, 8, 16, 64):
+            kept[i * quarter] = x
+    return list(kept), np.stack(list(kept.values()), axis=1)
+
+
 def draw(run, samples, x, reconstructed, rows):
     """{path: caption} of samples, chains on both sides of K, interpolations, reconstructions and training health."""
     (method, state), num_steps = run.trained, run.config.sampler.chain.num_steps
@@ -156,9 +168,7 @@ def draw(run, samples, x, reconstructed, rows):
     z = method.functions["fresh"](state, jax.random.fold_in(run.rng_key, 3), 16)
     between = jax.jit(method.functions["interpolate"], static_argnums=3)(state, z[:8], z[8:], 10)
     pictures.save_interpolations(between, path("interpolation"))
-    moments = [num_steps * quarters // 4 for quarters in (0, 1, 2, 3, 4, 8, 16, 64)]
-    steps = jax.jit(method.functions["sample_steps"], static_argnums=(2, 3))
-    strip = np.stack([steps(state, run.rng_key, 8, moment) for moment in moments], axis=1)
+    moments, strip = chain_strip(run, z[:8])
     pictures.save_interpolations(strip, path("chain"), title=f"after {', '.join(map(str, moments))} steps")
     pictures.save_pairs(x[:20], reconstructed[:20], path("reconstructions"))
     return {

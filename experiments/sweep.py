@@ -107,7 +107,7 @@ def print_table(jobs: Sequence[Job]) -> None:
     table = Table("figure", *(f"{setting or 'value'} (n = {len(of)})" for setting, of in found.items()))
     for name in dict.fromkeys(name for of in found.values() for figures in of for name in figures):
         table.add_row(name, *(summary([f[name] for f in of if name in f]) for of in found.values()))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
 def summary(values: Sequence[float]) -> str:

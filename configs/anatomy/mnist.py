@@ -2,8 +2,8 @@
 
     python -m ebmjax.data.prepare mnist && python -m experiments.anatomy --config=configs/anatomy/mnist.py
 
-Published (for CIFAR-10): ε = .01, data noise .03, a bank of one chain per image, Adam with 1e-4. Our own, for minutes of
-CPU: an MLP in the place of the convolutions, 50 steps a chain instead of 500, 3,000 iterations instead of 100,000.
+Published (for CIFAR-10): ε = .01, data noise .03, a bank of one chain per image, Adam with 1e-4. Our own, for minutes
+of CPU: an MLP in the place of the convolutions, 50 steps a chain instead of 500, 3,000 iterations instead of 100,000.
 """
 
 from configs.anatomy.common import anatomy, initial, sampler, smoke_images

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ebmjax.objectives import gaussian_log_prob, log_mean_exp
-from ebmjax.types import Array, Potential
+from ebmjax.types import Array, Kernel, Potential
 
 
 def log_abs_det_rows(fn: Callable[[Array], Array], z: Array) -> tuple[Array, Array]:
@@ -19,6 +19,24 @@ def log_abs_det_rows(fn: Callable[[Array], Array], z: Array) -> tuple[Array, Arr
     value, push = jax.linearize(fn, z)
     columns = jax.vmap(lambda unit: push(jnp.broadcast_to(unit, z.shape)))(jnp.eye(dim, dtype=z.dtype))
     return value, jnp.linalg.slogdet(jnp.transpose(columns, (1, 2, 0)))[1]
+
+
+def chain_log_abs_det_rows(kernel: Kernel, rng_key: Array, z: Array, num_steps: int) -> tuple[Array, Array]:
+    """End of the chain from z and log|det ∂z_K/∂z_0| with its noise held fixed: `[B, d]` -> (`[B, d]`, `[B]`).
+
+    The sum of the steps' own log|det|, each of which is near 0, where the determinant of the whole chain's Jacobian
+    underflows in float32 once a direction has contracted by 10⁷. Chain and noise are those of `mcmc.run_chain`.
+    """
+
+    def one_step(carry, i):
+        z, total = carry
+        key = jax.random.fold_in(rng_key, i)
+        move = lambda z: kernel.step(key, kernel.init(z)._replace(step=i))[0].position
+        z, log_det = log_abs_det_rows(move, z)
+        return (z, total + log_det), None
+
+    start = (z, jnp.zeros(z.shape[0], z.dtype))
+    return jax.lax.scan(one_step, start, jnp.arange(num_steps, dtype=jnp.int32))[0]
 
 
 def short_run_log_likelihood(

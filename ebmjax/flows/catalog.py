@@ -1,7 +1,7 @@
 """Flows by name, for examples of any shape."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from ebmjax.flows.coupling import additive_coupling, affine_coupling, spline_cou
 from ebmjax.flows.image import glow
 from ebmjax.flows.masked import autoregressive
 
-FLOWS: dict[str, Callable[..., Flow]] = {
+FLOWS: Mapping[str, Callable[..., Flow]] = {
     "additive_coupling": additive_coupling,
     "affine_coupling": affine_coupling,
     "autoregressive": autoregressive,

@@ -6,7 +6,7 @@ Images are dequantised with fresh uniform noise each time they are looked at, so
 of the image from below (ebmjax/flows/dequantize.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -83,9 +83,9 @@ def flow_mle(
         optimizers: {"flow": ...}.
         num_levels: grey levels of images in [-1, 1] (256 for 8 bits), ≥ 2; None for tables, which are continuous.
 
-    Parameter group: "flow". functions: energy, log_likelihood, encode, decode, and sample, which has a temperature. `evaluate`
-    gives log_likelihood `[B]` in nats, and of images bits_per_dim. Raises ValueError for num_levels below 2, and `init`
-    if the flow is of examples of another shape.
+    Parameter group: "flow". functions: energy, log_likelihood, encode, decode, and sample, which has a temperature.
+    `evaluate` gives log_likelihood `[B]` in nats, and of images bits_per_dim. Raises ValueError for num_levels below 2,
+    and `init` if the flow is of examples of another shape.
     """
     model = Model(flow, num_levels)
     if num_levels is not None:
@@ -99,5 +99,5 @@ def flow_mle(
         return model.figures(log_likelihood(model, state, rng_key, batch["x"]))
 
     named = [energy, log_likelihood, encode, decode, sample]
-    functions = {f.__name__: partial(f, model) for f in named}
+    functions: dict[str, Callable] = {f.__name__: partial(f, model) for f in named}
     return Method(init, partial(train_step, model, optimizers), partial(sample, model), evaluate, functions)

@@ -40,9 +40,9 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
     metrics = {"reconstruction_mse": mse, "posterior_grad_norm": jnp.mean(pos.grad_norm)}
     num_nonfinite = jnp.sum(pos.num_nonfinite)
 
-    energy_fn = model.energy_fn
-    if energy_fn is not None:
-        z_neg, neg = jax.lax.stop_gradient(model.run(model.prior_chain, model.prior(params), neg_key, len(x)))
+    energy_fn, prior_chain = model.energy_fn, model.prior_chain
+    if energy_fn is not None and prior_chain is not None:
+        z_neg, neg = jax.lax.stop_gradient(model.run(prior_chain, model.prior(params), neg_key, len(x)))
 
         def gap(p):
             energies = energy_fn(p, z_pos), energy_fn(p, z_neg)
@@ -92,7 +92,7 @@ def latent_ebm(
         posterior_chain=posterior_chain,
         refine_chain=refine_chain,
         energy_fn=None if energy is None else pure(energy),
-        prior_chain=prior_chain,
+        prior_chain=None if energy is None else prior_chain,
     )
 
     def init(rng_key, batch):

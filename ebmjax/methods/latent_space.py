@@ -26,7 +26,8 @@ class Model(NamedTuple):
     """The model's functions of (params, z), its noise, and the chains that sample it.
 
     decode_fn: g. sigma: > 0, in units of x. latent_dim: d, or a pytree of them. posterior_chain: from fresh noise to z
-    given x; refine_chain: what `encode` runs after it. energy_fn: E, None for N(0, I); prior_chain: samples p(z).
+    given x; refine_chain: what `encode` runs after it. energy_fn: E, and prior_chain that samples p(z): both None
+    where that is N(0, I).
     """
 
     decode_fn: EnergyFn
@@ -104,7 +105,7 @@ def generator_gradient(model: Model, params: PyTree, z: PyTree, x: Array) -> tup
 
 def sample_latent(model: Model, state: State, rng_key: Array, num: int) -> PyTree:
     """z ~ p(z), `[num, d]`, by the short-run prior chain; exact draws where the prior is N(0, I)."""
-    if model.energy_fn is None:
+    if model.prior_chain is None:
         return model.fresh(rng_key, num)
     return model.run(model.prior_chain, model.prior(state.params), rng_key, num)[0]
 
@@ -173,9 +174,7 @@ def log_likelihood(
         return pytree.ravel_rows(end)[0]
 
     log_joint = lambda rows: model.log_joint(state.params, x, unravel(rows))
-    log_p = short_run_log_likelihood(
-        chain_key, transport, log_joint, num_rows=len(x), dim=dim, num_samples=num_samples
-    )
+    log_p = short_run_log_likelihood(chain_key, transport, log_joint, num_rows=len(x), dim=dim, num_samples=num_samples)
     if model.energy_fn is None:
         return log_p
     energy = bind(model.energy_fn, state.params["energy"])

@@ -5,10 +5,11 @@ ECCV 2020 (arXiv 1912.01909).
 
 Inference runs on what is N(0, I) a priori, (z_L, ε_{L-1}, ..., ε_1): K Langevin steps from fresh N(0, I), for new data
 as in training, of one step size a layer. Every few iterations the step size is moved to where the law of the chains'
-ends is closest to the posterior (`objectives.variational`).
+ends is closest to the posterior (`objectives.variational`). It is that of the present generator, which in turn fits itself
+to these chains: where the step size starts can decide where both end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ import jax.numpy as jnp
 import optax
 
 from ebmjax import pytree
-from ebmjax.evaluation.likelihood import log_abs_det_rows
+from ebmjax.evaluation.likelihood import chain_log_abs_det_rows
 from ebmjax.mcmc import sample_chain
 from ebmjax.methods.base import apply_gradients, create_state, step_key
 from ebmjax.methods.latent_space import (
@@ -30,7 +31,7 @@ from ebmjax.methods.latent_space import (
     sample,
 )
 from ebmjax.objectives import fixed_noise_divergence, gaussian_log_prob, marginal_divergence
-from ebmjax.types import Array, Batch, Chain, Method, Metrics, PyTree, State
+from ebmjax.types import Array, Batch, Chain, Kernel, Method, Metrics, PyTree, State
 
 OBJECTIVES = ("marginal", "marginal_diagonal", "fixed_noise")
 
@@ -53,16 +54,21 @@ class StepSizeSearch(NamedTuple):
     num_chains: int = 96
 
 
-def at_step_size(model: Model, log_step_size: PyTree) -> Model:
-    """The model whose posterior chain has this step size."""
-    chain = model.posterior_chain
-    make_kernel = partial(chain.make_kernel, step_size=jax.tree.map(jnp.exp, log_step_size))
-    return model._replace(posterior_chain=chain._replace(make_kernel=make_kernel))
+ModelAt = Callable[[PyTree], Model]
+"""log step sizes -> the model whose posterior chain has them."""
 
 
-def divergence(
-    model: Model, params: PyTree, rng_key: Array, x: Array, log_step_size: PyTree, objective: str, num_chains: int
-) -> Array:
+def ravelled(kernel: Kernel, unravel: Callable[[Array], PyTree]) -> Kernel:
+    """The kernel on vectors `[B, D]` for positions of several leaves."""
+
+    def step(rng_key, state):
+        state, info = kernel.step(rng_key, state)
+        return state._replace(position=pytree.ravel_rows(state.position)[0]), info
+
+    return Kernel(lambda z: kernel.init(unravel(z)), step)
+
+
+def divergence(model: Model, params: PyTree, rng_key: Array, x: Array, objective: str, num_chains: int) -> Array:
     """Mean over x`[B, ...]` of KL(q_s || p(z | x)) - log p(x), by `objective`, from num_chains chains each: a scalar.
 
     The same key gives the same starts and noise at every step size. Differentiate it in forward mode: there are as
@@ -71,28 +77,26 @@ def divergence(
     start_key, chain_key = jax.random.split(rng_key)
     rows = jnp.tile(x, (num_chains,) + (1,) * (x.ndim - 1))
     start, unravel = pytree.ravel_rows(model.fresh(start_key, len(rows)))
-    chain, potential = at_step_size(model, log_step_size).posterior_chain, model.posterior(params, rows)
-
-    def transport(start):
-        return pytree.ravel_rows(sample_chain(chain, potential, chain_key, unravel(start))[0].position)[0]
-
+    chain, potential = model.posterior_chain, model.posterior(params, rows)
     if objective == "fixed_noise":
-        end, log_det = log_abs_det_rows(transport, start)
+        kernel = ravelled(chain.make_kernel(potential), unravel)
+        end, log_det = chain_log_abs_det_rows(kernel, chain_key, start, chain.num_steps)
         log_prob_start = gaussian_log_prob(start, jnp.zeros_like(start), 1.0)
         return fixed_noise_divergence(-model.log_joint(params, rows, unravel(end)), log_prob_start, log_det)
-    end = transport(start)
+    z = sample_chain(chain, potential, chain_key, unravel(start))[0].position
     by_chain = lambda a: a.reshape(num_chains, len(x), *a.shape[1:])
-    energy = by_chain(-model.log_joint(params, rows, unravel(end)))
-    return marginal_divergence(energy, by_chain(end), diagonal=objective == "marginal_diagonal")
+    energy = by_chain(-model.log_joint(params, rows, z))
+    return marginal_divergence(energy, by_chain(pytree.ravel_rows(z)[0]), diagonal=objective == "marginal_diagonal")
 
 
 def learn_step_size(
-    model: Model, search: StepSizeSearch, optimizers: Mapping, state: State, rng_key: Array, x: Array
+    model_at: ModelAt, search: StepSizeSearch, optimizers: Mapping, state: State, rng_key: Array, x: Array
 ) -> State:
     """The state with the best step size of the grid, or with one that is a gradient step better."""
     old = state.params["log_step_size"]
     x = x[: search.num_examples]
-    measure = lambda log_s: divergence(model, state.params, rng_key, x, log_s, search.objective, search.num_chains)
+    spec = search.objective, search.num_chains
+    measure = lambda log_s: divergence(model_at(log_s), state.params, rng_key, x, *spec)
     if not search.grid:
         return apply_gradients(state, optimizers, {"log_step_size": jax.jacfwd(measure)(old)})
     spread = lambda log_s: jax.tree.map(lambda leaf: log_s.astype(leaf.dtype), old)
@@ -103,18 +107,18 @@ def learn_step_size(
 
 
 def train_step(
-    model: Model, search: StepSizeSearch | None, optimizers: Mapping, state: State, batch: Batch
+    model_at: ModelAt, search: StepSizeSearch | None, optimizers: Mapping, state: State, batch: Batch
 ) -> tuple[State, Metrics]:
     """A search for the step size when it is time, then short-run inference and one update of the generator."""
     x = batch["x"]
     infer_key, search_key = jax.random.split(step_key(state))
     if search is not None:
-        learn = lambda state: learn_step_size(model, search, optimizers, state, search_key, x)
+        learn = lambda state: learn_step_size(model_at, search, optimizers, state, search_key, x)
         state = jax.lax.cond((state.step + 1) % search.every == 0, learn, lambda state: state, state)
     params = state.params
-    chain = at_step_size(model, params["log_step_size"]).posterior_chain
+    model = model_at(params["log_step_size"])
     # The learning gradient does not pass through the chain.
-    z, info = jax.lax.stop_gradient(model.run(chain, model.posterior(params, x), infer_key, len(x)))
+    z, info = jax.lax.stop_gradient(model.run(model.posterior_chain, model.posterior(params, x), infer_key, len(x)))
     mse, grad = generator_gradient(model, params, z, x)
     step_sizes = jnp.exp(jnp.stack(jax.tree.leaves(params["log_step_size"])))
     metrics = {
@@ -141,7 +145,8 @@ def check_search(search: StepSizeSearch, optimizers: Mapping) -> None:
 def multilayer_short_run(
     generator,
     *,
-    chain: Chain,
+    make_kernel: Callable[..., Kernel],
+    num_steps: int,
     step_size: PyTree,
     optimizers: Mapping[str, optax.GradientTransformation],
     sigma: float,
@@ -152,8 +157,8 @@ def multilayer_short_run(
 
     Args:
         generator: Flax module {layer: [B, dim]} -> x[B, ...], of whitened latents (`nets.MultilayerMLPGenerator`).
-        chain: of the posterior; its make_kernel gets the step size as keyword: `Chain(mcmc.langevin, 25)`, or
-            `Chain(partial(mcmc.langevin, noise_scale=0), 25)` for noise-free dynamics.
+        make_kernel: (Potential, *, step_size) -> Kernel of the posterior's chain: `mcmc.langevin`, or
+            `partial(mcmc.langevin, noise_scale=0)` for noise-free dynamics. num_steps: K (paper's code: 25).
         step_size: s > 0 to start from, one number or one per layer, like latent_dim (paper's code: .05).
         optimizers: {"generator": ...}, and "log_step_size" for a search by gradient.
         sigma: > 0, standard deviation of the observation noise in units of x.
@@ -166,24 +171,31 @@ def multilayer_short_run(
     """
     if search is not None:
         check_search(search, optimizers)
-    model = make_model(generator, sigma=sigma, latent_dim=latent_dim, posterior_chain=chain)
-    at = lambda state: at_step_size(model, state.params["log_step_size"])
+
+    def model_at(log_step_size):
+        kernel = partial(make_kernel, step_size=jax.tree.map(jnp.exp, log_step_size))
+        return make_model(generator, sigma=sigma, latent_dim=latent_dim, posterior_chain=Chain(kernel, num_steps))
+
+    def start():
+        return jax.tree.map(lambda s, _: jnp.log(jnp.float32(s)), pytree.leafwise(step_size, latent_dim), latent_dim)
+
+    model = model_at(start())
 
     def init(rng_key, batch):
         keys = jax.random.split(rng_key)
-        start = jax.tree.map(lambda s, dim: jnp.log(jnp.float32(s)), pytree.leafwise(step_size, latent_dim), latent_dim)
-        params = {"generator": init_generator(model, generator, keys[0], batch["x"]), "log_step_size": start}
+        params = {"generator": init_generator(model, generator, keys[0], batch["x"]), "log_step_size": start()}
         return create_state(keys[1], params, optimizers)
 
     def bound(name):
+        at = lambda state: model_at(state.params["log_step_size"])
         return lambda state, *args, **options: common_functions(at(state))[name](state, *args, **options)
 
     def divergence_of(state, rng_key, x, objective="marginal", num_chains=96):
-        return divergence(model, state.params, rng_key, x, state.params["log_step_size"], objective, num_chains)
+        return divergence(model_at(state.params["log_step_size"]), state.params, rng_key, x, objective, num_chains)
 
     functions = {name: bound(name) for name in common_functions(model)}
     functions["step_size"] = lambda state: jax.tree.map(jnp.exp, state.params["log_step_size"])
     functions["divergence"] = divergence_of
-    evaluate_batch = lambda state, rng_key, batch: evaluate(at(state), state, rng_key, batch)
-    step = partial(train_step, model, search, optimizers)
+    evaluate_batch = lambda state, *args: evaluate(model_at(state.params["log_step_size"]), state, *args)
+    step = partial(train_step, model_at, search, optimizers)
     return Method(init, step, partial(sample, model), evaluate_batch, functions)

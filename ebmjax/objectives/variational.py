@@ -20,7 +20,7 @@ def fixed_noise_divergence(energy: Array, log_prob_start: Array, log_det: Array)
 
     That is log q of z_K given the noise ε of the chain. Averaged over ε, it exceeds the marginal objective, by the
     information that ε has on z_K: KL(q(z | ε) || p) is convex in q. Without noise both are the same. With noise its
-    minimum lies at much smaller steps, as if the noise were no help; and it has poles, where I - s² ∇²U / 2 is singular.
+    minimum lies at much smaller steps, as if noise were no help; and it has poles, where I - s² ∇²U / 2 is singular.
 
     Args:
         energy: U(z_K), `[B]`, normalised (with all its log 2π), else off by a constant. log_prob_start: log p_0(z_0),
@@ -34,7 +34,7 @@ def fixed_noise_divergence(energy: Array, log_prob_start: Array, log_det: Array)
 def marginal_divergence(energy: Array, z: Array, *, diagonal: bool = False) -> Array:
     """mean U(z_K) minus the mean `gaussian_entropy` of each example's chains: a scalar.
 
-    Exact for a Gaussian q. For another q a lower bound, as no law of that covariance has more entropy than the Gaussian.
+    Exact for a Gaussian q. For another a lower bound, as no law of that covariance has more entropy than the Gaussian.
 
     Args:
         energy: U, `[M, B]`, of M chains for each of B examples. z: their ends, `[M, B, D]`. diagonal: see below.
@@ -57,7 +57,9 @@ def gaussian_entropy(z: Array, *, diagonal: bool = False) -> Array:
     """
     num, _, dim = z.shape
     if num < (2 if diagonal else dim + 1):
-        raise ValueError(f"the covariance of {dim} dimensions needs more than {num} chains: take more, or diagonal=True")
+        raise ValueError(
+            f"the covariance of {dim} dimensions needs more than {num} chains: take more, or diagonal=True"
+        )
     centred = z - jnp.mean(z, axis=0)
     if diagonal:
         log_det = jnp.sum(jnp.log(jnp.sum(jnp.square(centred), axis=0)), axis=1)

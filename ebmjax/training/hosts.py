@@ -78,6 +78,14 @@ def wait_for_all(name: str) -> None:
         multihost_utils.sync_global_devices(name)
 
 
+def meet(mesh: Mesh) -> None:
+    """Connect the devices of the mesh, at a point that all processes reach together: CPUs wait 30 s for it, no more."""
+    if several():
+        ones = np.ones(mesh.size)
+        spread = jax.make_array_from_callback(ones.shape, sharding.split(mesh), lambda index: ones[index])
+        jax.block_until_ready(jax.jit(jnp.sum, out_shardings=sharding.replicated(mesh))(spread))
+
+
 def any_process(flag: bool) -> bool:
     """Whether `flag` holds in any process; all of them ask, and wait for the answer."""
     return bool(np.any(multihost_utils.process_allgather(np.asarray(flag)))) if several() else flag

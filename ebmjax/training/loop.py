@@ -76,6 +76,7 @@ def fit(
     check_settings(settings)
     method = with_ema(method, settings.ema_decay)
     mesh = sharding.make_mesh(settings.batch_size)
+    hosts.meet(mesh)
     loader = make_loader(len(arrays["x"]), settings.batch_size, max_value)
     arrays = sharding.replicate(mesh, arrays)
     make_state, abstract_state = initial_state(method, loader, arrays, seed, mesh)
@@ -92,21 +93,21 @@ def fit(
 
         def save(rollbacks: int, step: int, state: State, scales: Scales) -> None:
             epoch, batch = divmod(step, loader.batches_per_epoch)
-            harness = {"seconds": time.monotonic() - began, "scales": scales, "rollbacks": rollbacks}
-            position = {"data_position": {"epoch": epoch, "batch": batch}}
-            checkpointer.save(step, state, harness | position | (meta or {}))
+            kept = {"seconds": time.monotonic() - began, "scales": scales, "rollbacks": rollbacks} | (meta or {})
+            checkpointer.save(step, state, kept | {"data_position": {"epoch": epoch, "batch": batch}})
             mine = sharding.local(state)
             if hosts.is_first():
                 on_checkpoint(step, mine)
 
         def train_from(start: Start) -> State:
             with Recorder(folder, title, settings.num_steps, start.step, start.rollbacks) as recorder:
-                run_chunk = lambda state: chunk(state, arrays)
-                return _steps(run_chunk, start, settings, recorder, partial(save, start.rollbacks), stop)
+                return _steps(
+                    lambda state: chunk(state, arrays), start, settings, recorder, partial(save, start.rollbacks), stop
+                )
 
         another_key = lambda n: jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 4), n)
-        put_key = jax.jit(another_key, out_shardings=sharding.replicated(mesh))
-        state = _with_rollbacks(train_from, start, newest, put_key, settings)
+        make_key = jax.jit(another_key, out_shardings=sharding.replicated(mesh))
+        state = _with_rollbacks(train_from, start, newest, make_key, settings)
         return sharding.local(state), time.monotonic() - began
 
 

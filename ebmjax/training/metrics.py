@@ -24,6 +24,12 @@ def read_rows(path: str | Path) -> list[dict]:
     return rows
 
 
+def rollbacks_of(folder: str | Path) -> int:
+    """How often the run in a folder went back to a checkpoint because it had diverged."""
+    rows = read_rows(Path(folder) / "metrics.jsonl")
+    return int(rows[-1].get("num_rollbacks", 0)) if rows else 0
+
+
 class MetricsWriter:
     """Appends rows to metrics.jsonl and, if `tensorboard`, to an event file beside it. Errors are OSError, at once."""
 

@@ -1,6 +1,5 @@
 """From a parsed command line to a finished work directory: train, evaluate, draw and write results.json."""
 
-import importlib
 import time
 from pathlib import Path
 
@@ -17,11 +16,12 @@ from ebmjax.training.experiment import Experiment, Run, Trained
 from ebmjax.training.files import naming, write_atomically
 from ebmjax.training.hosts import say
 from ebmjax.training.loop import Interrupted, fit
+from ebmjax.training.metrics import rollbacks_of
 from ebmjax.training.reproduce import command_of
 from ebmjax.training.settings import Settings, restored_only, to_settings
 from ebmjax.training.sharding import make_mesh
 from ebmjax.training.signals import stop_on_signal
-from ebmjax.training.workdir import alone_in, reconcile, steps_done
+from ebmjax.training.workdir import alone_in, experiment_of, reconcile, steps_done
 from ebmjax.types import Method
 from ebmjax.viz.report import write_report
 
@@ -38,7 +38,9 @@ def run(experiment: Experiment, arguments: Arguments) -> None:
     settings = to_settings(config)
     enable_compilation_cache()
     with input_errors():
-        used, there = make_mesh(settings.batch_size).size, jax.device_count()
+        mesh = make_mesh(settings.batch_size)
+    hosts.meet(mesh)
+    used, there = mesh.size, jax.device_count()
     processes = f", {jax.process_count()} processes" if hosts.several() else ""
     devices = f"{used} x {jax.default_backend()}{processes}"
     say(f"{experiment.name}: {arguments.mode} on {config.data.name}, in {workdir} ({devices})")
@@ -147,7 +149,7 @@ def restore(workdir: Path) -> tuple[ConfigDict, Trained]:
     if not path.exists() or not steps_done(workdir):
         raise ConfigError(f"{workdir} holds no trained run")
     config = from_json(path.read_text(), path)
-    experiment = importlib.import_module(f"experiments.{config.experiment}").EXPERIMENT
+    experiment = experiment_of(config, path)
     dataset = load(config.data.name)
     settings = restored_only(to_settings(config))
     prepared = prepare(experiment, "evaluate", config, dataset, workdir)
@@ -172,6 +174,7 @@ def finish(experiment: Experiment, finished: Run, seconds: float) -> None:
         "protocol": found.protocol,
         "seed": config.seed,
         "num_steps": int(finished.trained.state.step),
+        "rollbacks": rollbacks_of(finished.workdir),
         "seconds": round(seconds, 1),
         "evaluation_seconds": round(time.monotonic() - started, 1),
         "commit": results.commit(),

@@ -2,6 +2,8 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from ml_collections import ConfigDict
@@ -16,6 +18,17 @@ def steps_done(workdir: Path) -> int:
     """Step of the newest checkpoint, read from the folder's names without opening anything; 0 without one."""
     folders = (p for p in (workdir / "checkpoints").glob("*") if p.is_dir())
     return max((int(p.name) for p in folders if p.name.isdecimal() and p.name.isascii()), default=0)
+
+
+def experiment_of(config: ConfigDict, path: Path) -> Experiment:
+    """The experiment that a config found at `path` belongs to. Raises ConfigError if there is none of that name."""
+    name = str(config.get("experiment"))
+    if not name.isidentifier() or find_spec(f"experiments.{name}") is None:
+        raise ConfigError(f"{path}: there is no experiments.{name}")
+    module = import_module(f"experiments.{name}")
+    if not hasattr(module, "EXPERIMENT"):
+        raise ConfigError(f"{path}: experiments.{name} trains no method")
+    return module.EXPERIMENT
 
 
 @contextmanager

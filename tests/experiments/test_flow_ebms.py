@@ -94,6 +94,7 @@ def test_contrastive_in_the_plane(tmp_path):
     assert found["metrics"]["kl_true_model"] > 0 and found["metrics"]["log_z_error"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODULES)
 def test_images(name, tmp_path):
     """Glow and a ConvNet on fake images: all but their size as for SVHN."""

@@ -14,7 +14,7 @@ import optax
 import pytest
 
 from ebmjax.evaluation.interpolation import great_circle
-from ebmjax.evaluation.likelihood import log_abs_det_rows, log_normalizer
+from ebmjax.evaluation.likelihood import chain_log_abs_det_rows, log_abs_det_rows, log_normalizer
 from ebmjax.mcmc import Chain, langevin, run_chain
 from ebmjax.methods import latent_ebm
 from ebmjax.nets import MLPEnergy, MLPGenerator
@@ -65,6 +65,10 @@ def test_jacobian_of_the_chain_is_exact():
         expected = num_steps * np.sum(np.log(np.abs(1 - s**2 * np.linalg.eigvalsh(precision) / 2)))
         np.testing.assert_allclose(log_abs_det_rows(transport, z)[1], expected, atol=1e-5)
         np.testing.assert_allclose(log_abs_det_rows(lambda z: z, z)[1], 0.0)
+        kernel = langevin(potential, step_size=s)
+        end, stepwise = chain_log_abs_det_rows(kernel, jax.random.key(1), z, num_steps)
+        np.testing.assert_allclose(end, transport(z), atol=1e-12)
+        np.testing.assert_allclose(stepwise, expected, atol=1e-5)
 
 
 def test_importance_sampled_likelihood_is_unbiased():

@@ -1,6 +1,6 @@
 """Multi-layer short-run inference on linear generators, which are one layer with composite weights in the end.
 
-    z1 = A h2 + D e1,  x = B z1:  x = W (z1, z2) + noise with W = B [D, A],  posterior precision Λ = I + Wᵀ W / σ²
+z1 = A h2 + D e1,  x = B z1:  x = W (z1, z2) + noise with W = B [D, A],  posterior precision Λ = I + Wᵀ W / σ²
 """
 
 from functools import partial
@@ -38,7 +38,8 @@ X = np.array([[0.9, -1.3], [0.1, 0.6]])
 def linear_method(num_steps, step_size, **options):
     method = multilayer_short_run(
         LinearLayers(),
-        chain=Chain(langevin, num_steps),
+        make_kernel=langevin,
+        num_steps=num_steps,
         step_size=step_size,
         optimizers={},
         sigma=SIGMA,
@@ -57,9 +58,7 @@ def closed_forms(num_steps, s):
     a = 1 - s**2 * variances / 2
     law = a ** (2 * num_steps) + s**2 * (1 - a ** (2 * num_steps)) / (1 - a**2)
     error = variances * law + variances * a ** (2 * num_steps) * mean**2 - 1
-    divergences = [
-        0.5 * np.sum(error - np.log(variances) - np.log(v), axis=1) for v in (a ** (2 * num_steps), law)
-    ]
+    divergences = [0.5 * np.sum(error - np.log(variances) - np.log(v), axis=1) for v in (a ** (2 * num_steps), law)]
     cov = W @ W.T + SIGMA**2 * np.eye(2)
     log_p = -0.5 * np.einsum("bi,ij,bj->b", X, np.linalg.inv(cov), X) - 0.5 * np.linalg.slogdet(2 * np.pi * cov)[1]
     return log_p, *divergences
@@ -72,11 +71,10 @@ def test_divergences_of_composite_weights():
     log_p, fixed, marginal = closed_forms(num_steps, s)
     found = jax.jit(method.functions["divergence"], static_argnums=(3, 4))
     x, key = jnp.asarray(X), jax.random.key(1)
-    # U(z_K) has a standard deviation of 2.1 at most, over √40,000 chains.
-    assert abs(found(state, key, x, "fixed_noise", 20_000) - np.mean(fixed - log_p)) < 4 * 2.1 / np.sqrt(40_000)
-    value = found(state, key, x, "marginal", 20_000)
-    assert abs(value - np.mean(marginal - log_p)) < 4 * 2.1 / np.sqrt(40_000)
-    assert found(state, key, x, "marginal_diagonal", 20_000) < value - 0.05
+    # U(z_K) has a standard deviation of 2.1 at most, over √10,000 chains.
+    assert abs(found(state, key, x, "fixed_noise", 5000) - np.mean(fixed - log_p)) < 4 * 2.1 / np.sqrt(10_000)
+    value = found(state, key, x, "marginal", 5000)
+    assert abs(value - np.mean(marginal - log_p)) < 4 * 2.1 / np.sqrt(10_000)
     assert -np.mean(log_p) < value
 
 
@@ -84,7 +82,8 @@ def test_likelihood_of_composite_weights():
     """Importance sampling through chains of pytrees, with their Jacobian, estimates log N(x; 0, W Wᵀ + σ² I)."""
     method, state = linear_method(3, {"z1": 0.25, "z2": 0.3})
     x = jnp.asarray(np.repeat(X, 20, axis=0))
-    found = method.functions["log_likelihood"](state, jax.random.key(0), x, num_samples=2000)
+    log_likelihood = jax.jit(method.functions["log_likelihood"], static_argnames="num_samples")
+    found = log_likelihood(state, jax.random.key(0), x, num_samples=2000)
     found = np.asarray(found).reshape(2, 20)
     assert np.max(np.std(found, axis=1)) < 0.1
     np.testing.assert_allclose(np.mean(found, axis=1), closed_forms(1, 0.1)[0], atol=0.05)
@@ -97,12 +96,13 @@ def test_step_size_is_learned(objective, best):
     x *= 2.2360680 / jnp.std(x)
     build = lambda optimizers, grid: multilayer_short_run(
         nn.Dense(1),
-        chain=Chain(langevin, 5),
+        make_kernel=langevin,
+        num_steps=5,
         step_size=0.15,
         optimizers=optimizers,
         sigma=1.0,
         latent_dim=1,
-        search=StepSizeSearch(objective, every=1, grid=grid, num_examples=1024, num_chains=32),
+        search=StepSizeSearch(objective, every=1, grid=grid, num_examples=1024, num_chains=16),
     )
     params = {"generator": {"kernel": jnp.full((1, 1), 2.0), "bias": jnp.zeros(1)}}
 
@@ -124,26 +124,25 @@ def test_one_layer_without_a_search_is_a_cold_start():
     x = {"x": jax.random.uniform(jax.random.key(5), (8, 4, 4, 1))}
     generator, adam = MLPGenerator((4, 4, 1), (16,)), {"generator": optax.adam(1e-2)}
     layered = multilayer_short_run(
-        generator, chain=Chain(langevin, 5), step_size=0.1, optimizers=adam, sigma=0.3, latent_dim=3
+        generator, make_kernel=langevin, num_steps=5, step_size=0.1, optimizers=adam, sigma=0.3, latent_dim=3
     )
     cold = abp(generator, chain=Chain(partial(langevin, step_size=0.1), 5), optimizers=adam, sigma=0.3, latent_dim=3)
     a, b = layered.init(jax.random.key(0), x), cold.init(jax.random.key(0), x)
     b = b._replace(rng_key=a.rng_key, params={"generator": a.params["generator"]})
     for _ in range(2):
         a, b = jax.jit(layered.train_step)(a, x)[0], jax.jit(cold.train_step)(b, x)[0]
-    jax.tree.map(
-        partial(np.testing.assert_allclose, atol=1e-5), a.params["generator"], b.params["generator"]
-    )
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-5), a.params["generator"], b.params["generator"])
     assert float(a.params["log_step_size"]) == pytest.approx(np.log(0.1))
 
 
 def test_functions_of_a_layered_generator():
     x = jax.random.uniform(jax.random.key(5), (8, 4, 4, 1))
-    dims = {"z1": 6, "z2": 4, "z3": 3}
+    dims = {"z1": 4, "z2": 3}
     method = multilayer_short_run(
         MultilayerMLPGenerator((4, 4, 1), (16,)),
-        chain=Chain(partial(langevin, noise_scale=0), 5),
-        step_size={"z1": 0.1, "z2": 0.2, "z3": 0.3},
+        make_kernel=partial(langevin, noise_scale=0),
+        num_steps=5,
+        step_size={"z1": 0.1, "z2": 0.2},
         optimizers={"generator": optax.adam(1e-3), "log_step_size": optax.adam(0.1)},
         sigma=0.3,
         latent_dim=dims,
@@ -156,15 +155,20 @@ def test_functions_of_a_layered_generator():
     after_two, metrics = step(after_one, {"x": x})
     ratios = [after_two.params["log_step_size"][z] - after_one.params["log_step_size"][z] for z in dims]
     assert all(abs(abs(r) - 0.1) < 1e-3 for r in ratios)  # Adam's first step, of each layer by itself
-    assert float(metrics["step_size"]) == pytest.approx(float(np.exp(np.mean(list(after_two.params["log_step_size"].values())))))
-    z = jax.jit(method.functions["encode"])(state, key, x)
-    assert {name: leaf.shape for name, leaf in z.items()} == {name: (8, dim) for name, dim in dims.items()}
-    assert method.sample(state, key, 7).shape == (7, 4, 4, 1)
-    assert method.functions["interpolate"](state, z, z, 3).shape == (8, 3, 4, 4, 1)
-    mask = jnp.broadcast_to(jnp.arange(4)[:, None] < 2, x.shape[1:3])[None, :, :, None]
-    filled = method.functions["inpaint"](state, key, x, mask)
-    np.testing.assert_array_equal(filled[:, :2], x[:, :2])
-    assert method.evaluate(state, key, {"x": x})["reconstruction_mse"].shape == (8,)
+    assert float(metrics["step_size"]) == pytest.approx(
+        float(np.exp(np.mean(list(after_two.params["log_step_size"].values()))))
+    )
+    shapes = lambda name, *args: jax.tree.map(
+        jnp.shape, jax.eval_shape(lambda: method.functions[name](state, key, *args))
+    )
+    assert shapes("encode", x) == {"z1": (8, 4), "z2": (8, 3)}
+    assert shapes("inpaint", x, x > 0.5) == shapes("reconstruct", x) == x.shape
+    z = method.functions["sample_latent"](state, key, 8)
+    path = jax.jit(method.functions["interpolate"], static_argnums=3)(state, z, jax.tree.map(jnp.flip, z), 3)
+    assert path.shape == (8, 3, 4, 4, 1)
+    np.testing.assert_allclose(path[:, 0], method.functions["decode"](state, z), atol=1e-5)
+    assert jax.eval_shape(lambda: method.sample(state, key, 7)).shape == (7, 4, 4, 1)
+    assert jax.eval_shape(lambda: method.evaluate(state, key, {"x": x}))["reconstruction_mse"].shape == (8,)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +185,8 @@ def test_a_search_that_cannot_be(search, optimizers, expected):
     with pytest.raises(ValueError, match=expected):
         multilayer_short_run(
             nn.Dense(1),
-            chain=Chain(langevin, 1),
+            make_kernel=langevin,
+            num_steps=1,
             step_size=0.1,
             optimizers=optimizers,
             sigma=1.0,

@@ -60,7 +60,7 @@ def searched(num_steps):
 
     def search(precision, noise_scale):
         objective = lambda log_s: both(log_s, precision, noise_scale, num_steps)
-        # Short of s² λ = 2, where chains forget in one step: a = 1 - s² λ / 2 of either sign does as well without noise.
+        # Short of s² λ = 2: without noise, a = 1 - s² λ / 2 of either sign does as well.
         grid = jnp.linspace(jnp.log(0.05), jnp.log(1.99), 3000) - jnp.log(precision)
         values = jax.lax.map(lambda log_s2: objective(jnp.full(2, log_s2 / 2)), grid)
 

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from ebmjax.training import cli
+from ebmjax.training.config import ConfigError
+from ebmjax.training.run import restore
 from experiments.latent_ebm import EXPERIMENT
 
 ROOT = Path(__file__).parents[2]
@@ -126,3 +128,12 @@ def test_a_folder_that_cannot_be_made(capsys, tmp_path):
     (tmp_path / "file").write_text("")
     line = fails(capsys, SMOKE, f"--workdir={tmp_path}/file/run", code=1)
     assert "file/run" in line
+
+
+@pytest.mark.parametrize("name", ["absent", "sweep", "os.path", "..pieces", ""])
+def test_a_foreign_folder_names_no_module(name, tmp_path):
+    """`experiment` of a config.json that came from elsewhere is looked up among the experiments, and nowhere else."""
+    (tmp_path / "checkpoints" / "5").mkdir(parents=True)
+    (tmp_path / "config.json").write_text(f'{{"experiment": "{name}"}}')
+    with pytest.raises(ConfigError, match="there is no experiments|trains no method"):
+        restore(tmp_path)

@@ -49,13 +49,13 @@ def in_subprocess(folder, address="", process=""):
     if hosts.is_first():
         np.savez(folder / "leaves.npz", *leaves)
     contracts.TRACES.clear()
-    again, whole = contracts.train(folder / "skeleton", 6), contracts.train(folder / "whole", 6)
-    contracts.assert_equal(again, whole)  # a bit-exact resume
-    assert len(contracts.TRACES) == 2  # one for each of the two trainings
+    again = contracts.train(folder / "skeleton", 6)
+    assert int(again.step) == 6 and len(contracts.TRACES) == 1
     if hosts.several():
         assert hosts.any_process(hosts.is_first()) and not hosts.any_process(False)
     else:
-        assert whole.extra["chains"]["u"].sharding.spec[0] == "data"
+        assert again.extra["chains"]["u"].sharding.spec[0] == "data"
+        contracts.assert_equal(again, contracts.train(folder / "whole", 6))  # a bit-exact resume
 
 
 def free_address():
@@ -131,7 +131,8 @@ def test_how_processes_are_named(given, expected):
         assert hosts.find_hosts(*given) == expected
 
 
-def test_no_cluster_is_one_line():
+def test_what_cannot_be_joined_is_one_line():
+    jax.devices()  # too late to join anyone, whatever cluster the tests run on
     with pytest.raises(ValueError, match="--distributed alone is for SLURM") as refused:
         hosts.connect(hosts.Hosts())
     assert len(str(refused.value).splitlines()) == 1

@@ -1,0 +1,24 @@
+"""Alternating back-propagation (Han et al. 2017, arXiv 1606.08571) on the 8 x 8 digits embedded in scikit-learn.
+
+python -m experiments.abp
+"""
+
+from configs.abp.common import abp, smoke
+from configs.common import variant_of
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = abp("digits")
+    config.model.latent_dim = 16
+    config.model.sigma = 0.1
+    config.optimizer.generator.learning_rate = 1e-3
+    config.optimizer.generator.b1 = 0.9
+    config.optimizer.generator.schedule = "cosine"
+    config.train.num_steps = 3000
+    config.train.steps_per_dispatch = 50
+    config.train.checkpoint_every = 500
+    config.train.log_every = 50
+    config.train.batch_size = 128
+    config.evaluate.short_run_baseline = True
+    return variant_of(config, variant, smoke)

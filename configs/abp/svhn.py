@@ -1,0 +1,18 @@
+"""Alternating back-propagation (Han et al. 2017, arXiv 1606.08571) on SVHN, 32 x 32.
+
+    python -m ebmjax.data.prepare svhn_cropped && python -m experiments.abp --config=configs/abp/svhn.py
+
+FID 49.71, as Cui et al. 2023 (arXiv 2306.06323), Table 1, report it for this method; not measured here. Generator,
+latent size, noise and chain are those of the latent EBM's published script, so that the two can be compared.
+"""
+
+from configs.abp.common import abp, smoke_images
+from configs.common import variant_of
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
+    config = abp("svhn_cropped")
+    config.model.generator.name = "svhn"
+    config.train.num_steps = 201 * 732
+    return variant_of(config, variant, lambda c: smoke_images(c, "fake:32x32x3"))

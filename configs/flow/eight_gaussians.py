@@ -1,0 +1,20 @@
+"""A spline flow (Durkan et al. 2019, arXiv 1906.04032) on eight Gaussians in the plane, by maximum likelihood.
+
+python -m experiments.flow
+python -m experiments.flow --config.data.name=two_spirals
+python -m experiments.flow --config.model.flow.name=affine_coupling
+"""
+
+from configs.common import variant_of
+from configs.flow.common import flow, smoke
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = flow("8gaussians")
+    config.train.num_steps = 2000
+    config.train.steps_per_dispatch = 50
+    config.train.checkpoint_every = 500
+    config.train.log_every = 50
+    config.train.batch_size = 512
+    return variant_of(config, variant, smoke)

@@ -1,0 +1,71 @@
+"""Multi-layer short-run inference's config: settings of Nijkamp et al. 2020 (arXiv 1912.01909) and its code."""
+
+from ml_collections import ConfigDict
+
+from configs.common import base
+
+
+def _optimizer(learning_rate):
+    return ConfigDict(
+        {
+            "learning_rate": learning_rate,
+            "b1": 0.5,
+            "b2": 0.999,
+            "clip_norm": 0.0,  # 0: no clipping
+            "schedule": "constant",  # constant, cosine (to final_fraction) or exponential (decay_rate per epoch)
+            "final_fraction": 0.05,
+            "decay_rate": 0.998,
+        }
+    )
+
+
+def multilayer_short_run(data: str) -> ConfigDict:
+    """The published values where there are any; a data set's config states what differs."""
+    config = base("multilayer_short_run", data)
+    config.train.batch_size = 100
+    config.model = ConfigDict(
+        {
+            "latent_dims": (128, 96, 64, 64, 64),  # of z1 (next to the data), z2, ...
+            "sigma": 0.15,  # standard deviation of p(x | z)
+            "generator": {"name": "mlp", "widths": (256,), "activation": "gelu"},
+        }
+    )
+    # x' = x - s² / 2 ∇E + noise_scale · s ε with s = step_size, which the search changes (docs/conventions.md).
+    config.sampler = ConfigDict({"posterior": {"num_steps": 25, "step_size": 0.05, "noise_scale": 1.0}})
+    # The published code keeps its step size (every = 0); the paper searches a grid by the objective "fixed_noise".
+    config.search = ConfigDict(
+        {
+            "objective": "marginal",  # marginal, marginal_diagonal or fixed_noise (objectives/variational.py)
+            "every": 500,  # iterations from one search to the next; 0: none
+            "grid": (0.01, 0.03, 0.05, 0.07, 0.09),  # one step size for all layers; (): by gradient, one a layer
+            "num_examples": 32,  # of the batch
+            "num_chains": 96,  # an example; "marginal" needs more than there are latent dimensions
+            "num_fixed_noise_chains": 4,  # each of which costs a chain per latent dimension
+        }
+    )
+    config.optimizer = ConfigDict({"generator": _optimizer(8e-5), "log_step_size": _optimizer(0.1)})
+    config.evaluate.batch_size = 500
+    config.evaluate.max_examples = 40_000  # of training images, samples and test images each
+    config.evaluate.feature_steps = 1500  # of the small classifier behind frechet_features; 0: none
+    config.evaluate.num_divergence_examples = 32
+    config.evaluate.step_sizes = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
+    config.evaluate.fixed_noise_baseline = False  # also train with the published objective and compare
+    return config
+
+
+def smoke(config: ConfigDict) -> None:
+    """Seconds instead of minutes: for tests, of no scientific value."""
+    config.train.steps_per_dispatch = 5
+    config.train.num_steps = 10
+    config.train.batch_size = 16
+    config.train.log_every = config.train.checkpoint_every = config.train.steps_per_dispatch
+    config.sampler.posterior.num_steps = 5
+    config.search.every = 5
+    config.search.grid = (0.05, 0.1)
+    config.search.num_examples = 4
+    config.search.num_fixed_noise_chains = 2
+    config.evaluate.step_sizes = (0.05, 0.1)
+    config.evaluate.num_divergence_examples = 4
+    config.evaluate.max_examples = 64
+    config.evaluate.batch_size = 32
+    config.evaluate.feature_steps = 20
