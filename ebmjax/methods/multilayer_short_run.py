@@ -4,9 +4,9 @@ ECCV 2020 (arXiv 1912.01909).
     z_L ~ N(0, I),   z_l = μ_l(z_{l+1}) + σ_l(z_{l+1}) ε_l,   x = g(z_1) + σ e,   all ε ~ N(0, I)
 
 Inference runs on what is N(0, I) a priori, (z_L, ε_{L-1}, ..., ε_1): K Langevin steps from fresh N(0, I), for new data
-as in training, of one step size a layer. Every few iterations the step size is moved to where the law of the chains'
-ends is closest to the posterior (`objectives.variational`). It is that of the present generator, which in turn fits itself
-to these chains: where the step size starts can decide where both end.
+as in training, of one step size a layer. Every few iterations it is moved to where the law of the chains' ends is
+closest to the posterior (`objectives.variational`): that of the present generator, which in turn fits itself to these
+chains. Where the step size starts can decide where both end.
 """
 
 from collections.abc import Callable, Mapping
@@ -54,8 +54,7 @@ class StepSizeSearch(NamedTuple):
     num_chains: int = 96
 
 
-ModelAt = Callable[[PyTree], Model]
-"""log step sizes -> the model whose posterior chain has them."""
+ModelAt = Callable[[PyTree], Model]  # log step sizes -> the model whose posterior chain has them
 
 
 def ravelled(kernel: Kernel, unravel: Callable[[Array], PyTree]) -> Kernel:
@@ -93,8 +92,7 @@ def learn_step_size(
     model_at: ModelAt, search: StepSizeSearch, optimizers: Mapping, state: State, rng_key: Array, x: Array
 ) -> State:
     """The state with the best step size of the grid, or with one that is a gradient step better."""
-    old = state.params["log_step_size"]
-    x = x[: search.num_examples]
+    old, x = state.params["log_step_size"], x[: search.num_examples]
     spec = search.objective, search.num_chains
     measure = lambda log_s: divergence(model_at(log_s), state.params, rng_key, x, *spec)
     if not search.grid:
@@ -196,6 +194,6 @@ def multilayer_short_run(
     functions = {name: bound(name) for name in common_functions(model)}
     functions["step_size"] = lambda state: jax.tree.map(jnp.exp, state.params["log_step_size"])
     functions["divergence"] = divergence_of
-    evaluate_batch = lambda state, *args: evaluate(model_at(state.params["log_step_size"]), state, *args)
     step = partial(train_step, model_at, search, optimizers)
+    evaluate_batch = lambda state, *args: evaluate(model_at(state.params["log_step_size"]), state, *args)
     return Method(init, step, partial(sample, model), evaluate_batch, functions)

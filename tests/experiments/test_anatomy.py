@@ -18,8 +18,8 @@ from experiments.toys import TOYS, toy_figures
 
 ROOT = Path(__file__).parents[2]
 PATHS = sorted(p for p in (ROOT / "configs" / "anatomy").glob("*.py") if p.stem != "common")
-SHAPES = {"mnist32": (32, 32, 1), "cifar10": (32, 32, 3), "cifar10_convergent": (32, 32, 3)}
-PARAMETERS = {"mnist32": 627_953, "cifar10": 693_569, "cifar10_convergent": 628_529}
+SHAPES = {"mnist": (28, 28, 1), "mnist32": (32, 32, 1), "cifar10": (32, 32, 3), "cifar10_convergent": (32, 32, 3)}
+PARAMETERS = {"mnist": 665_089, "mnist32": 627_953, "cifar10": 693_569, "cifar10_convergent": 628_529}
 
 
 def main(*words):

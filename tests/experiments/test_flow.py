@@ -1,0 +1,93 @@
+"""The flow's experiment: every config, and end to end in the plane and on images."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from ebmjax.data import DataSpec
+from ebmjax.training import cli
+from ebmjax.training.run import to_settings
+from experiments.flow import EXPERIMENT, build
+
+ROOT = Path(__file__).parents[2]
+PATHS = sorted(p for p in (ROOT / "configs" / "flow").glob("*.py") if p.stem != "common")
+SPECS = {
+    "eight_gaussians": DataSpec("any", (2,), 10_000, 1000, None, None),
+    "digits": DataSpec("any", (8, 8, 1), 1437, 360, 10, 16),
+    "mnist": DataSpec("any", (28, 28, 1), 10_000, 1000, 10, 255),
+    "cifar10": DataSpec("any", (32, 32, 3), 10_000, 1000, 10, 255),
+}
+
+
+def main(*words):
+    cli.main(EXPERIMENT, ["flow", *map(str, words)])
+
+
+def results(workdir):
+    found = json.loads((workdir / "results.json").read_text())
+    return found["metrics"], found["baselines"]
+
+
+def load(path):
+    module = importlib.util.module_from_spec(found := importlib.util.spec_from_file_location(path.stem, path))
+    found.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
+def test_config(path):
+    module, spec = load(path), SPECS[path.stem]
+    assert "python -m experiments.flow" in module.__doc__
+    for variant in ("", "smoke"):
+        config = module.get_config(variant)
+        to_settings(config)
+        method = build(config, spec)
+        x = jax.ShapeDtypeStruct((config.train.batch_size, *spec.shape), np.float32)
+        params = jax.eval_shape(method.init, jax.random.key(0), {"x": x}).params
+        assert set(params) == {"flow"}
+    with pytest.raises(ValueError, match="unknown variant"):
+        module.get_config("tiny")
+
+
+def test_published_architecture_of_cifar10():
+    fields = load(ROOT / "configs/flow/cifar10.py").get_config().model.flow
+    assert (fields.name, fields.num_levels, fields.num_steps, fields.width) == ("glow", 3, 32, 512)
+
+
+def test_in_the_plane(tmp_path):
+    """Figures and pictures; the trained run can be restored, layers without parameters and all."""
+    words = [f"--config={ROOT}/configs/flow/eight_gaussians.py:smoke", f"--workdir={tmp_path}"]
+    main(*words)
+    metrics, baselines = results(tmp_path)
+    assert set(metrics) == {"test_log_likelihood", "train_log_likelihood", "kl_true_flow"}
+    assert set(baselines) == {"test_log_likelihood_gaussian", "test_log_likelihood_true"}
+    assert all(np.isfinite(v) for v in (metrics | baselines).values())
+    # Of 64 points: the law's entropy is 2.829 nats, its log-density has an sd of 1.
+    assert abs(baselines["test_log_likelihood_true"] + 2.829) < 0.5
+    for name in ("landscape", "health"):
+        assert np.asarray(Image.open(tmp_path / f"{name}.png")).std() > 5
+    main("--mode=sample", *words)
+    assert np.load(tmp_path / "samples.npy").shape == (100, 2)
+
+
+def test_glow_on_fake_images_of_the_published_size(tmp_path):
+    """Uniform noise of 8 bits takes 8 bits/dim; after two steps a narrow Glow is near the Gaussian's 8.1."""
+    main(f"--config={ROOT}/configs/flow/cifar10.py:smoke", f"--workdir={tmp_path}")
+    metrics, _ = results(tmp_path)
+    assert set(metrics) == {f"{a}_{b}" for a in ("test", "train") for b in ("log_likelihood", "bits_per_dim")}
+    assert 7.9 < metrics["test_bits_per_dim"] < 9.0
+    for name in ("samples", "samples_cool", "samples/0000001"):
+        assert Image.open(tmp_path / f"{name}.png").width > 300
+
+
+def test_a_wrong_flow_is_one_line(tmp_path, capsys):
+    config = f"--config={ROOT}/configs/flow/eight_gaussians.py:smoke"
+    for word, message in [("spline", "unknown flow 'spline'"), ("glow", "no option num_layers")]:
+        with pytest.raises(SystemExit):
+            main(config, f"--config.model.flow.name={word}", f"--workdir={tmp_path}/run")
+        assert message in capsys.readouterr().err
