@@ -59,9 +59,14 @@ def continuous(run, x):
 
 
 def gaussian_log_prob(train, x):
-    """log N(x; mean, covariance of `train`) `[N]` in nats: what a flow must beat."""
+    """log N(x; mean, covariance of `train`) `[N]` in nats, what a flow must beat; None if that has no density."""
     train, x = train.reshape(len(train), -1), x.reshape(len(x), -1)
-    fitted = gaussian(train.mean(axis=0), np.atleast_2d(np.cov(train.T, ddof=0)))
+    if train.shape[1] > MAX_PIXELS:
+        return None
+    covariance = np.atleast_2d(np.cov(train.T, ddof=0))
+    if np.linalg.matrix_rank(covariance) < len(covariance):
+        return None
+    fitted = gaussian(train.mean(axis=0), covariance)
     return -fitted.energy(jnp.asarray(x)) - fitted.log_z
 
 
@@ -81,10 +86,9 @@ def evaluate(run):
     energy = jax.jit(partial(method.functions["energy"], state))
     log_prob = lambda x: -map_batches(energy, x, settings.batch_size)
     metrics = figures_of(run, "test", log_prob(test)) | figures_of(run, "train", log_prob(train))
-    baselines = {}
-    if test[0].size <= MAX_PIXELS and len(train) > test[0].size:
-        found = figures_of(run, "test", gaussian_log_prob(train, test))
-        baselines |= {f"{name}_gaussian": value for name, value in found.items()}
+    baselines, opponent = {}, gaussian_log_prob(train, test)
+    if opponent is not None:
+        baselines |= {f"{name}_gaussian": value for name, value in figures_of(run, "test", opponent).items()}
     paths = [run.workdir / "health.png"]
     rows = [row for row in read_rows(run.workdir / "metrics.jsonl") if row["step"] <= state.step]
     health.plot_health(rows, paths[0], title=f"{run.config.model.flow.name} on {data.name}")

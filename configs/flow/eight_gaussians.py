@@ -1,8 +1,12 @@
 """A spline flow (Durkan et al. 2019, arXiv 1906.04032) on eight Gaussians in the plane, by maximum likelihood.
 
-python -m experiments.flow
-python -m experiments.flow --config.data.name=two_spirals
-python -m experiments.flow --config.model.flow.name=affine_coupling
+    python -m experiments.flow
+    python -m experiments.flow --config.data.name=two_spirals
+    python -m experiments.flow --config.model.flow.name=affine_coupling
+
+The default of the experiment, 20 seconds on a CPU. Expected: KL(true || flow) .015 nats (.014, .014, .020 on seeds 1 to
+3), test log-likelihood -2.84 against -2.82 of the law itself. Affine couplings leave bridges between the modes: .36, and
+.24 with six of them. Ours; the number of layers was chosen among three on seed 0.
 """
 
 from configs.common import variant_of

@@ -31,15 +31,17 @@ class Rearrange(distrax.Bijector):
 class Repeated(distrax.Bijector):
     """Bijectors of one form, one after another, the first nearest to x: one `lax.scan` over stacked parameters.
 
-    Compiled once whatever their number. Activations of one step only are kept: the backward pass computes a step
-    again (`jax.checkpoint`).
+    It compiles one of them, whatever their number.
 
     make_bijector: params -> bijector of events of `event_ndims` axes. stacked: the params with a new first axis.
+    remat: the backward pass keeps what goes into each bijector alone, and computes the rest again.
     """
 
-    def __init__(self, make_bijector: Callable[[PyTree], distrax.Bijector], stacked: PyTree, event_ndims: int):
+    def __init__(
+        self, make_bijector: Callable[[PyTree], distrax.Bijector], stacked: PyTree, event_ndims: int, remat: bool
+    ):
         super().__init__(event_ndims)
-        self._make_bijector, self._stacked = make_bijector, stacked
+        self._make_bijector, self._stacked, self._remat = make_bijector, stacked, remat
 
     def _scan(self, method: str, x: Array, reverse: bool):
         def step(carry, params):
@@ -47,9 +49,10 @@ class Repeated(distrax.Bijector):
             x, more = getattr(self._make_bijector(params), method)(x)
             return (x, log_det + more), None
 
-        start = (x, jnp.zeros(x.shape[: x.ndim - self.event_ndims_in], x.dtype))
         # Inside a scan nothing can be merged across steps, so the barriers of prevent_cse would only cost.
-        return lax.scan(jax.checkpoint(step, prevent_cse=False), start, self._stacked, reverse=reverse)[0]
+        body = jax.checkpoint(step, prevent_cse=False) if self._remat else step
+        start = (x, jnp.zeros(x.shape[: x.ndim - self.event_ndims_in], x.dtype))
+        return lax.scan(body, start, self._stacked, reverse=reverse)[0]
 
     def forward_and_log_det(self, x):
         """The last bijector first."""

@@ -128,6 +128,6 @@ def glow(
             coupling=coupling(conditioner, affine_inner if affine else additive_inner, half, 3),
         )
         end = top(size) if levels == 1 else factor_out(level((*size[:2], half), levels - 1), size[2], form)
-        return sequence(squeeze=squeeze(), steps=repeat(step, num_steps, event_ndims=3), end=end)
+        return sequence(squeeze=squeeze(), steps=repeat(step, num_steps, event_ndims=3, remat=True), end=end)
 
     return as_flow(level(shape, num_levels), tuple(shape))

@@ -54,8 +54,8 @@ def sequence(**layers: Layer) -> Layer:
     return Layer(init, lambda params: distrax.Chain([layers[name].bijector(params[name]) for name in layers]))
 
 
-def repeat(layer: Layer, num: int, event_ndims: int) -> Layer:
-    """`num` ≥ 1 layers of the same form, each with its own parameters, as one scan (`Repeated`)."""
+def repeat(layer: Layer, num: int, event_ndims: int, *, remat: bool = False) -> Layer:
+    """`num` ≥ 1 layers of the same form, each with its own parameters, as one scan; remat: see `Repeated`."""
     if num < 1:
         raise ValueError(f"a flow needs at least one layer, got {num}")
 
@@ -66,7 +66,7 @@ def repeat(layer: Layer, num: int, event_ndims: int) -> Layer:
 
         return jax.lax.scan(one, x, jax.random.split(rng_key, num))[1]
 
-    return Layer(init, lambda stacked: Repeated(layer.bijector, stacked, event_ndims))
+    return Layer(init, lambda stacked: Repeated(layer.bijector, stacked, event_ndims, remat))
 
 
 def without_params(bijector: distrax.Bijector) -> Layer:
