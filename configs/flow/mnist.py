@@ -2,7 +2,8 @@
 
     python -m ebmjax.data.prepare mnist && python -m experiments.flow --config=configs/flow/mnist.py
 
-The paper has no MNIST. Two levels, for 28 / 2 / 2 is odd; our own depth and width, an eighth of CIFAR-10's, for a GPU.
+The paper has no MNIST. Two levels, for 28 / 2 / 2 is odd. Half the depth and a quarter of the width of CIFAR-10's Glow,
+for a GPU: our own, and untried.
 """
 
 from configs.common import variant_of
