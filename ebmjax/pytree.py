@@ -98,6 +98,11 @@ def ravel_rows(tree: PyTree) -> tuple[Array, Callable[[Array], PyTree]]:
     return jnp.concatenate([leaf.reshape(leaf.shape[0], -1) for leaf in leaves], axis=1), unravel
 
 
+def spread(tree: PyTree) -> Array:
+    """Standard deviation over the rows, averaged over entries and leaves: a scalar, 0 where all rows are the same."""
+    return jnp.mean(jnp.std(ravel_rows(tree)[0], axis=0))
+
+
 def finite_rows(tree: PyTree) -> Array:
     """Whether every entry of each row is finite: bool `[B]`."""
     return reduce(jnp.logical_and, [_finite_rows(leaf.reshape(leaf.shape[0], -1)) for leaf in jax.tree.leaves(tree)])

@@ -44,3 +44,9 @@ def test_rows_with_one_bad_entry_are_found(bad, width):
     x = np.full((4, 3, width), 1e38, np.float32)  # finite, though its square is not
     x[2, 1, 0] = bad
     np.testing.assert_array_equal(pytree.finite_rows((jnp.zeros(4), jnp.asarray(x))), [True, True, False, True])
+
+
+def test_spread_is_over_the_rows():
+    """A layer whose rows are 0 and 2 (sd 1) in three entries, one whose rows differ only within (sd 0) in one."""
+    tree = {"a": jnp.array([[0.0, 0.0, 0.0], [2.0, 2.0, 2.0]]), "b": jnp.array([[5.0], [5.0]])}
+    np.testing.assert_allclose(pytree.spread(tree), 0.75)

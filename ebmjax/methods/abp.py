@@ -56,6 +56,7 @@ def train_step(
     metrics = {
         "reconstruction_mse": mse,
         "posterior_grad_norm": jnp.mean(info.grad_norm),
+        "posterior_spread": pytree.spread(z),
         "latent_rms": jnp.sqrt(jnp.mean(jnp.square(pytree.ravel_rows(z)[0]))),
         "grad_norm_generator": pytree.global_norm(grad),
         "num_nonfinite": jnp.sum(info.num_nonfinite),

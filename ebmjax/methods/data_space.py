@@ -133,7 +133,7 @@ def update(
         "energy_gap": gap,
         "d_s": gap / model.temperature,
         "r_s": jnp.mean(info.grad_norm),
-        "chain_spread": jnp.mean(jnp.std(x_neg, axis=0)),
+        "chain_spread": pytree.spread(x_neg),
         "num_nonfinite": jnp.sum(info.num_nonfinite),
         "grad_norm_energy": pytree.global_norm(grad),
     }

@@ -135,6 +135,7 @@ def likelihood_step(model: Model, optimizers: Mapping, state: State, batch: Batc
         "acceptance_rate": jnp.mean(info.acceptance_rate),
         "latent_mean_square": jnp.mean(jnp.square(z)),  # 1 for N(0, I); it grows when chains run away
         "chain_grad_norm": jnp.mean(info.grad_norm),
+        "chain_spread": pytree.spread(z),
         "grad_norm_energy": pytree.global_norm(grad),
         "num_nonfinite": jnp.sum(info.num_nonfinite),
     }

@@ -38,6 +38,7 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
     mse, grad = generator_gradient(model, params, z_pos, x)  # eq. (8)
     grads = {"generator": grad}
     metrics = {"reconstruction_mse": mse, "posterior_grad_norm": jnp.mean(pos.grad_norm)}
+    metrics["posterior_spread"] = pytree.spread(z_pos)
     num_nonfinite = jnp.sum(pos.num_nonfinite)
 
     energy_fn, prior_chain = model.energy_fn, model.prior_chain
@@ -51,7 +52,7 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
         # Eq. (7): lower the energy of posterior samples, raise that of prior samples.
         (gap, means), grads["energy"] = jax.value_and_grad(gap, has_aux=True)(params["energy"])
         metrics |= {"energy_gap": gap, "energy_pos": means[0], "energy_neg": means[1]}
-        metrics["prior_grad_norm"] = jnp.mean(neg.grad_norm)
+        metrics |= {"prior_grad_norm": jnp.mean(neg.grad_norm), "prior_spread": pytree.spread(z_neg)}
         num_nonfinite += jnp.sum(neg.num_nonfinite)
 
     metrics |= {f"grad_norm_{group}": pytree.global_norm(grad) for group, grad in grads.items()}

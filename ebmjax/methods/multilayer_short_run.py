@@ -122,6 +122,7 @@ def train_step(
     metrics = {
         "reconstruction_mse": mse,
         "posterior_grad_norm": jnp.mean(info.grad_norm),
+        "posterior_spread": pytree.spread(z),
         "step_size": jnp.exp(jnp.mean(jnp.log(step_sizes))),
         "grad_norm_generator": pytree.global_norm(grad),
         "num_nonfinite": jnp.sum(info.num_nonfinite),

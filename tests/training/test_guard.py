@@ -1,12 +1,26 @@
 """The divergence guard stops what is broken with the right cause, leaves alone what is not, and can go back."""
 
+import importlib
+from functools import partial
+from pathlib import Path
+
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
-from ebmjax.training.guard import Diverged, Guard, judge, updated
-from ebmjax.training.loop import Interrupted
+from ebmjax.data import DataSpec
+from ebmjax.mcmc import Chain, langevin
+from ebmjax.mcmc.bank import make_bank
+from ebmjax.methods import abp, backbone_of_decoder, flow_backbone
+from ebmjax.nets import MLPEnergy
+from ebmjax.training.guard import COLLAPSING, Diverged, Guard, judge, matches, updated
+from ebmjax.training.loop import Interrupted, fit
+from ebmjax.training.settings import Settings
+
+ROOT = Path(__file__).parents[2]
 
 
 def scales_after(values, name="energy_gap"):
@@ -126,6 +140,60 @@ def test_an_explosion_stops_with_its_cause(toy):
     assert "train diverged at step 32: energy_gap = 5e+04 is over 1000 times its usual 1" in said
     assert "the last healthy checkpoint is of step 24" in said
     assert "clip_norm" in said and "train.on_divergence=rollback" in said and len(said.splitlines()) == 1
+
+
+def test_collapsed_chains_stop_the_run_of_a_method(tmp_path):
+    """Chains of a bank that all stand at one point from step 24 on."""
+    optimizers = {"generator": optax.adam(1e-3)}
+    still = Chain(partial(langevin, step_size=0.1), 0)
+    method = abp(nn.Dense(3), chain=still, optimizers=optimizers, sigma=0.3, latent_dim=2, bank=make_bank(64, 8))
+
+    def train_step(state, batch):
+        chains = state.extra["chains"] * (state.step < 24)
+        return method.train_step(state._replace(extra=state.extra | {"chains": chains}), batch)
+
+    x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
+    settings = Settings(40, 8, log_every=2, checkpoint_every=8)
+    collapsing = method._replace(train_step=train_step)
+    with pytest.raises(Diverged) as stopped:
+        fit(collapsing, {"x": x}, None, settings, seed=0, folder=tmp_path)
+    said = str(stopped.value)
+    assert "diverged at step 26: the chains have collapsed, posterior_spread = 0 is under 0.001 times its usual" in said
+    assert "the last healthy checkpoint is of step 24" in said and "try a higher temperature or fresh starts" in said
+
+
+def method_of(experiment, path):
+    shape, num = ((2,), None) if "gmm" in path else ((8, 8, 1), 255)
+    config = importlib.import_module(f"configs.{path}").get_config("smoke")
+    return importlib.import_module(f"experiments.{experiment}").build(config, DataSpec("any", shape, 999, 99, 10, num))
+
+
+def flow_method():
+    decoder = nn.Dense(3)
+    backbone = backbone_of_decoder(decoder, decoder.init(jax.random.key(0), jnp.zeros((1, 2)))["params"], 2)
+    chain = Chain(partial(langevin, step_size=0.1), 2)
+    return flow_backbone(MLPEnergy((4,)), backbone=backbone, chain=chain, optimizers={"energy": optax.adam(1e-3)})
+
+
+@pytest.mark.parametrize(
+    "make, shape, chains",
+    [
+        (partial(method_of, "latent_ebm", "latent_ebm.digits"), (8, 8, 1), {"prior", "posterior"}),
+        (partial(method_of, "abp", "abp.digits"), (8, 8, 1), {"posterior"}),
+        (partial(method_of, "multilayer_short_run", "multilayer_short_run.digits"), (8, 8, 1), {"posterior"}),
+        (partial(method_of, "short_run", "short_run.digits"), (8, 8, 1), {"chain"}),
+        (partial(method_of, "anatomy", "anatomy.gmm"), (2,), {"chain"}),
+        (flow_method, (3,), {"chain"}),
+    ],
+    ids=["latent_ebm", "abp", "multilayer_short_run", "short_run", "anatomy", "flow_backbone"],
+)
+def test_every_method_with_chains_tells_their_spread(make, shape, chains):
+    """Abstractly, so nothing is compiled; what it is worth is for `pytree.spread` to say."""
+    method = make()
+    batch = {"x": jax.ShapeDtypeStruct((16, *shape), np.float32), "index": jax.ShapeDtypeStruct((16,), np.int32)}
+    state = jax.eval_shape(method.init, jax.random.key(0), batch)
+    metrics = jax.eval_shape(method.train_step, state, batch)[1]
+    assert {name for name in metrics if matches(name, COLLAPSING)} == {f"{chain}_spread" for chain in chains}
 
 
 def until_another_key(step):
