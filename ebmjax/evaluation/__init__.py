@@ -5,12 +5,14 @@ from ebmjax.evaluation.batching import map_batches, sample_in_batches
 from ebmjax.evaluation.density import Grid, grid_kl, grid_log_density, kernel_density, square_grid
 from ebmjax.evaluation.features import Classifier, accuracy, fit_classifier
 from ebmjax.evaluation.images import GaussianFit, fit_gaussian, frechet_distance, frechet_from_moments, moments
+from ebmjax.evaluation.probes import cluster_probe, linear_probe
 
 __all__ = [
     "Classifier",
     "GaussianFit",
     "Grid",
     "accuracy",
+    "cluster_probe",
     "fit_classifier",
     "fit_gaussian",
     "frechet_distance",
@@ -18,6 +20,7 @@ __all__ = [
     "grid_kl",
     "grid_log_density",
     "kernel_density",
+    "linear_probe",
     "map_batches",
     "moments",
     "pca_mse",
