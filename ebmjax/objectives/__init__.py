@@ -1,7 +1,7 @@
 """Objectives: arrays in, scalars out. Samples are arguments; no objective runs MCMC."""
 
 from ebmjax.objectives.contrastive import contrastive, gradient_penalty
-from ebmjax.objectives.likelihood import gaussian_log_prob, log_mean_exp, squared_error
+from ebmjax.objectives.likelihood import gaussian_log_prob, log_mean_exp, sequence_log_prob, squared_error
 from ebmjax.objectives.noise_contrastive import noise_contrastive, noise_contrastive_logit
 from ebmjax.objectives.score_matching import denoising_score_matching, sliced_score_matching
 from ebmjax.objectives.variational import fixed_noise_divergence, gaussian_entropy, marginal_divergence
@@ -17,6 +17,7 @@ __all__ = [
     "marginal_divergence",
     "noise_contrastive",
     "noise_contrastive_logit",
+    "sequence_log_prob",
     "sliced_score_matching",
     "squared_error",
 ]
