@@ -17,6 +17,10 @@ Array = jax.Array
 PyTree = Any
 Metrics = dict[str, Array]
 
+PAD, UNK, BOS, EOS = range(4)
+"""Tokens that every vocabulary begins with: filling after the end, an unknown word, begin and end of a sentence. A row
+of tokens is words, EOS, PAD ...; the mask of what counts is tokens != PAD. BOS is never stored: decoders prepend it."""
+
 EnergyFn = Callable[[PyTree, PyTree], Array]
 """(params, x[B, ...]) -> energy[B]. Row i of the result depends on example i alone."""
 

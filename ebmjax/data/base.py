@@ -6,7 +6,13 @@ from typing import NamedTuple
 import numpy as np
 
 TOY_NAMES = ("gmm", "8gaussians", "rings", "checkerboard", "pinwheel", "two_spirals")
-OTHER_NAMES = {"digits": "digits", "npz": "npz:PATH", "fake": "fake:HxWxC"} | {name: name for name in TOY_NAMES}
+OTHER_NAMES = {
+    "digits": "digits",
+    "pydoc": "pydoc",
+    "npz": "npz:PATH",
+    "lines": "lines:PATH",
+    "fake": "fake:HxWxC",
+} | {name: name for name in TOY_NAMES}
 """Names that do not come from TFDS: what a misspelling is compared with, and how the name is written."""
 
 
@@ -17,9 +23,10 @@ class DataError(ValueError):
 class Dataset(NamedTuple):
     """Arrays of one data set.
 
-    name: as given to `load`. x_train, x_test: images uint8 `[N, H, W, C]` in 0 .. `max_value`, C in {1, 3}, or tables
-    float32 `[N, D]`. y_train, y_test: int32 `[N]`, or None without labels. max_value: the value of white, None for
-    tables. `x` may be a read-only memory map.
+    name: as given to `load`. x_train, x_test: images uint8 `[N, H, W, C]` in 0 .. `max_value`, C in {1, 3}, tables
+    float32 `[N, D]`, or sentences int32 `[N, L]` of tokens (`data.text`). y_train, y_test: int32 `[N]`, or None without
+    labels. max_value: the value of white, None for tables and sentences. vocabulary: the word of every token, None but
+    for sentences. `x` may be a read-only memory map.
     """
 
     name: str
@@ -28,12 +35,14 @@ class Dataset(NamedTuple):
     x_test: np.ndarray
     y_test: np.ndarray | None
     max_value: int | None
+    vocabulary: tuple[str, ...] | None = None
 
 
 class DataSpec(NamedTuple):
     """What an experiment must know of a data set to build its model: no arrays.
 
-    shape: of one example, (H, W, C) or (D,). num_classes: largest label + 1, None without labels.
+    shape: of one example, (H, W, C), (D,) or (L,). num_classes: largest label + 1, None without labels. vocab_size: the
+    number of tokens, None but for sentences.
     """
 
     name: str
@@ -42,6 +51,7 @@ class DataSpec(NamedTuple):
     num_test: int
     num_classes: int | None
     max_value: int | None
+    vocab_size: int | None = None
 
 
 def fixed_permutation(num: int) -> np.ndarray:

@@ -4,29 +4,44 @@ import os
 
 import numpy as np
 
-from ebmjax.data import embedded, files, tfds, toy
+from ebmjax.data import embedded, files, text, tfds, toy
 from ebmjax.data.base import DataError, Dataset, DataSpec
 
 __all__ = ["DataError", "DataSpec", "Dataset", "load", "spec", "to_float", "to_uint8"]
 
 
 def load(
-    name: str, *, data_dir: str | os.PathLike | None = None, cache_dir: str | os.PathLike | None = None
+    name: str,
+    *,
+    data_dir: str | os.PathLike | None = None,
+    cache_dir: str | os.PathLike | None = None,
+    max_length: int | None = None,
+    vocabulary_size: int | None = None,
 ) -> Dataset:
     """Load a data set by name.
 
     Args:
         name: "digits" (embedded), "npz:PATH" (a user's arrays), "fake:HxWxC" (random images), a toy in the plane
             (`data.toy.TOYS`: "gmm", "rings", ...), or an image set of TFDS that has been prepared,
-            "set[/config][:version][@size]": "svhn_cropped", "celeb_a@64".
+            "set[/config][:version][@size]": "svhn_cropped", "celeb_a@64"; or sentences: "pydoc" (Python's own
+            documentation), "lines:PATH" (a user's file, one sentence a line).
         data_dir: of TFDS; default $TFDS_DATA_DIR, else ~/tensorflow_datasets.
         cache_dir: of decoded TFDS sets; default $EBMJAX_CACHE, else ~/.cache/ebmjax.
+        max_length, vocabulary_size: of sentences alone, see `data.text`; None for its defaults.
 
     Returns:
         Arrays; the same call gives the same arrays and the same split every time.
 
     Raises DataError, one line, if the name is unknown, or the data are missing or malformed. Downloads nothing.
     """
+    options = {"max_length": max_length, "vocabulary_size": vocabulary_size}
+    options = {field: value for field, value in options.items() if value is not None}
+    if name == "pydoc":
+        return text.pydoc(**options)
+    if name.startswith("lines:"):
+        return text.load_lines(name.removeprefix("lines:"), **options)
+    if options:
+        raise DataError(f"{name}: {' and '.join(options)} are of sentences: pydoc, or lines:PATH")
     if name == "digits":
         return embedded.digits()
     if name in toy.TOYS:
@@ -48,11 +63,12 @@ def spec(dataset: Dataset) -> DataSpec:
         num_test=len(dataset.x_test),
         num_classes=int(max(labels)) + 1 if labels else None,
         max_value=dataset.max_value,
+        vocab_size=None if dataset.vocabulary is None else len(dataset.vocabulary),
     )
 
 
 def to_float(x, max_value: int | None):
-    """Images uint8 in 0 .. `max_value` -> float32 in [-1, 1]; tables (`max_value` None) stay as they are.
+    """Images uint8 in 0 .. `max_value` -> float32 in [-1, 1]; tables and tokens (`max_value` None) stay as they are.
 
     x: a NumPy or JAX array of any shape; the result is of the same kind.
     """

@@ -6,9 +6,11 @@ from ebmjax.nets.energy import ConvEnergy, NonlocalEnergy, conv_energy_layers
 from ebmjax.nets.generator import PUBLISHED, ConvGenerator
 from ebmjax.nets.mlp import ACTIVATIONS, INITIALISATIONS, MLP, MLPEnergy, MLPGenerator
 from ebmjax.nets.multilayer import MultilayerMLPGenerator
+from ebmjax.nets.text import CELLS, TextDecoder
 
 __all__ = [
     "ACTIVATIONS",
+    "CELLS",
     "INITIALISATIONS",
     "MLP",
     "PUBLISHED",
@@ -21,6 +23,7 @@ __all__ = [
     "MLPGenerator",
     "MultilayerMLPGenerator",
     "NonlocalEnergy",
+    "TextDecoder",
     "conv",
     "conv_energy_layers",
     "conv_transpose",
