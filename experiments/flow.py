@@ -28,6 +28,7 @@ MAX_PIXELS = 1024
 LOWEST = {
     "optimizer.flow.learning_rate": 0,
     "optimizer.flow.clip_norm": 0,
+    "optimizer.flow.warmup_steps": 0,
     "evaluate.batch_size": 1,
     "evaluate.max_examples": 2,
     "evaluate.temperature": 0,

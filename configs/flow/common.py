@@ -20,6 +20,7 @@ def flow(data: str) -> ConfigDict:
                 "schedule": "cosine",  # constant, cosine (to final_fraction) or exponential (decay_rate per epoch)
                 "final_fraction": 0.05,
                 "decay_rate": 0.998,
+                "warmup_steps": 0,  # over which the rate rises from 0
             }
         }
     )
@@ -37,7 +38,15 @@ def images(data: str) -> ConfigDict:
     """
     config = flow(data)
     config.model.flow = ConfigDict(
-        {"name": "glow", "num_levels": 3, "num_steps": 32, "width": 512, "coupling_type": "affine", "form": "auto"}
+        {
+            "name": "glow",
+            "num_levels": 3,
+            "num_steps": 32,
+            "width": 512,
+            "coupling_type": "affine",
+            "form": "auto",
+            "remat": True,
+        }
     )
     config.optimizer.flow.learning_rate = 3e-4
     config.optimizer.flow.clip_norm = 50.0

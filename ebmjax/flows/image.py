@@ -96,6 +96,7 @@ def glow(
     width: int = 512,
     coupling_type: str = "affine",
     form: str = "auto",
+    remat: bool = True,
 ) -> Flow:
     """Glow on images x[B, H, W, C]: `num_levels` times squeeze, `num_steps` steps of flow, factor half of it out.
 
@@ -107,9 +108,11 @@ def glow(
         num_levels, num_steps, width: L, K and the hidden channels of the conditioners (paper: 3, 32, 512 for CIFAR-10).
         coupling_type: "affine" or "additive".
         form: of the convolutions, see `ebmjax.nets.conv`.
+        remat: the backward pass computes each step again instead of keeping it: memory hardly grows with K, and a
+            training step takes a third longer.
 
-    The steps of a level are one scan, and the backward pass recomputes each: compile time and memory hardly grow with
-    K. z lists the latents of the level nearest to x first: 1536, 768, 768 of them for 32 × 32 × 3 and three levels.
+    The steps of a level are one scan: compile time hardly grows with K. z lists the latents of the level nearest to x
+    first: 1536, 768, 768 of them for 32 × 32 × 3 and three levels.
     """
     multiple = 2**num_levels
     if num_levels < 1 or shape[0] % multiple or shape[1] % multiple:
@@ -128,6 +131,6 @@ def glow(
             coupling=coupling(conditioner, affine_inner if affine else additive_inner, half, 3),
         )
         end = top(size) if levels == 1 else factor_out(level((*size[:2], half), levels - 1), size[2], form)
-        return sequence(squeeze=squeeze(), steps=repeat(step, num_steps, event_ndims=3, remat=True), end=end)
+        return sequence(squeeze=squeeze(), steps=repeat(step, num_steps, event_ndims=3, remat=remat), end=end)
 
     return as_flow(level(shape, num_levels), tuple(shape))

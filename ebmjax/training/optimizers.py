@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import jax.numpy as jnp
 import optax
 
 SCHEDULES = ("constant", "cosine", "exponential", "geometric")
@@ -36,6 +37,13 @@ def learning_rate_schedule(
     raise ValueError(f"unknown learning-rate schedule {schedule!r}; known: {', '.join(SCHEDULES)}")
 
 
+def warmed_up(schedule: optax.Schedule, warmup_steps: int) -> optax.Schedule:
+    """`schedule`, at step i = 0, 1, ... below `warmup_steps` times (i + 1) / warmup_steps. Raises ValueError below 0."""
+    if warmup_steps < 0:
+        raise ValueError(f"warmup_steps = {warmup_steps} must be at least 0")
+    return (lambda i: schedule(i) * jnp.minimum((i + 1) / warmup_steps, 1.0)) if warmup_steps else schedule
+
+
 def adam(
     schedule: optax.Schedule, *, b1: float = 0.9, b2: float = 0.999, clip_norm: float = 0.0
 ) -> optax.GradientTransformation:
@@ -52,7 +60,8 @@ def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> di
     """One optimiser per parameter group from {group: {learning_rate, schedule, b1, b2, clip_norm, ...}}.
 
     groups: a mapping of mappings with the fields of `learning_rate_schedule` and `adam`, e.g. `config.optimizer`; the
-    field name, "adam" where there is none, may also be "sgd", without momentum. Raises ValueError for another.
+    field name, "adam" where there is none, may also be "sgd", without momentum; warmup_steps is 0 where there is none.
+    Raises ValueError for another.
     """
     made = {}
     for group, fields in groups.items():
@@ -64,6 +73,7 @@ def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> di
             decay_rate=fields["decay_rate"],
             steps_per_epoch=steps_per_epoch,
         )
+        schedule = warmed_up(schedule, fields.get("warmup_steps", 0))
         name = fields.get("name", "adam")
         if name == "adam":
             made[group] = adam(schedule, b1=fields["b1"], b2=fields["b2"], clip_norm=fields["clip_norm"])

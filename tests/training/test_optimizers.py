@@ -1,5 +1,6 @@
 """Optimisers by name and the schedule per step; the others are in test_parts."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -27,6 +28,19 @@ def test_geometric_schedule_falls_every_step_to_its_floor():
     rate = learning_rate_schedule(0.1, "geometric", decay_rate=0.99995, final_fraction=0.005)
     np.testing.assert_allclose([rate(t) for t in (0, 1, 1000)], 0.1 * 0.99995 ** np.array([0, 1, 1000]), rtol=1e-5)
     assert rate(105_000) > 5e-4 and np.isclose(rate(107_000), 5e-4) and np.isclose(rate(10**6), 5e-4)
+
+
+def test_warming_up_multiplies_the_schedule():
+    """The first 4 steps take 1/4 .. 4/4 of the rate; a restored optimiser, which counts its steps, goes on from there."""
+    gradient, moved = jnp.array([1.0]), []
+    optimizer = make_optimizers({"energy": FIELDS | {"name": "sgd", "warmup_steps": 4}}, 100, 10)["energy"]
+    state = optimizer.init(gradient)
+    for _ in range(6):
+        update, state = optimizer.update(gradient, jax.device_get(state), gradient)
+        moved.append(float(update[0]))
+    np.testing.assert_allclose(moved, [-0.025, -0.05, -0.075, -0.1, -0.1, -0.1], rtol=1e-6)
+    with pytest.raises(ValueError, match="warmup_steps = -1 must be at least 0"):
+        make_optimizers({"energy": FIELDS | {"warmup_steps": -1}}, 100, 10)
 
 
 def test_sgd_moves_by_the_rate_times_the_gradient():
