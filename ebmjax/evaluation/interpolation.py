@@ -17,3 +17,10 @@ def great_circle(z_start: Array, z_end: Array, num: int) -> Array:
     angle = jnp.arccos(jnp.clip(cosine, -0.999, 0.999))[:, None, None]
     t = jnp.linspace(0.0, 1.0, num)[None, :, None]
     return (jnp.sin((1 - t) * angle) * z_start[:, None] + jnp.sin(t * angle) * z_end[:, None]) / jnp.sin(angle)
+
+
+def straight_line(z_start: Array, z_end: Array, num: int) -> Array:
+    """`num` equally spaced points from each row of z_start to that of z_end, both included: `[B, d]` twice ->
+    `[B, num, d]`."""
+    t = jnp.linspace(0.0, 1.0, num)[None, :, None]
+    return (1 - t) * z_start[:, None] + t * z_end[:, None]
