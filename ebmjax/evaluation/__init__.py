@@ -1,6 +1,7 @@
 """Whether the model is any good: distances between samples and data, baselines, likelihoods."""
 
-from ebmjax.evaluation.baselines import pca_mse
+from ebmjax.evaluation.anomaly import HeldOut, auprc, auroc, hold_out_class, precision_recall
+from ebmjax.evaluation.baselines import pca_errors, pca_mse
 from ebmjax.evaluation.batching import map_batches, sample_in_batches
 from ebmjax.evaluation.density import Grid, grid_kl, grid_log_density, kernel_density, square_grid
 from ebmjax.evaluation.features import Classifier, accuracy, fit_classifier
@@ -11,7 +12,10 @@ __all__ = [
     "Classifier",
     "GaussianFit",
     "Grid",
+    "HeldOut",
     "accuracy",
+    "auprc",
+    "auroc",
     "cluster_probe",
     "fit_classifier",
     "fit_gaussian",
@@ -19,11 +23,14 @@ __all__ = [
     "frechet_from_moments",
     "grid_kl",
     "grid_log_density",
+    "hold_out_class",
     "kernel_density",
     "linear_probe",
     "map_batches",
     "moments",
+    "pca_errors",
     "pca_mse",
+    "precision_recall",
     "sample_in_batches",
     "square_grid",
 ]

@@ -3,11 +3,10 @@
 import numpy as np
 
 
-def pca_mse(x_train, x_test, num_components: int) -> float:
-    """Mean squared error per entry of test rows reconstructed by principal components of the training rows.
+def pca_errors(x_train, x_test, num_components: int) -> np.ndarray:
+    """Squared error per entry `[M]` of each test row reconstructed by principal components of the training rows.
 
-    The linear opponent of a latent-variable model with `num_components` latent dimensions, in squared units of x.
-    Deterministic (eigenvectors of the covariance, in float64).
+    In squared units of x. Deterministic (eigenvectors of the covariance, in float64).
 
     Args:
         x_train, x_test: `[N, ...]`, `[M, ...]`, flattened inside.
@@ -21,4 +20,9 @@ def pca_mse(x_train, x_test, num_components: int) -> float:
     if not 1 <= num_components <= min(train.shape):
         raise ValueError(f"pca_mse: num_components must be in [1, {min(train.shape)}], got {num_components}")
     pca = PCA(num_components, svd_solver="covariance_eigh").fit(train)
-    return float(np.mean((pca.inverse_transform(pca.transform(test)) - test) ** 2))
+    return np.mean((pca.inverse_transform(pca.transform(test)) - test) ** 2, axis=1)
+
+
+def pca_mse(x_train, x_test, num_components: int) -> float:
+    """Mean of `pca_errors`: the linear opponent of a latent-variable model with `num_components` latent dimensions."""
+    return float(np.mean(pca_errors(x_train, x_test, num_components)))

@@ -49,6 +49,9 @@ class Experiment(NamedTuple):
     prepare: (config, DataSpec) -> {name: (its own config, Method)}, what is trained first, by the same loop in the
         folder <name> of the work directory (a flow, say). `build` and `baselines` get it as keywords, name=Trained. Its
         own config decides whether it is the same training, so it holds no more than what that depends on.
+    data_of: (config, Dataset, title) -> Dataset, what the training of that title sees of the data set that was loaded:
+        "train", a baseline's or a stage's name. By default all of it; `build`, `baselines` and `prepare` get the
+        DataSpec of what "train" sees, `evaluate` what was loaded.
     evaluate: (Run) -> Evaluation, writing its pictures into the work directory.
     draw_samples: (x[N, ...], path) -> None, for the grids drawn while training; None for no pictures.
     """
@@ -59,4 +62,5 @@ class Experiment(NamedTuple):
     evaluate: Callable[[Run], Evaluation]
     baselines: Callable[..., dict[str, Method]] = lambda config, data_spec, **prepared: {}
     prepare: Callable[[ConfigDict, DataSpec], dict[str, tuple[ConfigDict, Method]]] = lambda config, data_spec: {}
+    data_of: Callable[[ConfigDict, Dataset, str], Dataset] = lambda config, dataset, title: dataset
     draw_samples: Callable[[Any, Path], Any] | None = None

@@ -56,7 +56,7 @@ def run(experiment: Experiment, arguments: Arguments) -> None:
 def prepare(experiment, mode, config, dataset, workdir) -> dict[str, Trained]:
     """Train or restore what the method is built on, each in a folder of its own."""
     with input_errors():
-        stages = experiment.prepare(config, spec(dataset))
+        stages = experiment.prepare(config, spec(experiment.data_of(config, dataset, "train")))
     prepared = {}
     for name, (own, method) in stages.items():
         settings = to_settings(own) if mode == "train" else restored_only(to_settings(own))
@@ -83,7 +83,8 @@ def carry_out(experiment, mode, config, method, dataset, settings, workdir, prep
         hosts.wait_for_all("drawn")
         return
     baselines = {}
-    for name, other in experiment.baselines(config, spec(dataset), **prepared).items():
+    data_spec = spec(experiment.data_of(config, dataset, "train"))
+    for name, other in experiment.baselines(config, data_spec, **prepared).items():
         folder = workdir / "baselines" / name
         if mode != "train" and steps_done(folder) < done:
             say(f"the baseline {name} is not trained as far: left out")
@@ -97,7 +98,7 @@ def carry_out(experiment, mode, config, method, dataset, settings, workdir, prep
 def build(experiment: Experiment, config: ConfigDict, dataset: Dataset, prepared: dict[str, Trained]) -> Method:
     """The experiment's method. Builders refuse values out of range by ValueError; whatever else they raise is a bug."""
     with input_errors():
-        return experiment.build(config, spec(dataset), **prepared)
+        return experiment.build(config, spec(experiment.data_of(config, dataset, "train")), **prepared)
 
 
 def train(
@@ -112,6 +113,7 @@ def train(
     """Train or restore one method in `folder`; returns it and the seconds its training took."""
     # Compiled once and shared by the grids drawn while training, the evaluation and --mode=sample.
     method = method._replace(sample=jax.jit(method.sample, static_argnums=2))
+    dataset = experiment.data_of(config, dataset, title)
     arrays = {"x": dataset.x_train} | ({} if dataset.y_train is None else {"label": dataset.y_train})
     draw_key = jax.random.fold_in(jax.random.key(config.seed), 3)
     check = lambda meta: check_same_run(from_json(meta["config"], folder), config, folder)
