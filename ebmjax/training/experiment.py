@@ -52,6 +52,8 @@ class Experiment(NamedTuple):
     data_of: (config, Dataset, title) -> Dataset, what the training of that title sees of the data set that was loaded:
         "train", a baseline's or a stage's name. By default all of it; `build`, `baselines` and `prepare` get the
         DataSpec of what "train" sees, `evaluate` what was loaded.
+    later_baselines: (config, DataSpec, Trained) -> {name: Method}, of which some need the trained method, say a value
+        that it learned; trained after the others.
     evaluate: (Run) -> Evaluation, writing its pictures into the work directory.
     draw_samples: (x[N, ...], path) -> None, for the grids drawn while training; None for no pictures.
     """
@@ -61,6 +63,7 @@ class Experiment(NamedTuple):
     build: Callable[..., Method]
     evaluate: Callable[[Run], Evaluation]
     baselines: Callable[..., dict[str, Method]] = lambda config, data_spec, **prepared: {}
+    later_baselines: Callable[[ConfigDict, DataSpec, Trained], dict[str, Method]] = lambda config, data_spec, main: {}
     prepare: Callable[[ConfigDict, DataSpec], dict[str, tuple[ConfigDict, Method]]] = lambda config, data_spec: {}
     data_of: Callable[[ConfigDict, Dataset, str], Dataset] = lambda config, dataset, title: dataset
     draw_samples: Callable[[Any, Path], Any] | None = None

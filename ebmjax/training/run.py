@@ -84,7 +84,8 @@ def carry_out(experiment, mode, config, method, dataset, settings, workdir, prep
         return
     baselines = {}
     data_spec = spec(experiment.data_of(config, dataset, "train"))
-    for name, other in experiment.baselines(config, data_spec, **prepared).items():
+    others = experiment.baselines(config, data_spec, **prepared)
+    for name, other in (others | experiment.later_baselines(config, data_spec, trained)).items():
         folder = workdir / "baselines" / name
         if mode != "train" and steps_done(folder) < done:
             say(f"the baseline {name} is not trained as far: left out")
