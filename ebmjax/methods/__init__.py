@@ -5,6 +5,7 @@ from ebmjax.methods.anatomy import anatomy
 from ebmjax.methods.flow_backbone import Backbone, backbone_of_decoder, backbone_of_flow, flow_backbone
 from ebmjax.methods.flow_contrastive import flow_contrastive
 from ebmjax.methods.flow_mle import flow_mle
+from ebmjax.methods.language_model import language_model
 from ebmjax.methods.latent_ebm import latent_ebm
 from ebmjax.methods.multilayer_short_run import StepSizeSearch, multilayer_short_run
 from ebmjax.methods.short_run import short_run
@@ -19,6 +20,7 @@ __all__ = [
     "flow_backbone",
     "flow_contrastive",
     "flow_mle",
+    "language_model",
     "latent_ebm",
     "multilayer_short_run",
     "short_run",
