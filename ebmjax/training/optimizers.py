@@ -38,7 +38,7 @@ def learning_rate_schedule(
 
 
 def warmed_up(schedule: optax.Schedule, warmup_steps: int) -> optax.Schedule:
-    """`schedule`, at step i = 0, 1, ... below `warmup_steps` times (i + 1) / warmup_steps. Raises ValueError below 0."""
+    """`schedule`; steps i = 0, 1, ... below `warmup_steps` take (i + 1) / warmup_steps of it. ValueError below 0."""
     if warmup_steps < 0:
         raise ValueError(f"warmup_steps = {warmup_steps} must be at least 0")
     return (lambda i: schedule(i) * jnp.minimum((i + 1) / warmup_steps, 1.0)) if warmup_steps else schedule

@@ -31,7 +31,7 @@ def test_geometric_schedule_falls_every_step_to_its_floor():
 
 
 def test_warming_up_multiplies_the_schedule():
-    """The first 4 steps take 1/4 .. 4/4 of the rate; a restored optimiser, which counts its steps, goes on from there."""
+    """The first 4 steps take 1/4 .. 4/4 of the rate; a restored optimiser goes on from its count of steps."""
     gradient, moved = jnp.array([1.0]), []
     optimizer = make_optimizers({"energy": FIELDS | {"name": "sgd", "warmup_steps": 4}}, 100, 10)["energy"]
     state = optimizer.init(gradient)
