@@ -15,18 +15,20 @@ def linear_probe(
     seed: int = 0,
     *,
     penalties: Sequence[float] = (0.001, 0.01, 0.1, 1.0),
+    standardise: bool = True,
 ) -> float:
     """Accuracy on the test rows of a linear support vector machine that saw `num_labels` of the training rows.
 
-    Features are standardised by all training rows, whose labels that does not need; a column without variance stays
-    centred. Of several `penalties` the best by cross-validation in the labelled rows is taken (five folds, or as many
-    as the rarest class has rows; with fewer than two, the first). Nothing is chosen on the test rows.
+    Features are standardised by all training rows, whose labels that does not need. Of several `penalties` the best by
+    cross-validation in the labelled rows is taken (five folds, or as many as the rarest class has rows; with fewer
+    than two, the first). Nothing is chosen on the test rows.
 
     Args:
         train_x, test_x: `[N, ...]`, `[M, ...]`, flattened inside. train_y, test_y: int `[N]`, `[M]`.
         num_labels: in [1, N], drawn without replacement by `seed`; None: all rows. If they are of one class, that is
             what is predicted.
         penalties: C of scikit-learn's LinearSVC (squared hinge loss; one against the rest), each > 0.
+        standardise: False leaves features as they are: for columns in comparable units that are rarely not 0.
 
     Raises ValueError for shapes that disagree, num_labels out of range, and features that are not finite.
     """
@@ -37,8 +39,9 @@ def linear_probe(
     num = len(train_x) if num_labels is None else num_labels
     if not 1 <= num <= len(train_x):
         raise ValueError(f"linear_probe: num_labels must be in [1, {len(train_x)}], got {num}")
-    mean, std = train_x.mean(0), train_x.std(0)
-    train_x, test_x = ((x - mean) / np.where(std > 0, std, 1.0) for x in (train_x, test_x))
+    if standardise:
+        mean, std = train_x.mean(0), train_x.std(0)
+        train_x, test_x = ((x - mean) / np.where(std > 0, std, 1.0) for x in (train_x, test_x))
     rows = np.random.RandomState(seed).permutation(len(train_x))[:num]
     x, y = train_x[rows], train_y[rows]
     classes, counts = np.unique(y, return_counts=True)

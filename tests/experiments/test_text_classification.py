@@ -1,0 +1,99 @@
+"""experiments.text_classification: its parts on hand-made features, from end to end, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+from PIL import Image
+
+from ebmjax.training import cli
+from ebmjax.types import EOS, PAD, Method
+from experiments import text_classification as experiment
+
+ROOT = Path(__file__).parents[2]
+SMOKE = f"--config={ROOT}/configs/text_classification/yelp.py:smoke"
+
+
+def main(*words):
+    cli.command(
+        "text_classification", experiment.DEFAULT_CONFIG, experiment.classify, ["text_classification", *map(str, words)]
+    )
+
+
+def test_mean_latents():
+    """The mean of num_draws draws, with its noise: of N(tokens, 1), 400 of them, within five standard errors."""
+    encode = lambda state, key, x: state * x + jax.random.normal(key, x.shape)
+    method = Method(None, None, None, None, {"encode": encode})
+    config = ConfigDict({"num_draws": 400, "batch_size": 3})
+    x = np.arange(15, dtype=np.float32).reshape(5, 3)
+    train, test = experiment.mean_latents(config, method, jnp.float32(2.0), jax.random.key(0), (x, x[:2]))
+    np.testing.assert_allclose(train, 2 * x, atol=5 / 20)
+    assert np.all(train[:2] != test)  # other noise
+
+
+def test_bag_of_words():
+    x = np.array([[4, 4, 5, EOS], [7, EOS, PAD, PAD]])
+    np.testing.assert_array_equal(experiment.bag_of_words(x, 6)[:, 4:], [[1, 1], [0, 0]])
+
+
+def test_accuracies():
+    """Numbers above that of the rows are left out; all rows leave nothing to draw."""
+    config = ConfigDict({"num_labels": (0, 10, 40, 1000), "num_repeats": 3, "num_components": 2, "seed": 0})
+    random = np.random.RandomState(0)
+    y = np.arange(80) % 2
+    x = 6 * y[:, None] + random.standard_normal((80, 2))
+    found = experiment.accuracies(config, x[:40], y[:40], x[40:], y[40:])
+    assert found == {0: (1.0, 0.0), 10: (1.0, 0.0), 40: (1.0, 0.0)}
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    """A file of labelled sentences, and one of its tests: what is good or bad is said in words."""
+    random = np.random.RandomState(0)
+    for part, num in (("train", 120), ("test", 80)):
+        lines = []
+        for _ in range(num):
+            label = random.randint(2)
+            word = random.choice([["bad", "awful"], ["good", "fine"]][label])
+            lines.append(f"{label}\tthe {random.choice(['food', 'place'])} was {word} .")
+        (tmp_path / f"reviews.{part}.txt").write_text("\n".join(lines))
+    return tmp_path / "reviews.train.txt"
+
+
+def test_from_end_to_end(reviews, tmp_path):
+    text_short_run = pytest.importorskip("experiments.text_short_run")
+    run, out = tmp_path / "run", tmp_path / "out"
+    smoke = [f"--config={ROOT}/configs/text_short_run/pydoc.py:smoke", f"--config.data.name=lines:{reviews}"]
+    cli.main(text_short_run.EXPERIMENT, ["text_short_run", *smoke, f"--workdir={run}"])
+    main(SMOKE, f"--config.workdir={run}", f"--workdir={out}")
+    found = json.loads((out / "results.json").read_text())
+    metrics, baselines = found["metrics"], found["baselines"]
+    assert set(metrics) == {"accuracy_0", "accuracy_20", "accuracy_sd_20"}
+    others = {f"accuracy_{n}_{arm}" for n in (0, 20) for arm in ("untrained", "bag_of_words")}
+    assert set(baselines) == others | {"accuracy_majority"}
+    assert baselines["accuracy_20_bag_of_words"] > 0.95  # four words tell
+    assert all(0 <= value <= 1 for value in (*metrics.values(), *baselines.values()))
+    assert "2 draws" in found["protocol"] and str(run) in found["command"]
+    assert np.asarray(Image.open(out / "probes.png")).std() > 5
+    assert "data:image/png" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        ([], "must name a run trained on labelled sentences: python -m experiments.text_short_run"),
+        (["--config.workdir=nowhere"], "nowhere holds no trained run"),
+        (["--config.num_draws=0"], "num_draws"),
+        ([f"--config={ROOT}/configs/svhn.py:smoke"], "experiments.latent_ebm"),
+    ],
+)
+def test_refusals(words, expected, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(SMOKE, *words, f"--workdir={tmp_path}")
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert expected in said and "Traceback" not in said
