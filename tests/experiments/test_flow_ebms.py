@@ -18,7 +18,7 @@ from experiments.flow_stage import prepare
 ROOT = Path(__file__).parents[2]
 MODULES = {"flow_backbone": flow_backbone, "flow_contrastive": flow_contrastive}
 PATHS = sorted(p for name in MODULES for p in (ROOT / "configs" / name).glob("*.py") if p.stem != "common")
-PLANE = {"eight_gaussians", "checkerboard", "two_spirals", "plain_rule"}
+PLANE = {"eight_gaussians", "checkerboard", "two_spirals", "plain_rule", "spline"}
 SPECS = {
     "plane": DataSpec("8gaussians", (2,), 50_000, 10_000, None, None),
     "digits": DataSpec("digits", (8, 8, 1), 1437, 360, 10, 16),

@@ -1,0 +1,18 @@
+"""Flow contrastive estimation (Gao et al. 2020, arXiv 1912.00589) on eight Gaussians from a spline flow.
+
+    python -m experiments.flow_contrastive --config=configs/flow_contrastive/spline.py
+
+The flow alone is good here, so there is little left for the energy to correct. All else is as in eight_gaussians.py.
+"""
+
+from ml_collections import ConfigDict
+
+from configs.common import variant_of
+from configs.flow_contrastive.common import smoke, toy
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = toy("8gaussians")
+    config.flow.model.flow = ConfigDict({"name": "spline_coupling", "num_layers": 4, "width": 64})
+    return variant_of(config, variant, smoke)
