@@ -33,6 +33,21 @@ def base(experiment: str, data: str) -> ConfigDict:
     return config
 
 
+def adam(learning_rate: float) -> ConfigDict:
+    """The optimiser that the papers on latent variables use, for one group of parameters."""
+    return ConfigDict(
+        {
+            "learning_rate": learning_rate,
+            "b1": 0.5,
+            "b2": 0.999,
+            "clip_norm": 0.0,  # 0: no clipping
+            "schedule": "constant",  # constant, cosine (to final_fraction) or exponential (decay_rate per epoch)
+            "final_fraction": 0.05,
+            "decay_rate": 0.998,
+        }
+    )
+
+
 def variant_of(config: ConfigDict, variant: str, smoke) -> ConfigDict:
     """Apply `smoke(config)` for the variant "smoke"; "" is the config itself. Raises ValueError for another."""
     if variant == "smoke":

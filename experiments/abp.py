@@ -17,7 +17,6 @@ from ebmjax.training import cli
 from ebmjax.training.config import require
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.optimizers import make_optimizers
-from ebmjax.viz import pictures
 from experiments import generators
 from experiments.pieces import make_chain, make_generator
 
@@ -31,6 +30,7 @@ LOWEST = {
     "evaluate.batch_size": 1,
     "evaluate.max_examples": 2,
     "evaluate.feature_steps": 0,
+    "evaluate.inpainting_samples": 1,
 }
 
 
@@ -76,18 +76,10 @@ def evaluate(run):
     baselines = generators.pca_figures(train, test, z.shape[1])
     for name, other in run.baselines.items():
         baselines[f"test_mse_{name}"] = np.mean(np.square(generators.encode_test(run, other, test)[1] - test))
-    spaces = generators.feature_spaces(run, train)
-    methods = {"": run.trained} | run.baselines
-    arms = {name: partial(jax.jit(m.method.sample, static_argnums=2), m.state) for name, m in methods.items()}
-    arms = generators.draw_arms(run, arms, len(train) if spaces else 100) | {"real": test}
-    distances = generators.frechet_figures(spaces, train, arms)
-    metrics, baselines = metrics | distances[0], baselines | distances[1]
-    paths = generators.draw(run, "alternating back-propagation", arms[""], test, reconstructed, z)
-    if test.ndim == 4:
-        filled, *errors = generators.inpainting(run, train, test)
-        metrics, baselines = metrics | errors[0], baselines | errors[1]
-        paths.append(run.workdir / "inpainting.png")
-        pictures.save_pairs(test[:20], filled[:20], paths[-1], title="lower halves inferred from the upper ones")
+    sampled = generators.distances(run, train, test, {"": run.trained} | run.baselines)
+    filled = generators.inpainting(run, train, test)
+    paths = generators.draw(run, "alternating back-propagation", sampled[0], test, reconstructed, z) + filled[0]
+    metrics, baselines = metrics | sampled[1] | filled[1], baselines | sampled[2] | filled[2]
     return Evaluation(metrics, baselines, protocol(run.config, len(train), len(test)), paths)
 
 
@@ -100,8 +92,8 @@ def protocol(config, num_train, num_test):
         f"where their persistent chains stopped; pca_mse: PCA with {config.model.latent_dim} components. Fréchet "
         f"distances of {num_train} clipped samples to the {num_train} training images, over pixels in [-1, 1] and over "
         "the last hidden layer of a small classifier of the labels; _real: test images instead of samples; _short_run: "
-        "the same generator trained with chains that start afresh. inpainting_mse: per pixel of the lower half, from "
-        "the upper one; _mean_fill: the mean training image. Last parameters, no selection."
+        "the same generator trained with chains that start afresh. "
+        f"{generators.inpainting_protocol(config)} Last parameters, no selection."
     )
 
 

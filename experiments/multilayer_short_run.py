@@ -17,7 +17,6 @@ from ebmjax.training import cli
 from ebmjax.training.config import ConfigError, require
 from ebmjax.training.experiment import Evaluation, Experiment, Trained
 from ebmjax.training.optimizers import make_optimizers
-from ebmjax.viz import pictures
 from ebmjax.viz.step_size import plot_step_sizes
 from experiments import generators
 from experiments.pieces import make_multilayer_generator
@@ -31,12 +30,16 @@ LOWEST = {
     "search.num_examples": 1,
     "search.num_chains": 1,
     "search.num_fixed_noise_chains": 1,
+    "search.num_log_det_terms": 0,
+    "search.width": 0,
     "optimizer.generator.learning_rate": 0,
     "optimizer.log_step_size.learning_rate": 0,
     "evaluate.batch_size": 1,
     "evaluate.max_examples": 2,
     "evaluate.feature_steps": 0,
     "evaluate.num_divergence_examples": 1,
+    "evaluate.inpainting_samples": 1,
+    "evaluate.other_start": 0,
 }
 
 
@@ -46,26 +49,37 @@ def make_search(config, objective):
     if not fields.every:
         return None
     num_chains = fields.num_fixed_noise_chains if objective == "fixed_noise" else fields.num_chains
-    return StepSizeSearch(objective, fields.every, tuple(fields.grid), fields.num_examples, num_chains)
+    return StepSizeSearch(
+        objective,
+        fields.every,
+        tuple(fields.grid),
+        fields.width,
+        fields.num_examples,
+        num_chains,
+        fields.num_log_det_terms,
+    )
 
 
-def build(config, data_spec, *, objective=None):
-    """The method of a config; `objective` in the place of search.objective."""
+def build(config, data_spec, *, objective=None, step_size=None, learned=True):
+    """The method of a config; `objective` in the place of search.objective, `step_size` in that of the posterior's
+    start, kept as it is unless it is to be `learned`."""
     for field, low in LOWEST.items():
         require(config, field, low)
-    if config.sampler.posterior.step_size <= 0:
-        raise ConfigError(f"sampler.posterior.step_size = {config.sampler.posterior.step_size} must be > 0")
-    search = make_search(config, objective or config.search.objective)
+    posterior, num_steps = config.sampler.posterior, config.train.num_steps
+    if posterior.step_size <= 0:
+        raise ConfigError(f"sampler.posterior.step_size = {posterior.step_size} must be > 0")
+    search = make_search(config, objective or config.search.objective) if learned else None
     steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
-    optimizers = make_optimizers(config.optimizer, config.train.num_steps, steps_per_epoch)
-    if search is None or search.grid:
-        del optimizers["log_step_size"]
-    posterior = config.sampler.posterior
+    groups = config.optimizer.to_dict()
+    by_gradient = {"log_step_size": groups.pop("log_step_size")}
+    optimizers = make_optimizers(groups, num_steps, steps_per_epoch)
+    if search is not None and not search.grid:  # a step of this optimiser is a search
+        optimizers |= make_optimizers(by_gradient, num_steps // search.every, steps_per_epoch)
     return multilayer_short_run(
         make_multilayer_generator(config, data_spec.shape),
         make_kernel=partial(langevin, noise_scale=posterior.noise_scale),
         num_steps=posterior.num_steps,
-        step_size=posterior.step_size,
+        step_size=step_size or posterior.step_size,
         optimizers=optimizers,
         sigma=config.model.sigma,
         latent_dim={f"z{i}": dim for i, dim in enumerate(config.model.latent_dims, start=1)},
@@ -74,9 +88,23 @@ def build(config, data_spec, *, objective=None):
 
 
 def baselines(config, data_spec):
-    """The same generator trained as long with the step size of the published objective."""
-    wanted = config.evaluate.fixed_noise_baseline and config.search.objective != "fixed_noise"
-    return {"fixed_noise_trained": build(config, data_spec, objective="fixed_noise")} if wanted else {}
+    """The same generator trained as long with the published objective, and with the search started elsewhere."""
+    made, settings = {}, config.evaluate
+    if settings.fixed_noise_baseline and config.search.objective != "fixed_noise":
+        made["fixed_noise_trained"] = build(config, data_spec, objective="fixed_noise")
+    if settings.other_start:
+        made["other_start"] = build(config, data_spec, step_size=settings.other_start)
+    return made
+
+
+def later_baselines(config, data_spec, trained):
+    """The same generator trained as long with a third and three times the learned step sizes, which stay."""
+    if not config.evaluate.retrained_baselines:
+        return {}
+    learned = trained.method.functions["step_size"](trained.state)
+    times = lambda factor: jax.tree.map(lambda s: factor * s, learned)
+    retrained = lambda factor: build(config, data_spec, step_size=times(factor), learned=False)
+    return {"third_retrained": retrained(1 / 3), "triple_retrained": retrained(3.0)}
 
 
 def scaled(trained, factor):
@@ -125,23 +153,15 @@ def evaluate(run):
     baselines = {
         f"reconstruction_mse_{name}": error(generators.encode_test(run, arm, test)[1]) for name, arm in arms.items()
     }
-    baselines |= {f"step_size_{name}": step_size(arm) for name, arm in arms.items() if "fixed" in name}
+    baselines |= {f"step_size_{name}": step_size(arm) for name, arm in arms.items()}
     baselines |= generators.pca_figures(train, test, sum(run.config.model.latent_dims))
-    spaces = generators.feature_spaces(run, train)
-    methods = {"": run.trained} | run.baselines
-    samplers = {name: partial(jax.jit(m.method.sample, static_argnums=2), m.state) for name, m in methods.items()}
-    drawn = generators.draw_arms(run, samplers, len(train) if spaces else 100) | {"real": test}
-    distances = generators.frechet_figures(spaces, train, drawn)
-    metrics, baselines = metrics | distances[0], baselines | distances[1]
-    paths = generators.draw(run, "multi-layer short-run inference", drawn[""], test, reconstructed, z)
+    sampled = generators.distances(run, train, test, {"": run.trained} | run.baselines)
+    filled = generators.inpainting(run, train, test)
+    paths = generators.draw(run, "multi-layer short-run inference", sampled[0], test, reconstructed, z) + filled[0]
     paths.append(run.workdir / "step_size.png")
     picked = {"learned": learned, "fixed noise, same generator": published}
     plot_step_sizes(steps, curves, picked, paths[-1], title=f"trained generator on {run.dataset.name}")
-    if test.ndim == 4:
-        filled, *errors = generators.inpainting(run, train, test)
-        metrics, baselines = metrics | errors[0], baselines | errors[1]
-        paths.append(run.workdir / "inpainting.png")
-        pictures.save_pairs(test[:20], filled[:20], paths[-1], title="lower halves inferred from the upper ones")
+    metrics, baselines = metrics | sampled[1] | filled[1], baselines | sampled[2] | filled[2]
     return Evaluation(metrics, baselines, protocol(run.config, len(train), len(test)), paths)
 
 
@@ -150,14 +170,16 @@ def protocol(config, num_train, num_test):
     search, num_steps = config.search, config.sampler.posterior.num_steps
     return (
         f"reconstruction_mse: per pixel, one short-run sample ({num_steps} steps from N(0, I)) of {num_test} test "
-        f"images, at the step size learned by the objective {search.objective}; _third_step, _triple_step: the same "
-        "generator with a third and three times that step size; _fixed_noise_step: the same generator with the step "
-        "size that the published objective picks for it; _fixed_noise_trained: a generator trained with step sizes of "
-        "the published objective. step_size: geometric mean over the layers. Fréchet distances of "
-        f"{num_train} clipped samples to the {num_train} training images, over pixels in [-1, 1] and over the last "
-        "hidden layer of a small classifier of the labels; _real: test images instead of samples. inpainting_mse: per "
-        "pixel of the lower half, from the upper one; _mean_fill: the mean training image. pca_mse: PCA with as many "
-        "components as there are latents. Last parameters, no selection."
+        f"images, at the step size learned by the objective {search.objective} from a start of "
+        f"{config.sampler.posterior.step_size:g}; _other_start: of a training whose search starts at "
+        f"{config.evaluate.other_start:g}; _third_step, _triple_step: the same generator with a third and three times "
+        "the learned step size; _third_retrained, _triple_retrained: generators trained as long with these step sizes "
+        "fixed; _fixed_noise_step: the same generator with the step size that the published objective picks for it; "
+        "_fixed_noise_trained: a generator trained with step sizes of the published objective. step_size: geometric "
+        f"mean over the layers. Fréchet distances of {num_train} clipped samples to the {num_train} training images, "
+        "over pixels in [-1, 1] and over the last hidden layer of a small classifier of the labels; _real: test images "
+        f"instead of samples. {generators.inpainting_protocol(config)} pca_mse: PCA with as "
+        "many components as there are latents. Last parameters, no selection."
     )
 
 
@@ -166,6 +188,7 @@ EXPERIMENT = Experiment(
     default_config="configs/multilayer_short_run/digits.py",
     build=build,
     baselines=baselines,
+    later_baselines=later_baselines,
     evaluate=evaluate,
     draw_samples=generators.draw_samples,
 )

@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import base
+from configs.common import adam, base
 
 
 def abp(data: str) -> ConfigDict:
@@ -25,22 +25,12 @@ def abp(data: str) -> ConfigDict:
             "refine_steps": 100,  # noise-free posterior steps where reconstructions are evaluated
         }
     )
-    config.optimizer = ConfigDict(
-        {
-            "generator": {
-                "learning_rate": 1e-4,
-                "b1": 0.5,
-                "b2": 0.999,
-                "clip_norm": 0.0,  # 0: no clipping
-                "schedule": "exponential",  # constant, cosine (to final_fraction) or exponential (per epoch)
-                "final_fraction": 0.05,
-                "decay_rate": 0.998,
-            }
-        }
-    )
+    config.optimizer = ConfigDict({"generator": adam(1e-4)})
+    config.optimizer.generator.schedule = "exponential"
     config.evaluate.batch_size = 500
     config.evaluate.max_examples = 50_000  # of training images, samples and test images each
     config.evaluate.feature_steps = 1500  # of the small classifier behind frechet_features; 0: none
+    config.evaluate.inpainting_samples = 50  # whose mean is the second figure of inpainting
     config.evaluate.short_run_baseline = False  # also train with chains that start afresh and compare
     return config
 
@@ -55,6 +45,7 @@ def smoke(config: ConfigDict) -> None:
     config.sampler.encode.num_steps = 5
     config.sampler.refine_steps = 5
     config.evaluate.max_examples = 64
+    config.evaluate.inpainting_samples = 2
     config.evaluate.batch_size = 32
     config.evaluate.feature_steps = 20
 

@@ -2,21 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import base
-
-
-def _optimizer(learning_rate):
-    return ConfigDict(
-        {
-            "learning_rate": learning_rate,
-            "b1": 0.5,
-            "b2": 0.999,
-            "clip_norm": 0.0,  # 0: no clipping
-            "schedule": "constant",  # constant, cosine (to final_fraction) or exponential (decay_rate per epoch)
-            "final_fraction": 0.05,
-            "decay_rate": 0.998,
-        }
-    )
+from configs.common import adam, base
 
 
 def multilayer_short_run(data: str) -> ConfigDict:
@@ -38,18 +24,25 @@ def multilayer_short_run(data: str) -> ConfigDict:
             "objective": "marginal",  # marginal, marginal_diagonal or fixed_noise (objectives/variational.py)
             "every": 500,  # iterations from one search to the next; 0: none
             "grid": (0.01, 0.03, 0.05, 0.07, 0.09),  # one step size for all layers; (): by gradient, one a layer
+            "width": 0.15,  # of that gradient: a slope between log s ± width; 0: the derivative, which explodes
             "num_examples": 32,  # of the batch
             "num_chains": 96,  # an example; "marginal" needs more than there are latent dimensions
-            "num_fixed_noise_chains": 4,  # each of which costs a chain per latent dimension
+            "num_fixed_noise_chains": 4,  # each of which costs a chain per latent dimension ...
+            "num_log_det_terms": 0,  # ... or, if > 0, this many, and estimates its log-determinant
         }
     )
-    config.optimizer = ConfigDict({"generator": _optimizer(8e-5), "log_step_size": _optimizer(0.1)})
+    config.optimizer = ConfigDict({"generator": adam(8e-5), "log_step_size": adam(0.1)})
+    config.optimizer.log_step_size.clip_norm = 1.0  # or one long gradient shortens Adam's next thousand steps
     config.evaluate.batch_size = 500
     config.evaluate.max_examples = 40_000  # of training images, samples and test images each
     config.evaluate.feature_steps = 1500  # of the small classifier behind frechet_features; 0: none
     config.evaluate.num_divergence_examples = 32
     config.evaluate.step_sizes = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
-    config.evaluate.fixed_noise_baseline = False  # also train with the published objective and compare
+    config.evaluate.inpainting_samples = 50  # whose mean is the second figure of inpainting
+    # Also train, and compare:
+    config.evaluate.fixed_noise_baseline = False  # with the published objective
+    config.evaluate.retrained_baselines = False  # with a third and three times the learned step size, fixed
+    config.evaluate.other_start = 0.0  # the same search from this step size; 0: not
     return config
 
 
@@ -61,10 +54,11 @@ def smoke(config: ConfigDict) -> None:
     config.train.log_every = config.train.checkpoint_every = config.train.steps_per_dispatch
     config.sampler.posterior.num_steps = 5
     config.search.every = 5
-    config.search.grid = (0.05, 0.1)
+    config.search.grid = config.search.grid and (0.05, 0.1)
     config.search.num_examples = 4
     config.search.num_fixed_noise_chains = 2
     config.evaluate.step_sizes = (0.05, 0.1)
+    config.evaluate.inpainting_samples = 2
     config.evaluate.num_divergence_examples = 4
     config.evaluate.max_examples = 64
     config.evaluate.batch_size = 32

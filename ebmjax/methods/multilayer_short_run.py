@@ -6,7 +6,8 @@ ECCV 2020 (arXiv 1912.01909).
 Inference runs on what is N(0, I) a priori, (z_L, ε_{L-1}, ..., ε_1): K Langevin steps from fresh N(0, I), for new data
 as in training, of one step size a layer. Every few iterations it is moved to where the law of the chains' ends is
 closest to the posterior (`objectives.variational`): that of the present generator, which in turn fits itself to these
-chains. Where the step size starts can decide where both end.
+chains. A generator that learned for long with one step size is best served by that one, so that a search which comes
+late or seldom finds what it started from: search early and often.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 
 from ebmjax import pytree
 from ebmjax.evaluation.likelihood import chain_log_abs_det_rows
@@ -44,14 +46,21 @@ class StepSizeSearch(NamedTuple):
         latents of hundreds of dimensions. See `objectives.variational`.
     every: iterations from one search to the next, ≥ 1. grid: step sizes > 0, the same for all layers, of which the best
         is taken; empty: one step of optimizers["log_step_size"] along the gradient, for each layer its own.
+    width: ≥ 0, of the gradient: the objective's slope between log s - width and log s + width. 0: its derivative at s,
+        which averages as well in theory, but explodes (by factors of 10⁵ and more) as soon as chains are chaotic, as
+        they are where steps are too long: a search that starts there stays there.
     num_examples: of the batch, ≥ 1; num_chains: for each of them ("marginal": more than there are latent dimensions).
+    num_log_det_terms: 0, the exact Jacobian of "fixed_noise"; else terms of its estimate for many latent dimensions
+        (`evaluation.likelihood.estimated_log_abs_det_rows`).
     """
 
     objective: str = "marginal"
     every: int = 500
     grid: tuple[float, ...] = ()
+    width: float = 0.15
     num_examples: int = 32
     num_chains: int = 96
+    num_log_det_terms: int = 0
 
 
 ModelAt = Callable[[PyTree], Model]  # log step sizes -> the model whose posterior chain has them
@@ -67,11 +76,19 @@ def ravelled(kernel: Kernel, unravel: Callable[[Array], PyTree]) -> Kernel:
     return Kernel(lambda z: kernel.init(unravel(z)), step)
 
 
-def divergence(model: Model, params: PyTree, rng_key: Array, x: Array, objective: str, num_chains: int) -> Array:
+def divergence(
+    model: Model,
+    params: PyTree,
+    rng_key: Array,
+    x: Array,
+    objective: str = "marginal",
+    num_chains: int = 96,
+    num_log_det_terms: int = 0,
+) -> Array:
     """Mean over x`[B, ...]` of KL(q_s || p(z | x)) - log p(x), by `objective`, from num_chains chains each: a scalar.
 
     The same key gives the same starts and noise at every step size. Differentiate it in forward mode: there are as
-    many inputs as layers, and nothing to remember of the chains.
+    many inputs as layers, and nothing to remember of the chains. The rest is as in `StepSizeSearch`.
     """
     start_key, chain_key = jax.random.split(rng_key)
     rows = jnp.tile(x, (num_chains,) + (1,) * (x.ndim - 1))
@@ -79,7 +96,7 @@ def divergence(model: Model, params: PyTree, rng_key: Array, x: Array, objective
     chain, potential = model.posterior_chain, model.posterior(params, rows)
     if objective == "fixed_noise":
         kernel = ravelled(chain.make_kernel(potential), unravel)
-        end, log_det = chain_log_abs_det_rows(kernel, chain_key, start, chain.num_steps)
+        end, log_det = chain_log_abs_det_rows(kernel, chain_key, start, chain.num_steps, num_terms=num_log_det_terms)
         log_prob_start = gaussian_log_prob(start, jnp.zeros_like(start), 1.0)
         return fixed_noise_divergence(-model.log_joint(params, rows, unravel(end)), log_prob_start, log_det)
     z = sample_chain(chain, potential, chain_key, unravel(start))[0].position
@@ -88,15 +105,26 @@ def divergence(model: Model, params: PyTree, rng_key: Array, x: Array, objective
     return marginal_divergence(energy, by_chain(pytree.ravel_rows(z)[0]), diagonal=objective == "marginal_diagonal")
 
 
+def slope(measure: Callable[[PyTree], Array], log_s: PyTree, width: float) -> PyTree:
+    """∂ measure / ∂ log s of each layer, between ± width; 0 where it is not finite, so that no step is taken."""
+    if width == 0:
+        gradient = jax.jacfwd(measure)(log_s)
+    else:
+        flat, unravel = ravel_pytree(log_s)
+        rise = lambda move: measure(unravel(flat + move)) - measure(unravel(flat - move))
+        gradient = unravel(jax.lax.map(rise, width * jnp.eye(flat.size)) / (2 * width))
+    return jax.tree.map(lambda g: jnp.where(jnp.isfinite(g), g, 0.0), gradient)
+
+
 def learn_step_size(
     model_at: ModelAt, search: StepSizeSearch, optimizers: Mapping, state: State, rng_key: Array, x: Array
 ) -> State:
     """The state with the best step size of the grid, or with one that is a gradient step better."""
     old, x = state.params["log_step_size"], x[: search.num_examples]
-    spec = search.objective, search.num_chains
+    spec = search.objective, search.num_chains, search.num_log_det_terms
     measure = lambda log_s: divergence(model_at(log_s), state.params, rng_key, x, *spec)
     if not search.grid:
-        return apply_gradients(state, optimizers, {"log_step_size": jax.jacfwd(measure)(old)})
+        return apply_gradients(state, optimizers, {"log_step_size": slope(measure, old, search.width)})
     spread = lambda log_s: jax.tree.map(lambda leaf: log_s.astype(leaf.dtype), old)
     grid = jnp.log(jnp.asarray(search.grid))
     values = jax.lax.map(lambda log_s: measure(spread(log_s)), grid)
@@ -136,7 +164,9 @@ def check_search(search: StepSizeSearch, optimizers: Mapping) -> None:
     if search.objective not in OBJECTIVES:
         raise ValueError(f"objective = {search.objective!r} must be one of {', '.join(OBJECTIVES)}")
     if min(search.every, search.num_examples, search.num_chains, *search.grid) <= 0:
-        raise ValueError(f"every number of {search} must be > 0")
+        raise ValueError(f"every number of {search} but width and num_log_det_terms must be > 0")
+    if min(search.width, search.num_log_det_terms) < 0:
+        raise ValueError(f"width = {search.width} and num_log_det_terms = {search.num_log_det_terms} must be ≥ 0")
     if bool(search.grid) == ("log_step_size" in optimizers):
         raise ValueError("give a grid of step sizes or an optimizer of 'log_step_size', one of both")
 
@@ -165,8 +195,8 @@ def multilayer_short_run(
         search: how the step size is learned; None: it stays.
 
     Parameter groups: "generator", "log_step_size". functions: decode, encode, reconstruct, inpaint, sample_latent,
-    interpolate, log_likelihood; step_size (state) -> s as in latent_dim; divergence (state, key, x, objective,
-    num_chains) -> scalar. Raises ValueError as `latent_ebm` does, and for a search that cannot be.
+    interpolate, log_likelihood; step_size (state) -> s as in latent_dim; divergence (state, key, x, and options of
+    `divergence`) -> scalar. Raises ValueError as `latent_ebm` does, and for a search that cannot be.
     """
     if search is not None:
         check_search(search, optimizers)
@@ -189,8 +219,8 @@ def multilayer_short_run(
         at = lambda state: model_at(state.params["log_step_size"])
         return lambda state, *args, **options: common_functions(at(state))[name](state, *args, **options)
 
-    def divergence_of(state, rng_key, x, objective="marginal", num_chains=96):
-        return divergence(model_at(state.params["log_step_size"]), state.params, rng_key, x, objective, num_chains)
+    def divergence_of(state, rng_key, x, *options):
+        return divergence(model_at(state.params["log_step_size"]), state.params, rng_key, x, *options)
 
     functions = {name: bound(name) for name in common_functions(model)}
     functions["step_size"] = lambda state: jax.tree.map(jnp.exp, state.params["log_step_size"])

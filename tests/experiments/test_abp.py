@@ -30,7 +30,8 @@ def test_what_a_run_writes(tmp_path):
     main(f"--config={ROOT}/configs/abp/digits.py:smoke", f"--workdir={tmp_path}")
     found = results(tmp_path)
     frechet = [f"frechet_{space}" for space in ("pixels", "features")]
-    assert set(found["metrics"]) == {"test_mse", "train_mse", "inpainting_mse", *frechet}
+    inpainting = {"inpainting_mse", "inpainting_mse_of_mean"}
+    assert set(found["metrics"]) == {"test_mse", "train_mse", *inpainting, *frechet}
     others = {f"{name}_{arm}" for name in frechet for arm in ("short_run", "real")}
     assert set(found["baselines"]) == {"pca_mse", "test_mse_short_run", "inpainting_mse_mean_fill"} | others
     assert np.isfinite([*found["metrics"].values(), *found["baselines"].values()]).all()
