@@ -1,0 +1,30 @@
+"""Anomaly detection's config: that of another experiment, whose method it trains, and what is held out."""
+
+from ml_collections import ConfigDict
+
+
+def anomaly(config: ConfigDict, scores: tuple[str, ...] = ("joint", "latent", "reconstruction")) -> ConfigDict:
+    """The config of another experiment, extended. scores: of experiments/anomaly_scores.py, the main one first."""
+    config.method = config.experiment
+    config.experiment = "anomaly"
+    config.anomaly = ConfigDict(
+        {
+            "held_out": (1, 4, 5, 7, 9),  # classes, one training each; () where there is another data set
+            "other": "",  # a data set whose test part is the anomaly, with training on all classes
+            "train_fraction": 0.8,  # of the normal examples
+            "scores": scores,
+            "evaluate_every": 50,  # steps between the evaluations that are averaged
+            "num_evaluations": 10,  # the last ones
+            "pca_components": 8,  # of the linear baseline; 0: none
+        }
+    )
+    config.evaluate.max_examples = 20_000  # of the test set, and of training examples for PCA
+    return config
+
+
+def smoke(config: ConfigDict) -> None:
+    """Seconds instead of minutes, beside the method's own `smoke`."""
+    config.anomaly.held_out = (1, 4)
+    config.anomaly.evaluate_every = 4
+    config.anomaly.num_evaluations = 2
+    config.evaluate.max_examples = 128

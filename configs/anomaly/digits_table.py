@@ -1,0 +1,16 @@
+"""Anomaly detection by a latent EBM on digits: the whole table, each of the ten digits held out in turn.
+
+    python -m experiments.sweep anomaly --seeds 0 1 2 -- --config=configs/anomaly/digits_table.py
+
+Twice the time of digits.py for each seed.
+"""
+
+from configs.anomaly import digits
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = digits.get_config(variant)
+    if not variant:
+        config.anomaly.held_out = tuple(range(10))
+    return config

@@ -1,0 +1,25 @@
+"""Out-of-distribution detection: a latent EBM trained on all of MNIST, tested against another data set.
+
+    for name in mnist fashion_mnist; do python -m ebmjax.data.prepare $name; done
+    python -m experiments.anomaly --config=configs/anomaly/mnist_other.py
+
+Any data set of 28 x 28 grey images by its name, also a file: --config.anomaly.other=npz:omniglot.npz.
+"""
+
+from configs.anomaly import mnist
+from configs.common import variant_of
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
+    config = mnist.get_config()
+    config.anomaly.held_out = ()
+    config.anomaly.other = "fashion_mnist"
+    return variant_of(config, variant, smoke)
+
+
+def smoke(config):
+    """That of mnist.py, against the same fake images."""
+    mnist.smoke(config)
+    config.anomaly.held_out = ()
+    config.anomaly.other = "fake:28x28x1"

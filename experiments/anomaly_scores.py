@@ -1,0 +1,67 @@
+"""Decision functions of anomaly detection by name, made of a method's public functions alone.
+
+All are larger for what is more anomalous. A method with latents has encode, decode and sample_latent; its energy is
+then U(z) of its prior, where that is learned, and every other method's is E(x).
+"""
+
+import jax
+import jax.numpy as jnp
+
+from ebmjax.energies import standard_normal
+from ebmjax.objectives import squared_error
+from ebmjax.training.config import ConfigError
+
+SCORES = {
+    "joint": "||x - g(z)||² / (2 σ²) + U(z) at one posterior sample z: -log p(x, z) up to a constant",
+    "latent": "U(z) at one posterior sample z: E(z) + ||z||² / 2, of a prior N(0, I) ||z||² / 2",
+    "reconstruction": "||x - g(z)||² at one posterior sample z",
+    "log_likelihood": "-log p(x), estimated where it has no closed form",
+    "energy": "E(x)",
+}
+
+
+def has_latents(functions) -> bool:
+    """Whether `functions` are those of a generator with a posterior, rather than of an energy or a density of x."""
+    return {"encode", "decode", "sample_latent"} <= functions.keys()
+
+
+def available(functions) -> list[str]:
+    """Names in `SCORES` that a method with these functions has."""
+    with_latents = has_latents(functions)
+    names = ["joint", "latent", "reconstruction"] if with_latents else []
+    names += ["log_likelihood"] if "log_likelihood" in functions else []
+    return names + (["energy"] if "energy" in functions and not with_latents else [])
+
+
+def check(name: str, functions, wanted) -> None:
+    """Raise ConfigError unless the method called `name` has all the scores `wanted`, of which there is at least one."""
+    known = available(functions)
+    for score in wanted or ("",):
+        if score not in known:
+            raise ConfigError(f"anomaly.scores: {name} has no score {score!r}; it has {', '.join(known) or 'none'}")
+
+
+def make_scores(functions, names, sigma: float | None):
+    """(state, rng_key, x[B, ...]) -> {name: [B]} of the scores `names`, those of a latent at one and the same z.
+
+    sigma: of p(x | z), for "joint".
+    """
+
+    def of_latents(state, z, x):
+        prior = functions.get("energy", lambda state, z: standard_normal(z))(state, z)
+        error = squared_error(functions["decode"](state, z), x)
+        found = {"latent": prior, "reconstruction": error}
+        return found if sigma is None else found | {"joint": error / (2 * sigma**2) + prior}
+
+    def scores(state, rng_key, x):
+        encode_key, density_key = jax.random.split(rng_key)
+        found = {}
+        if {"joint", "latent", "reconstruction"} & set(names):
+            found |= of_latents(state, functions["encode"](state, encode_key, x), x)
+        if "log_likelihood" in names:
+            found["log_likelihood"] = -functions["log_likelihood"](state, density_key, x)
+        if "energy" in names:
+            found["energy"] = functions["energy"](state, x)
+        return {name: jnp.asarray(found[name]) for name in names}
+
+    return scores

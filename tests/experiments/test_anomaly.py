@@ -1,0 +1,172 @@
+"""The experiment from end to end for every kind of method, its scores in closed form, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from configs.anomaly.digits import get_config
+from ebmjax.data import load
+from ebmjax.evaluation import auprc, auroc
+from ebmjax.training import cli
+from ebmjax.training.config import ConfigError
+from experiments.anomaly import EXPERIMENT, figures_of, flat
+from experiments.anomaly_arms import data_of
+from experiments.anomaly_scores import check, make_scores
+
+ROOT = Path(__file__).parents[2]
+
+
+def main(config, workdir, *words):
+    config = f"--config={ROOT}/configs/anomaly/{config}.py:smoke"
+    cli.main(EXPERIMENT, ["anomaly", config, f"--workdir={workdir}", *words])
+
+
+def figures(workdir):
+    results = json.loads((workdir / "results.json").read_text())
+    return results["metrics"], results["baselines"]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("runs") / "digits"
+    main("digits", workdir)
+    return workdir
+
+
+def test_what_a_run_writes(finished):
+    own, others = figures(finished)
+    stems = [f"{area}_joint" for area in ("auprc", "auroc", "auprc_sd", "auprc_natural")]
+    stems += ["auprc_latent", "auprc_reconstruction"]
+    assert set(own) == {f"{stem}_{target}" for stem in stems for target in ("mean", "1", "4")}
+    assert {f"auprc_{arm}_{target}" for arm in ("gaussian", "pca", "random") for target in ("mean", "1", "4")} <= set(
+        others
+    )
+    for table in (own, others):
+        for name, value in table.items():
+            assert 0 <= value <= 1
+            if name.endswith("_mean"):
+                stem = name.removesuffix("mean")
+                assert value == pytest.approx((table[f"{stem}1"] + table[f"{stem}4"]) / 2)
+    folders = {path.name for path in (finished / "baselines").iterdir()}
+    assert folders == {"latent_ebm_4", "gaussian_trained_1", "gaussian_trained_4"}
+    for name in ("precision_recall", "most_anomalous", "least_anomalous", "health"):
+        assert np.asarray(Image.open(finished / f"{name}.png")).std() > 5
+
+
+def test_again_only_evaluates(finished, capsys):
+    before = figures(finished)
+    main("digits", finished)
+    assert "training is finished (10 steps): only evaluating" in capsys.readouterr().err
+    assert figures(finished) == before
+
+
+def test_methods_with_an_energy_or_a_likelihood_of_x(tmp_path):
+    small = ["--config.model.flow.num_steps=1", "--config.model.flow.form=plain", "--config.model.flow.width=4"]
+    for method, score, words in (("short_run", "energy", []), ("flow", "log_likelihood", small)):
+        main(f"digits_{method}", tmp_path / method, "--config.anomaly.held_out=(4,)", *words)
+        own, others = figures(tmp_path / method)
+        assert f"auprc_{score}_4" in own and "auprc_pca_4" in others
+
+
+def test_a_generator_without_a_learned_prior(tmp_path):
+    """ABP keeps a chain per training example: it must be built for the examples that are left."""
+    main("digits_abp", tmp_path / "run", "--config.anomaly.held_out=(4,)", '--config.anomaly.scores=("latent","joint")')
+    own, others = figures(tmp_path / "run")
+    assert "auroc_latent_4" in own and "auprc_joint_4" in own
+    assert "auprc_short_run_4" in others and "auprc_short_run_joint_4" in others
+
+
+def test_another_data_set_as_the_anomaly(tmp_path):
+    main(
+        "mnist_other",
+        tmp_path / "run",
+        "--config.evaluate.gaussian_baseline=False",
+        "--config.anomaly.other=fake:28x28x1",
+    )
+    own, others = figures(tmp_path / "run")
+    assert others["auprc_random_other"] == 0.5  # 128 of each
+    assert "auprc_natural_joint_other" not in own
+
+
+def test_normal_examples_alone_and_equally_many():
+    config, dataset = get_config(), load("digits")
+    pooled = np.concatenate([dataset.x_train, dataset.x_test]), np.concatenate([dataset.y_train, dataset.y_test])
+    label_of = {x.tobytes(): y for x, y in zip(*pooled)}
+    seen = {label: data_of(config, dataset, f"latent_ebm_{label}").x_train for label in range(10)}
+    assert {len(x) for x in seen.values()} == {1291}  # 80 % of what is left without the largest class
+    for label, x in seen.items():
+        assert label not in {int(label_of[row.tobytes()]) for row in x}
+    assert np.array_equal(data_of(config, dataset, "train").x_train, seen[1])
+
+
+FUNCTIONS = {
+    "encode": lambda state, key, x: x[:, :2],
+    "decode": lambda state, z: jnp.concatenate([2 * z, z], axis=1),
+    "sample_latent": None,
+    "energy": lambda state, z: state * jnp.sum(z, axis=1),
+}
+
+
+def test_scores_in_closed_form():
+    x = jnp.asarray([[1.0, 2.0, 0.0, 0.0], [0.0, 0.0, 3.0, 4.0]])
+    found = make_scores(FUNCTIONS, ("joint", "latent", "reconstruction"), 0.5)(10.0, jnp.zeros(2, "uint32"), x)
+    assert np.allclose(found["reconstruction"], [1 + 4 + 1 + 4, 25])
+    assert np.allclose(found["latent"], [30, 0])
+    assert np.allclose(found["joint"], [10 / 0.5 + 30, 50])
+    plain = {name: function for name, function in FUNCTIONS.items() if name != "energy"}
+    assert np.allclose(make_scores(plain, ("latent",), None)(0.0, jnp.zeros(2, "uint32"), x)["latent"], [2.5, 0])
+    of_x = {"energy": lambda state, x: x[:, 3], "log_likelihood": lambda state, key, x: -x[:, 2]}
+    found = make_scores(of_x, ("energy", "log_likelihood"), None)(0.0, jnp.zeros(2, "uint32"), x)
+    assert np.allclose(found["energy"], [0, 4]) and np.allclose(found["log_likelihood"], [0, 3])
+
+
+def test_a_score_that_a_method_lacks_is_one_line():
+    for functions, wanted, said in (
+        (FUNCTIONS, ("energy",), "latent has no score 'energy'; it has joint, latent, reconstruction"),
+        ({"energy": None}, ("joint",), "latent has no score 'joint'; it has energy"),
+        ({}, (), "latent has no score ''; it has none"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            check("latent", functions, wanted)
+
+
+def test_figures_average_the_evaluations():
+    truth, natural = np.array([True, False, False, True]), np.array([True, True, True, False])
+    scores = [np.array([1.0, 0.0, 2.0, 3.0]), np.array([0.0, 1.0, 2.0, 3.0])]
+    found = figures_of("joint", scores, truth, natural, brief=False)
+    areas = [auprc(s, truth) for s in scores]
+    assert found["auprc_joint"] == pytest.approx(np.mean(areas))
+    assert found["auprc_sd_joint"] == pytest.approx(np.std(areas, ddof=1))
+    assert found["auroc_joint"] == pytest.approx(np.mean([auroc(s, truth) for s in scores]))
+    assert found["auprc_natural_joint"] == pytest.approx(np.mean([1 / 2, 1 / 3]))
+    assert figures_of("joint", scores[:1], truth, natural, brief=True) == {"auprc_joint": areas[0]}
+
+
+def test_no_mean_over_some_of_the_targets():
+    assert flat({"1": {"a": 1.0, "b": 2.0}, "4": {"a": 3.0}}) == {"a_mean": 2.0, "a_1": 1.0, "b_1": 2.0, "a_4": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--config.anomaly.scores=('enrgy',)"], "latent_ebm has no score 'enrgy'"),
+        (["--config.anomaly.held_out=(11,)"], "no example has the label 11"),
+        (["--config.anomaly.other=mnist"], "give one of them"),
+        (["--config.anomaly.train_fraction=1.5"], "train_fraction = 1.5 must lie between 0 and 1"),
+        (["--config.anomaly.held_out=()", "--config.anomaly.other=fake:8x8x3"], "has other examples than digits"),
+        (["--config.data.name=8gaussians"], "8gaussians has no labels"),
+        (["--config.method=latnt_ebm"], "there is no experiments.latnt_ebm that trains a method"),
+        (["--config.method=pieces"], "there is no experiments.pieces that trains a method"),
+        (["--config.anomaly.evaluate_every=0"], "anomaly.evaluate_every = 0 must be at least 1"),
+    ],
+)
+def test_bad_input_is_one_line(words, said, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main("digits", tmp_path / "run", *words)
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
