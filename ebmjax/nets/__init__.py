@@ -3,17 +3,24 @@
 from ebmjax.nets.confined import Confined
 from ebmjax.nets.conv import Conv, ConvTranspose, conv, conv_transpose
 from ebmjax.nets.energy import ConvEnergy, NonlocalEnergy, conv_energy_layers
+from ebmjax.nets.gauge import fix_gauge, fix_last_layer
 from ebmjax.nets.generator import PUBLISHED, ConvGenerator
+from ebmjax.nets.hypernet import Code, HyperNet
 from ebmjax.nets.mlp import ACTIVATIONS, INITIALISATIONS, MLP, MLPEnergy, MLPGenerator
 from ebmjax.nets.multilayer import MultilayerMLPGenerator
-from ebmjax.nets.text import CELLS, TextDecoder
+from ebmjax.nets.recurrent import CELLS
+from ebmjax.nets.targets import TARGETS, Layer, Target
+from ebmjax.nets.text import TextDecoder
 
 __all__ = [
     "ACTIVATIONS",
     "CELLS",
+    "HyperNet",
     "INITIALISATIONS",
+    "Layer",
     "MLP",
     "PUBLISHED",
+    "Code",
     "Confined",
     "Conv",
     "ConvEnergy",
@@ -23,8 +30,12 @@ __all__ = [
     "MLPGenerator",
     "MultilayerMLPGenerator",
     "NonlocalEnergy",
+    "TARGETS",
+    "Target",
     "TextDecoder",
     "conv",
     "conv_energy_layers",
     "conv_transpose",
+    "fix_gauge",
+    "fix_last_layer",
 ]

@@ -8,40 +8,13 @@ dimension it is a language model.
 Reference: Pang et al. 2021 (arXiv 2106.02513), section 4.1; the decoder is that of Bowman et al. 2016 (1511.06349).
 """
 
-from collections.abc import Callable
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from ebmjax.nets.recurrent import CELLS, run_cell
+from ebmjax.nets.softmax import log_softmax_at
 from ebmjax.types import BOS, PAD, UNK, Array, PyTree
-
-
-def lstm(inputs: Array, carry: tuple[Array, Array], kernel: Array) -> tuple[tuple[Array, Array], Array]:
-    """One step: inputs `[B, 4 H]` of the gates, carry (cell, hidden) of `[B, H]`, recurrent kernel `[H, 4 H]`."""
-    c, h = carry
-    i, f, g, o = jnp.split(inputs + h @ kernel, 4, axis=-1)
-    c = nn.sigmoid(f) * c + nn.sigmoid(i) * jnp.tanh(g)
-    h = nn.sigmoid(o) * jnp.tanh(c)
-    return (c, h), h
-
-
-def gru(inputs: Array, carry: tuple[Array], kernel: Array) -> tuple[tuple[Array], Array]:
-    """One step: inputs `[B, 3 H]` of the gates, carry (hidden,) of `[B, H]`, recurrent kernel `[H, 3 H]`."""
-    (h,) = carry
-    of_input, of_state = (jnp.split(gates, 3, axis=-1) for gates in (inputs, h @ kernel))
-    r, u = (nn.sigmoid(of_input[i] + of_state[i]) for i in (0, 1))
-    h = u * h + (1 - u) * jnp.tanh(of_input[2] + r * of_state[2])
-    return (h,), h
-
-
-CELLS: dict[str, tuple[Callable, int]] = {"lstm": (lstm, 4), "gru": (gru, 3)}
-"""name -> (step, number of gates)."""
-
-
-def sentence_mask(tokens: Array) -> Array:
-    """True where a token counts: `[B, L]`."""
-    return tokens != PAD
 
 
 class TextDecoder(nn.Module):
@@ -77,8 +50,8 @@ class TextDecoder(nn.Module):
         self.drop = nn.Dropout(self.dropout)
 
     def __call__(self, z: Array, tokens: Array, train: bool = False) -> Array:
-        hidden = self.hidden(z, self.inputs(tokens, train))
-        return self.output(self.drop(hidden, deterministic=not train))
+        hidden = self.hidden(z, self.inputs(tokens, train), tokens)
+        return self.output(self.drop(jnp.swapaxes(hidden, 0, 1), deterministic=not train))
 
     def inputs(self, tokens: Array, train: bool = False) -> Array:
         """What the gates get from the words before: `[B, L]` -> `[L, B, gates]`. It does not depend on z."""
@@ -88,12 +61,23 @@ class TextDecoder(nn.Module):
             before = jnp.where(hide & (before != BOS) & (before != PAD), UNK, before)
         return self.from_word(self.drop(self.embedding[before], deterministic=not train))
 
-    def hidden(self, z: Array, inputs: Array) -> Array:
-        """States before the softmax, `[B, L, H]`, of z and `inputs`."""
-        step, of_latent = CELLS[self.cell][0], self.from_latent(z)
-        kernel = self.recurrent
-        _, hidden = jax.lax.scan(lambda carry, row: step(row + of_latent, carry, kernel), self.initial_state(z), inputs)
-        return jnp.swapaxes(hidden, 0, 1)
+    def hidden(self, z: Array, inputs: Array, tokens: Array) -> Array:
+        """States before the softmax, `[L, B, H]`, of z and `inputs`; 0 after the longest sentence of the batch."""
+        longest = jnp.max(jnp.where(tokens != PAD, jnp.arange(1, tokens.shape[1] + 1), 0))
+        return run_cell(
+            CELLS[self.cell][0], inputs + self.from_latent(z), self.initial_state(z), self.recurrent, longest
+        )
+
+    def log_prob(self, z: Array, tokens: Array, inputs: Array | None = None, train: bool = False) -> Array:
+        """log p(tokens | z) in nats, `[B]`: the plain sum over `__call__`'s logits at a fraction of its cost.
+
+        inputs: of `inputs(tokens)`, for many z of the same tokens.
+        """
+        inputs = self.inputs(tokens, train) if inputs is None else inputs
+        hidden = self.drop(self.hidden(z, inputs, tokens), deterministic=not train)
+        kernel, bias = (self.output.variables["params"][name] for name in ("kernel", "bias"))
+        words = log_softmax_at(hidden.reshape(-1, self.hidden_dim), kernel, bias, tokens.T.reshape(-1))
+        return jnp.sum(words.reshape(-1, len(z)), axis=0)
 
     def initial_state(self, z: Array) -> tuple[Array, ...]:
         """The carry before the first word."""
@@ -108,5 +92,5 @@ class TextDecoder(nn.Module):
         """(next carry, logits `[B, vocab_size]` of the next token) after `token` int32 `[B]`."""
         of_latent, state = carry
         inputs = self.from_word(self.embedding[token]) + of_latent
-        state, hidden = CELLS[self.cell][0](inputs, state, self.recurrent)
-        return (of_latent, state), self.output(hidden)
+        state = CELLS[self.cell][0](inputs, state[-1] @ self.recurrent, state)
+        return (of_latent, state), self.output(state[-1])
