@@ -2,13 +2,14 @@
 
 from ebmjax.methods.abp import abp
 from ebmjax.methods.anatomy import anatomy
-from ebmjax.methods.flow_backbone import Backbone, backbone_of_decoder, backbone_of_flow, flow_backbone
+from ebmjax.methods.flow_backbone import flow_backbone
 from ebmjax.methods.flow_contrastive import flow_contrastive
 from ebmjax.methods.flow_mle import flow_mle
 from ebmjax.methods.language_model import language_model
 from ebmjax.methods.latent_ebm import latent_ebm
 from ebmjax.methods.multilayer_short_run import StepSizeSearch, multilayer_short_run
 from ebmjax.methods.short_run import short_run
+from ebmjax.methods.tilted_flow import Backbone, backbone_of_decoder, backbone_of_flow
 
 __all__ = [
     "Backbone",

@@ -7,81 +7,21 @@ decoder alone, and where E is small they move on a standard normal. The same U s
 generator of a VAE). The backbone is learned beforehand; the energy learns what it lacks.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
-from jax.typing import ArrayLike
 
 from ebmjax import pytree
-from ebmjax.energies import standard_gaussian, standard_normal, tilt
-from ebmjax.evaluation import likelihood
-from ebmjax.flows import Flow, dequantize
-from ebmjax.mcmc import annealed_importance_sampling, bank, base_from, run_chain
+from ebmjax.mcmc import bank, run_chain
 from ebmjax.methods.base import apply_gradients, create_state, pure, step_key
+from ebmjax.methods.tilted_flow import Backbone, Model, decode, energy_of, functions_of
 from ebmjax.objectives import contrastive, noise_contrastive, noise_contrastive_logit
-from ebmjax.types import Array, Batch, Chain, EnergyFn, Info, Method, Metrics, Potential, PyTree, State
+from ebmjax.types import Array, Batch, Chain, Info, Method, Metrics, PyTree, State
 
 OBJECTIVES = ("likelihood", "noise_contrastive")
-
-
-class Backbone(NamedTuple):
-    """A map from N(0, I) to examples, with the parameters it was trained to.
-
-    group: name of its parameters in the state, "flow" or "generator". shape: of one example. dim: of z.
-    decode: (params, z[B, dim]) -> x[B, *shape]. log_prob: (params, x) -> log q(x) `[B]` in nats; None if not known.
-    """
-
-    group: str
-    shape: tuple[int, ...]
-    dim: int
-    params: PyTree
-    decode: EnergyFn
-    log_prob: EnergyFn | None
-
-
-def backbone_of_flow(flow: Flow, params: PyTree) -> Backbone:
-    """A trained flow as a backbone."""
-    return Backbone("flow", flow.shape, flow.dim, params, lambda p, z: flow.decode(p, z)[0], flow.log_prob)
-
-
-def backbone_of_decoder(decoder, params: PyTree, latent_dim: int) -> Backbone:
-    """A trained Flax module z[B, latent_dim] -> x[B, ...] as a backbone: the law of its mean, without a density."""
-    shape = jax.eval_shape(pure(decoder), params, jnp.zeros((1, latent_dim))).shape[1:]
-    return Backbone("generator", shape, latent_dim, params, pure(decoder), None)
-
-
-class Model(NamedTuple):
-    """The energy, its backbone and its chain; see `flow_backbone`."""
-
-    energy_fn: EnergyFn
-    backbone: Backbone
-    chain: Chain
-    bank: bank.Bank | None
-    energy_l2: float
-    num_levels: int | None
-
-    def decode(self, params: PyTree, z: Array) -> Array:
-        """g(z): `[B, dim]` -> `[B, *shape]`."""
-        return self.backbone.decode(params[self.backbone.group], z)
-
-    def latent(self, params: PyTree) -> Potential:
-        """U(z) = E(g(z)) + ||z||² / 2."""
-        energy = lambda z: self.energy_fn(params["energy"], self.decode(params, z))
-        return tilt(standard_normal, energy)
-
-    def log_noise(self, params: PyTree, x: Array) -> Array:
-        """log q(x) of the backbone, `[B]` in nats. Raises ValueError if the backbone has no density."""
-        if self.backbone.log_prob is None:
-            raise ValueError("a decoder as the backbone has no density log q(x): only latent quantities are known")
-        return self.backbone.log_prob(params[self.backbone.group], x)
-
-    def data(self, rng_key: Array, batch: Batch) -> Array:
-        """x of the batch, as the backbone saw its data: with noise over the grey levels, if it is of images."""
-        return batch["x"] if self.num_levels is None else dequantize(rng_key, batch["x"], self.num_levels)
 
 
 def run(model: Model, state: State, rng_key: Array, z: Array) -> tuple[Array, PyTree, Info]:
@@ -171,71 +111,44 @@ def contrastive_step(model: Model, optimizers: Mapping, state: State, batch: Bat
     return state._replace(step=state.step + 1), metrics
 
 
-def energy_of(model: Model, state: State, x: Array) -> Array:
-    """E(x) alone, the tilt: `[B, *shape]` -> `[B]`."""
-    return model.energy_fn(state.params["energy"], x)
-
-
-def latent_energy(model: Model, state: State, z: Array) -> Array:
-    """U(z) = E(g(z)) + ||z||² / 2: `[B, dim]` -> `[B]`."""
-    return model.latent(state.params)(z)
-
-
-def data_energy(model: Model, state: State, x: Array) -> Array:
-    """E(x) - log q(x), the energy of the same model in data space: what chains there have to run on. `[B]`."""
-    return energy_of(model, state, x) - model.log_noise(state.params, x)
-
-
-def decode(model: Model, state: State, z: Array) -> Array:
-    """g(z): `[B, dim]` -> `[B, *shape]`."""
-    return model.decode(state.params, z)
-
-
 def sample_latent(model: Model, state: State, rng_key: Array, num: int) -> Array:
     """Ends z `[num, dim]` of the training's chain, from persistent chains or from N(0, I)."""
     start_key, chain_key = jax.random.split(rng_key)
     return run(model, state, chain_key, starts(model, state, start_key, num))[0]
 
 
-def log_normalizer(model: Model, state: State, rng_key: Array, num_samples: int = 10_000) -> tuple[Array, Array]:
-    """log Z = log E_q[exp(-E)] by importance sampling over samples of the backbone, and its standard error; in nats."""
-    energy = lambda z: energy_of(model, state, decode(model, state, z))
-    return likelihood.log_normalizer(rng_key, energy, model.backbone.dim, num_samples)
+def check_settings(backbone: Backbone, optimizers: Mapping, chains, objective: str, energy_l2: float) -> None:
+    """Raise ValueError for settings of `flow_backbone` that do not fit together."""
+    if objective not in OBJECTIVES:
+        raise ValueError(f"objective = {objective!r} must be one of {', '.join(OBJECTIVES)}")
+    contrasted = objective == "noise_contrastive"
+    if backbone.group in optimizers or ("log_normalizer" in optimizers) != contrasted:
+        raise ValueError(
+            f"optimizers for {sorted(optimizers)} do not fit objective = {objective!r} on a frozen backbone"
+        )
+    if contrasted and chains is not None:
+        raise ValueError("objective = 'noise_contrastive' runs no chains in training: leave `chains` out")
+    if energy_l2 < 0:
+        raise ValueError(f"energy_l2 = {energy_l2} must be ≥ 0")
 
 
-def annealed_log_normalizer(
-    model: Model,
-    state: State,
-    rng_key: Array,
-    *,
-    betas: ArrayLike,
-    num_chains: int,
-    make_kernel: Callable[[Potential], Any] | None = None,
-    num_steps: int = 1,
-) -> tuple[Array, Array]:
-    """log Z by annealing chains in z from N(0, I) to the model, and its standard error; in nats.
-
-    betas, num_chains, num_steps, make_kernel: of `mcmc.annealed_importance_sampling`, make_kernel by default that of
-    the training's chain. It holds where importance sampling does not: where E varies by many nats over q.
-    """
-    base = base_from(standard_gaussian(model.backbone.dim))
-    # Normalised, as the base is: then the log Z of annealing is that of the tilt.
-    normalised = lambda z: latent_energy(model, state, z) + standard_gaussian(model.backbone.dim).log_z
-    found = annealed_importance_sampling(
-        rng_key,
-        base,
-        normalised,
-        betas=betas,
-        make_kernel=make_kernel or model.chain.make_kernel,
-        num_chains=num_chains,
-        num_steps=num_steps,
-    )
-    return found.log_z, found.standard_error
-
-
-def log_likelihood(model: Model, state: State, rng_key: Array, x: Array, *, num_samples: int = 10_000) -> Array:
-    """log p(x) = log q(x) - E(x) - log Z in nats, `[B]`; log Z by `log_normalizer`, so no bound: see its error."""
-    return -data_energy(model, state, x) - log_normalizer(model, state, rng_key, num_samples)[0]
+def begin(model: Model, energy, optimizers: Mapping, contrasted: bool, rng_key: Array, batch: Batch) -> State:
+    """Step 0: a fresh energy, the backbone's parameters, chains at N(0, I) and what their kernel is to adapt."""
+    backbone, chains = model.backbone, model.bank
+    if batch["x"].shape[1:] != backbone.shape:
+        raise ValueError(f"the backbone makes examples {backbone.shape}, the data have {batch['x'].shape[1:]}")
+    params_key, chains_key, state_key = jax.random.split(rng_key, 3)
+    params = {"energy": energy.init(params_key, jnp.zeros((1, *backbone.shape)))["params"]}
+    # A copy: the state is donated, the backbone's parameters may serve elsewhere.
+    params[backbone.group] = jax.tree.map(jnp.copy, backbone.params)
+    if contrasted:
+        return create_state(state_key, params | {"log_normalizer": jnp.zeros(())}, optimizers)
+    z = jax.random.normal(chains_key, (2 if chains is None else chains.num_chains, backbone.dim))
+    extra = {} if chains is None else {"chains": bank.fill(chains, z)}
+    adapt = model.chain.make_kernel(model.latent(params)).init(z[:2]).adapt
+    if jax.tree.leaves(adapt) and not any(leaf.ndim for leaf in jax.tree.leaves(adapt)):
+        extra["adapt"] = adapt
+    return create_state(state_key, params, optimizers, extra)
 
 
 def flow_backbone(
@@ -271,43 +184,17 @@ def flow_backbone(
     sample_latent, log_normalizer, annealed_log_normalizer, log_likelihood. data_energy and log_likelihood need a flow.
     Raises ValueError for settings that do not fit, and `init` if the data have another shape than the backbone.
     """
-    if objective not in OBJECTIVES:
-        raise ValueError(f"objective = {objective!r} must be one of {', '.join(OBJECTIVES)}")
-    contrasted = objective == "noise_contrastive"
-    if backbone.group in optimizers or ("log_normalizer" in optimizers) != contrasted:
-        raise ValueError(
-            f"optimizers for {sorted(optimizers)} do not fit objective = {objective!r} on a frozen backbone"
-        )
-    if contrasted and chains is not None:
-        raise ValueError("objective = 'noise_contrastive' runs no chains in training: leave `chains` out")
-    if energy_l2 < 0:
-        raise ValueError(f"energy_l2 = {energy_l2} must be ≥ 0")
+    check_settings(backbone, optimizers, chains, objective, energy_l2)
     model = Model(pure(energy), backbone, chain, chains, energy_l2, num_levels)
-
-    def init(rng_key, batch):
-        if batch["x"].shape[1:] != backbone.shape:
-            raise ValueError(f"the backbone makes examples {backbone.shape}, the data have {batch['x'].shape[1:]}")
-        params_key, chains_key, state_key = jax.random.split(rng_key, 3)
-        params = {"energy": energy.init(params_key, jnp.zeros((1, *backbone.shape)))["params"]}
-        # A copy: the state is donated, the backbone's parameters may serve elsewhere.
-        params[backbone.group] = jax.tree.map(jnp.copy, backbone.params)
-        if contrasted:
-            return create_state(state_key, params | {"log_normalizer": jnp.zeros(())}, optimizers)
-        z = jax.random.normal(chains_key, (2 if chains is None else chains.num_chains, backbone.dim))
-        extra = {} if chains is None else {"chains": bank.fill(chains, z)}
-        adapt = chain.make_kernel(model.latent(params)).init(z[:2]).adapt
-        if jax.tree.leaves(adapt) and not any(leaf.ndim for leaf in jax.tree.leaves(adapt)):
-            extra["adapt"] = adapt
-        return create_state(state_key, params, optimizers, extra)
+    contrasted = objective == "noise_contrastive"
 
     def evaluate(state, rng_key, batch):
         return {"energy": energy_of(model, state, model.data(rng_key, batch))}
 
-    with_density = [] if backbone.log_prob is None else [data_energy, log_likelihood]
-    named = [latent_energy, decode, sample_latent, log_normalizer, annealed_log_normalizer, *with_density]
-    functions: dict[str, Callable] = {f.__name__: partial(f, model) for f in named} | {
-        "energy": partial(energy_of, model)
-    }
-    step = contrastive_step if contrasted else likelihood_step
-    sample = lambda state, rng_key, num: decode(model, state, sample_latent(model, state, rng_key, num))
-    return Method(init, partial(step, model, optimizers), sample, evaluate, functions)
+    return Method(
+        partial(begin, model, energy, optimizers, contrasted),
+        partial(contrastive_step if contrasted else likelihood_step, model, optimizers),
+        lambda state, rng_key, num: decode(model, state, sample_latent(model, state, rng_key, num)),
+        evaluate,
+        functions_of(model) | {"sample_latent": partial(sample_latent, model)},
+    )

@@ -21,36 +21,8 @@ from ebmjax.evaluation import likelihood
 from ebmjax.flows import Flow, dequantize
 from ebmjax.flows.base import latent_log_prob
 from ebmjax.methods.base import apply_gradients, create_state, pure, step_key
-from ebmjax.objectives import noise_contrastive, noise_contrastive_logit
+from ebmjax.objectives import Gate, make_rule, noise_contrastive, noise_contrastive_logit, open_gate
 from ebmjax.types import Array, Batch, EnergyFn, Method, Metrics, PyTree, State
-
-
-class Gate(NamedTuple):
-    """Which of the two models the next step updates, carried in `extra["gate"]`; scalars.
-
-    accuracy: average of the classifier's. update_energy: bool. num_flow: int32, updates of the flow in a row.
-    """
-
-    accuracy: Array
-    update_energy: Array
-    num_flow: Array
-
-
-def open_gate() -> Gate:
-    """Before the first step, which updates the energy."""
-    return Gate(jnp.float32(0.5), jnp.array(True), jnp.int32(0))
-
-
-def next_gate(gate: Gate, accuracy: Array, *, threshold: float, decay: float = 0.0, energy_every: int = 0) -> Gate:
-    """The gate after a step whose batch was classified with `accuracy`.
-
-    The energy is next where the average accuracy is below `threshold`, or (`energy_every` > 0) the flow was updated
-    `energy_every` - 1 times in a row; else the flow is. decay: in [0, 1), of the average; 0 is this batch alone.
-    """
-    average = decay * gate.accuracy + (1.0 - decay) * accuracy
-    num_flow = jnp.where(gate.update_energy, 0, gate.num_flow + 1)
-    due = num_flow >= energy_every - 1 if energy_every else False
-    return Gate(average, (average < threshold) | due, num_flow)
 
 
 class Model(NamedTuple):
@@ -58,9 +30,7 @@ class Model(NamedTuple):
 
     net: EnergyFn
     flow: Flow
-    threshold: float
-    decay: float
-    energy_every: int
+    rule: Callable[[Gate, Array], Gate]
     label_weight: float
     num_levels: int | None
 
@@ -145,8 +115,7 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
     state, metrics = jax.lax.cond(gate.update_energy, *updates, state, x, z)
     metrics["log_normalizer"] = state.params["log_normalizer"]
     metrics["num_energy_updates"] = gate.update_energy.astype(jnp.float32)
-    rule = {"threshold": model.threshold, "decay": model.decay, "energy_every": model.energy_every}
-    extra = state.extra | {"gate": next_gate(gate, metrics["accuracy"], **rule)}
+    extra = state.extra | {"gate": model.rule(gate, metrics["accuracy"])}
     return state._replace(step=state.step + 1, extra=extra), metrics
 
 
@@ -180,6 +149,22 @@ def log_normalizer(model: Model, state: State, rng_key: Array, num_samples: int 
     return likelihood.log_normalizer(rng_key, excess, model.flow.dim, num_samples)
 
 
+def begin(model: Model, energy, flow_params: PyTree | None, optimizers: Mapping, rng_key: Array, batch: Batch) -> State:
+    """Step 0: a fresh energy, the flow as it was trained or afresh, and c where mean r over data and samples is 0."""
+    flow = model.flow
+    energy_key, flow_key, noise_key, state_key = jax.random.split(rng_key, 4)
+    if batch["x"].shape[1:] != flow.shape:
+        raise ValueError(f"the flow makes examples {flow.shape}, the data have {batch['x'].shape[1:]}")
+    data_key, noise_key = jax.random.split(noise_key)
+    x = model.data(data_key, batch["x"])
+    # A copy: the state is donated, the trained flow may serve elsewhere.
+    start = flow.init(flow_key, x) if flow_params is None else jax.tree.map(jnp.copy, flow_params)
+    params = {"energy": energy.init(energy_key, x[:1])["params"], "flow": start, "log_normalizer": jnp.zeros(())}
+    at_both = jnp.stack(model.logits(params, x, jax.random.normal(noise_key, (len(x), flow.dim))))
+    params["log_normalizer"] = jnp.mean(at_both)
+    return create_state(state_key, params, optimizers, {"gate": open_gate()})
+
+
 def flow_contrastive(
     energy,
     flow: Flow,
@@ -200,8 +185,9 @@ def flow_contrastive(
         flow: `ebmjax.flows.Flow`. flow_params: of its training by maximum likelihood (paper); None begins at its init.
         optimizers: {"energy": ..., "log_normalizer": ..., "flow": ...}. A group without one stays as it is: without
             "flow" and with a threshold above 1 this is noise-contrastive estimation.
-        threshold: of accuracy, below which the energy is updated, else the flow. decay, energy_every: see `next_gate`;
-            0 and 0 are the paper's rule. A low threshold starves the energy, which `energy_every` prevents.
+        threshold: of accuracy, below which the energy is updated, else the flow. decay, energy_every: see
+            `objectives.next_gate`; 0 and 0 are the paper's rule. A low threshold starves the energy, which
+            `energy_every` prevents.
         label_weight: ≥ 0, weight of the cross-entropy of batch["labelled"] in updates of the energy (semi-supervised).
         num_levels: grey levels of images (256), over which noise is added; None for tables.
 
@@ -211,25 +197,9 @@ def flow_contrastive(
     flow_log_prob, log_normalizer (log Z by importance sampling); class_logits with labels. Raises ValueError for
     settings out of range, and `init` if the data have another shape than the flow.
     """
-    if threshold < 0 or not 0 <= decay < 1 or energy_every < 0 or label_weight < 0:
-        raise ValueError(
-            f"flow_contrastive needs threshold ≥ 0, 0 ≤ decay < 1, energy_every ≥ 0 and label_weight ≥ 0, "
-            f"got {threshold}, {decay}, {energy_every}, {label_weight}"
-        )
-    model = Model(pure(energy), flow, threshold, decay, energy_every, label_weight, num_levels)
-
-    def init(rng_key, batch):
-        energy_key, flow_key, noise_key, state_key = jax.random.split(rng_key, 4)
-        if batch["x"].shape[1:] != flow.shape:
-            raise ValueError(f"the flow makes examples {flow.shape}, the data have {batch['x'].shape[1:]}")
-        data_key, noise_key = jax.random.split(noise_key)
-        x = model.data(data_key, batch["x"])
-        # A copy: the state is donated, the trained flow may serve elsewhere.
-        start = flow.init(flow_key, x) if flow_params is None else jax.tree.map(jnp.copy, flow_params)
-        params = {"energy": energy.init(energy_key, x[:1])["params"], "flow": start, "log_normalizer": jnp.zeros(())}
-        at_both = jnp.stack(model.logits(params, x, jax.random.normal(noise_key, (len(x), flow.dim))))
-        params["log_normalizer"] = jnp.mean(at_both)
-        return create_state(state_key, params, optimizers, {"gate": open_gate()})
+    if label_weight < 0:
+        raise ValueError(f"label_weight = {label_weight} must be ≥ 0")
+    model = Model(pure(energy), flow, make_rule(threshold, decay, energy_every), label_weight, num_levels)
 
     def evaluate(state, rng_key, batch):
         return {"log_likelihood": log_likelihood(model, state, rng_key, model.data(rng_key, batch["x"]))}
@@ -241,4 +211,5 @@ def flow_contrastive(
     if label_weight:
         functions["class_logits"] = lambda state, x: model.net(state.params["energy"], x)
     sample = lambda state, rng_key, num: flow.sample(state.params["flow"], rng_key, num)
+    init = partial(begin, model, energy, flow_params, optimizers)
     return Method(init, partial(train_step, model, optimizers), sample, evaluate, functions)

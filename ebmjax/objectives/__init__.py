@@ -1,5 +1,6 @@
 """Objectives: arrays in, scalars out. Samples are arguments; no objective runs MCMC."""
 
+from ebmjax.objectives.alternation import Gate, make_rule, next_gate, open_gate
 from ebmjax.objectives.contrastive import contrastive, gradient_penalty
 from ebmjax.objectives.likelihood import gaussian_log_prob, log_mean_exp, sequence_log_prob, squared_error
 from ebmjax.objectives.noise_contrastive import noise_contrastive, noise_contrastive_logit
@@ -7,6 +8,7 @@ from ebmjax.objectives.score_matching import denoising_score_matching, sliced_sc
 from ebmjax.objectives.variational import fixed_noise_divergence, gaussian_entropy, marginal_divergence
 
 __all__ = [
+    "Gate",
     "contrastive",
     "denoising_score_matching",
     "fixed_noise_divergence",
@@ -14,9 +16,12 @@ __all__ = [
     "gaussian_log_prob",
     "gradient_penalty",
     "log_mean_exp",
+    "make_rule",
     "marginal_divergence",
+    "next_gate",
     "noise_contrastive",
     "noise_contrastive_logit",
+    "open_gate",
     "sequence_log_prob",
     "sliced_score_matching",
     "squared_error",

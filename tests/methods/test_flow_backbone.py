@@ -12,7 +12,7 @@ import pytest
 from ebmjax.energies import pullback
 from ebmjax.flows import Flow
 from ebmjax.mcmc import Chain, adapt_step_size, hmc, independence_mh, make_bank, sign_rule
-from ebmjax.methods.flow_backbone import backbone_of_decoder, backbone_of_flow, flow_backbone
+from ebmjax.methods import backbone_of_decoder, backbone_of_flow, flow_backbone
 
 NO_DET = lambda x: jnp.zeros(x.shape[0], x.dtype)
 NORMAL = Flow((1,), lambda key, x: {}, lambda p, x: (x, NO_DET(x)), lambda p, z: (z, NO_DET(z)))

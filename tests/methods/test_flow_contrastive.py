@@ -11,7 +11,8 @@ import pytest
 from jax.scipy.special import ndtri
 
 from ebmjax.flows import Flow, latent_log_prob
-from ebmjax.methods.flow_contrastive import Model, flow_contrastive, next_gate, open_gate, value
+from ebmjax.methods.flow_contrastive import Model, flow_contrastive, value
+from ebmjax.objectives import make_rule, next_gate, open_gate
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -41,7 +42,7 @@ def optimizers(rate=0.01, groups=("energy", "log_normalizer", "flow")):
 
 
 def model_of(net, flow=AFFINE):
-    return Model(net, flow, threshold=0.6, decay=0.0, energy_every=0, label_weight=0.0, num_levels=None)
+    return Model(net, flow, make_rule(0.6), label_weight=0.0, num_levels=None)
 
 
 GAUSSIAN = model_of(lambda p, x: 0.5 * p["theta"] * jnp.sum(x**2, axis=1))
@@ -208,7 +209,9 @@ def test_labels():
 
 def test_bad_settings_are_refused():
     for options in ({"threshold": -0.1}, {"decay": 1.0}, {"energy_every": -1}):
-        with pytest.raises(ValueError, match="flow_contrastive needs"):
+        with pytest.raises(ValueError, match="models that take turns need"):
             flow_contrastive(Quadratic(), AFFINE, optimizers={}, **options)
+    with pytest.raises(ValueError, match="label_weight = -1 must be"):
+        flow_contrastive(Quadratic(), AFFINE, optimizers={}, label_weight=-1)
     with pytest.raises(ValueError, match="the data have"):
         flow_contrastive(Quadratic(), AFFINE, optimizers={}).init(jax.random.key(0), {"x": jnp.zeros((4, 3))})

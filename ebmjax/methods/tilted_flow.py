@@ -1,0 +1,155 @@
+"""A frozen backbone tilted by an energy: what `flow_backbone` learns, and what can be asked of it.
+
+    p(x) = exp(-E(x)) q(x) / Z,   Z = E_q[exp(-E(x))],   q the law of x = g(z) for z ~ N(0, I)
+
+Pulled back to z the model is p(z) ∝ exp(-U(z)), U(z) = E(g(z)) + ||z||² / 2: the Jacobian cancels. The same U serves a
+decoder without a density (the generator of a VAE).
+
+Reference: Nijkamp et al., ICLR 2022 (arXiv 2006.06897).
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from ebmjax.energies import standard_gaussian, standard_normal, tilt
+from ebmjax.evaluation import likelihood
+from ebmjax.flows import Flow, dequantize
+from ebmjax.mcmc import annealed_importance_sampling, bank, base_from
+from ebmjax.methods.base import pure
+from ebmjax.types import Array, Batch, Chain, EnergyFn, Potential, PyTree, State
+
+
+class Backbone(NamedTuple):
+    """A map from N(0, I) to examples, with the parameters it was trained to.
+
+    group: name of its parameters in the state, "flow" or "generator". shape: of one example. dim: of z.
+    decode: (params, z[B, dim]) -> x[B, *shape]. log_prob: (params, x) -> log q(x) `[B]` in nats; None if not known.
+    """
+
+    group: str
+    shape: tuple[int, ...]
+    dim: int
+    params: PyTree
+    decode: EnergyFn
+    log_prob: EnergyFn | None
+
+
+def backbone_of_flow(flow: Flow, params: PyTree) -> Backbone:
+    """A trained flow as a backbone."""
+    return Backbone("flow", flow.shape, flow.dim, params, lambda p, z: flow.decode(p, z)[0], flow.log_prob)
+
+
+def backbone_of_decoder(decoder, params: PyTree, latent_dim: int) -> Backbone:
+    """A trained Flax module z[B, latent_dim] -> x[B, ...] as a backbone: the law of its mean, without a density."""
+    shape = jax.eval_shape(pure(decoder), params, jnp.zeros((1, latent_dim))).shape[1:]
+    return Backbone("generator", shape, latent_dim, params, pure(decoder), None)
+
+
+class Model(NamedTuple):
+    """The energy, its backbone and its chain; see `flow_backbone`."""
+
+    energy_fn: EnergyFn
+    backbone: Backbone
+    chain: Chain
+    bank: bank.Bank | None
+    energy_l2: float
+    num_levels: int | None
+
+    def decode(self, params: PyTree, z: Array) -> Array:
+        """g(z): `[B, dim]` -> `[B, *shape]`."""
+        return self.backbone.decode(params[self.backbone.group], z)
+
+    def latent(self, params: PyTree) -> Potential:
+        """U(z) = E(g(z)) + ||z||² / 2."""
+        energy = lambda z: self.energy_fn(params["energy"], self.decode(params, z))
+        return tilt(standard_normal, energy)
+
+    def log_noise(self, params: PyTree, x: Array) -> Array:
+        """log q(x) of the backbone, `[B]` in nats. Raises ValueError if the backbone has no density."""
+        if self.backbone.log_prob is None:
+            raise ValueError("a decoder as the backbone has no density log q(x): only latent quantities are known")
+        return self.backbone.log_prob(params[self.backbone.group], x)
+
+    def data(self, rng_key: Array, batch: Batch) -> Array:
+        """x of the batch, as the backbone saw its data: with noise over the grey levels, if it is of images."""
+        return batch["x"] if self.num_levels is None else dequantize(rng_key, batch["x"], self.num_levels)
+
+
+def energy_of(model: Model, state: State, x: Array) -> Array:
+    """E(x) alone, the tilt: `[B, *shape]` -> `[B]`."""
+    return model.energy_fn(state.params["energy"], x)
+
+
+def latent_energy(model: Model, state: State, z: Array) -> Array:
+    """U(z) = E(g(z)) + ||z||² / 2: `[B, dim]` -> `[B]`."""
+    return model.latent(state.params)(z)
+
+
+def data_energy(model: Model, state: State, x: Array) -> Array:
+    """E(x) - log q(x), the energy of the same model in data space: what chains there have to run on. `[B]`."""
+    return energy_of(model, state, x) - model.log_noise(state.params, x)
+
+
+def decode(model: Model, state: State, z: Array) -> Array:
+    """g(z): `[B, dim]` -> `[B, *shape]`."""
+    return model.decode(state.params, z)
+
+
+def log_normalizer(model: Model, state: State, rng_key: Array, num_samples: int = 10_000) -> tuple[Array, Array]:
+    """log Z = log E_q[exp(-E)] by importance sampling over samples of the backbone, and its standard error; in nats."""
+    energy = lambda z: energy_of(model, state, decode(model, state, z))
+    return likelihood.log_normalizer(rng_key, energy, model.backbone.dim, num_samples)
+
+
+def annealed_log_normalizer(
+    model: Model,
+    state: State,
+    rng_key: Array,
+    *,
+    betas: ArrayLike,
+    num_chains: int,
+    make_kernel: Callable[[Potential], Any] | None = None,
+    num_steps: int = 1,
+) -> tuple[Array, Array]:
+    """log Z by annealing chains in z from N(0, I) to the model, and its standard error; in nats.
+
+    betas, num_chains, num_steps, make_kernel: of `mcmc.annealed_importance_sampling`, make_kernel by default that of
+    the training's chain. It holds where importance sampling does not: where E varies by many nats over q.
+    """
+    base = base_from(standard_gaussian(model.backbone.dim))
+    # Normalised, as the base is: then the log Z of annealing is that of the tilt.
+    normalised = lambda z: latent_energy(model, state, z) + standard_gaussian(model.backbone.dim).log_z
+    found = annealed_importance_sampling(
+        rng_key,
+        base,
+        normalised,
+        betas=betas,
+        make_kernel=make_kernel or model.chain.make_kernel,
+        num_chains=num_chains,
+        num_steps=num_steps,
+    )
+    return found.log_z, found.standard_error
+
+
+def log_likelihood(model: Model, state: State, rng_key: Array, x: Array, *, num_samples: int = 10_000) -> Array:
+    """log p(x) = log q(x) - E(x) - log Z in nats, `[B]`; log Z by `log_normalizer`, so no bound: see its error."""
+    return -data_energy(model, state, x) - log_normalizer(model, state, rng_key, num_samples)[0]
+
+
+def functions_of(model: Model) -> dict[str, Callable]:
+    """What can be asked of the model, {name: function of the state first}; of a density only if the backbone has it."""
+    named: dict[str, Callable] = {
+        "energy": energy_of,
+        "latent_energy": latent_energy,
+        "decode": decode,
+        "log_normalizer": log_normalizer,
+        "annealed_log_normalizer": annealed_log_normalizer,
+    }
+    if model.backbone.log_prob is not None:
+        named |= {"data_energy": data_energy, "log_likelihood": log_likelihood}
+    return {name: partial(fn, model) for name, fn in named.items()}
