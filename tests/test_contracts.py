@@ -22,7 +22,7 @@ from ebmjax.training.settings import Settings
 from ebmjax.types import Kernel, Method
 
 NUM, DIM, BATCH = 67, 3, 16  # examples that fill the groups of the bank unequally
-TRACES = []
+TRACES = []  # for how many devices the train step was traced, once each time
 
 
 def adapting_langevin(potential):
@@ -56,7 +56,7 @@ def toy_method():
         return create_state(rng_key, params, optimizers, extra)
 
     def train_step(state, batch):
-        TRACES.append(1)
+        TRACES.append(jax.sharding.get_abstract_mesh().size)
         x, index, extra = batch["x"], batch["index"], dict(state.extra)
         chain = Chain(adapting_langevin, num_steps=3)
         start = bank.read(layout, extra["chains"], index)

@@ -4,8 +4,29 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+from jax.sharding import AxisType, PartitionSpec
 
 from ebmjax.types import Array, Chain, ChainState, Info, Kernel, Potential, PyTree
+
+
+AXIS = "data"
+"""Axis of a device mesh over which chains are split, as the batches of a training run are."""
+
+
+def split_chains(position: PyTree) -> PyTree:
+    """Ask that chains `[B, ...]` be split over the axis `AXIS` of the mesh in use, where it has one that divides B.
+
+    Without this, chains that start in fresh noise are computed whole on every device: nothing else says where they
+    belong. Values do not change. Without a mesh, on one device, and where an axis is not the compiler's to lay out
+    (explicit, or inside `shard_map`), the position comes back as it is.
+    """
+    mesh = jax.sharding.get_abstract_mesh()
+    size = dict(zip(mesh.axis_names, mesh.axis_sizes)).get(AXIS, 1)
+    if size == 1 or dict(zip(mesh.axis_names, mesh.axis_types))[AXIS] != AxisType.Auto:
+        return position
+    rows = lambda leaf: leaf.shape[0] % size == 0
+    split = lambda leaf: jax.lax.with_sharding_constraint(leaf, PartitionSpec(AXIS)) if rows(leaf) else leaf
+    return jax.tree.map(split, position)
 
 
 def run_chain(
@@ -23,7 +44,7 @@ def run_chain(
     Args:
         kernel: its `init` evaluates the potential at `position`, its `step` makes one transition.
         rng_key: typed key; step i uses `fold_in(rng_key, i)`, so a longer run begins with the shorter one.
-        position: pytree of `[B, ...]`.
+        position: pytree of `[B, ...]`; see `split_chains` for where it is computed.
         num_steps: static, ≥ 0; with 0 the position comes back as it was.
         adapt: replaces what `init` puts in `ChainState.adapt` (an adapting kernel's memory of the last run).
         collect: (ChainState, Info) -> pytree, kept for every step and stacked on a new first axis `[num_steps, ...]`.
@@ -32,7 +53,7 @@ def run_chain(
     Returns:
         The final state; `Info` averaged over the steps (`num_nonfinite` summed); the collected pytree, or None.
     """
-    state = kernel.init(position)
+    state = kernel.init(split_chains(position))
     if adapt is not None:
         state = state._replace(adapt=adapt)
     zeros = jnp.zeros(state.energy.shape, jnp.promote_types(state.energy.dtype, jnp.float32))  # bfloat16 cannot count

@@ -25,7 +25,8 @@ def make_chunk(method: Method, loader: Loader, data_key: Array, mesh, num_steps:
         row = state.step % loader.batches_per_epoch
         order = jax.lax.cond(row == 0, lambda: order_of(state.step // loader.batches_per_epoch), lambda: order)
         batch = sharding.constrain_rows(mesh, form_batch(loader, arrays, order[row]))
-        state, metrics = method.train_step(state, batch)
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):  # where `mcmc.run_chain` splits its chains
+            state, metrics = method.train_step(state, batch)
         return (state, order), metrics
 
     def chunk(state, arrays):

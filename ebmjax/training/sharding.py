@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from ebmjax.mcmc.base import AXIS
 from ebmjax.types import PyTree, State
 
 
@@ -22,7 +23,7 @@ def make_mesh(batch_size: int, devices: Sequence[jax.Device] | None = None) -> M
     if not fitting:
         raise ValueError(f"train.batch_size = {batch_size} must be a multiple of the number of processes, {len(own)}")
     chosen = [device for process in sorted(own) for device in own[process][: fitting[-1]]]
-    return Mesh(np.asarray(chosen), ("data",), axis_types=(AxisType.Auto,))
+    return Mesh(np.asarray(chosen), (AXIS,), axis_types=(AxisType.Auto,))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -32,7 +33,7 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 def split(mesh: Mesh) -> NamedSharding:
     """The first axis split over the devices."""
-    return NamedSharding(mesh, PartitionSpec("data"))
+    return NamedSharding(mesh, PartitionSpec(AXIS))
 
 
 def replicate(mesh: Mesh, arrays: PyTree) -> PyTree:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AbstractMesh, AxisType, use_abstract_mesh
 
 from ebmjax.energies import bind, standard_normal
 from ebmjax.mcmc import Chain, ChainState, Info, Kernel, langevin, run_chain, sample_chain
@@ -112,6 +113,31 @@ def test_parameters_of_the_potential_are_differentiable():
     value, grad = jax.value_and_grad(end)(1.5)
     np.testing.assert_allclose(value, (1 - 0.08 * 1.5) ** 6 * 8.0, rtol=1e-5)
     np.testing.assert_allclose(grad, -6 * 0.08 * (1 - 0.08 * 1.5) ** 5 * 8.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "size, name, kind, expected",
+    [
+        (2, "data", AxisType.Auto, 2),
+        (1, "data", AxisType.Auto, 0),
+        (3, "data", AxisType.Auto, 0),  # does not divide 4 chains
+        (2, "model", AxisType.Auto, 0),
+        (2, "data", AxisType.Explicit, 0),
+        (2, "data", AxisType.Manual, 0),
+        (None, None, None, 0),
+    ],
+)
+def test_chains_are_split_over_the_devices_of_a_mesh(size, name, kind, expected):
+    """Both leaves are, where somebody said that there is a mesh; elsewhere the program is the same as ever."""
+    kernel, position = langevin(standard_normal, step_size=0.5), {"a": START, "b": START}
+    run = lambda x: run_chain(kernel, KEY, x, 2)[0].position
+    trace = lambda: str(jax.make_jaxpr(run)(position))
+    if size is None:
+        found = trace()
+    else:
+        with use_abstract_mesh(AbstractMesh((size,), (name,), axis_types=(kind,))):
+            found = trace()
+    assert found.count("sharding_constraint") == expected
 
 
 def test_misuse_is_named():
