@@ -8,7 +8,6 @@ from jax.sharding import AxisType, PartitionSpec
 
 from ebmjax.types import Array, Chain, ChainState, Info, Kernel, Potential, PyTree
 
-
 AXIS = "data"
 """Axis of a device mesh over which chains are split, as the batches of a training run are."""
 
