@@ -1,7 +1,7 @@
 """A language model fitted in one call, to score real sentences by generated ones and the other way round.
 
-The model is a decoder of sentences (a Flax module: z`[B, d]`, tokens`[B, L]`, train -> logits`[B, L, V]`, as
-`nets.TextDecoder`) whose latent vector has no dimension, d = 0.
+The model is a decoder of sentences (a Flax module with a method log_prob(z`[B, d]`, tokens`[B, L]`, train=...) ->
+`[B]`, as `nets.TextDecoder`) whose latent vector has no dimension, d = 0.
 """
 
 from functools import partial
@@ -10,8 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ebmjax.objectives import sequence_log_prob
-from ebmjax.types import PAD, Array, PyTree
+from ebmjax.types import Array, PyTree
 
 
 def language_model_log_prob(decoder, params: PyTree, tokens: Array, *, dropout_key: Array | None = None) -> Array:
@@ -21,8 +20,7 @@ def language_model_log_prob(decoder, params: PyTree, tokens: Array, *, dropout_k
     """
     no_latent, train = jnp.zeros((len(tokens), 0)), dropout_key is not None
     rngs = {"dropout": dropout_key} if train else None
-    logits = decoder.apply({"params": params}, no_latent, tokens, train=train, rngs=rngs)
-    return sequence_log_prob(logits, tokens, tokens != PAD)
+    return decoder.apply({"params": params}, no_latent, tokens, train=train, rngs=rngs, method="log_prob")
 
 
 def init_language_model(decoder, rng_key: Array, tokens: Array) -> PyTree:

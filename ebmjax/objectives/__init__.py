@@ -2,7 +2,7 @@
 
 from ebmjax.objectives.alternation import Gate, make_rule, next_gate, open_gate
 from ebmjax.objectives.contrastive import contrastive, gradient_penalty
-from ebmjax.objectives.likelihood import gaussian_log_prob, log_mean_exp, sequence_log_prob, squared_error
+from ebmjax.objectives.likelihood import gaussian_log_prob, log_mean_exp, squared_error
 from ebmjax.objectives.noise_contrastive import noise_contrastive, noise_contrastive_logit
 from ebmjax.objectives.score_matching import denoising_score_matching, sliced_score_matching
 from ebmjax.objectives.variational import fixed_noise_divergence, gaussian_entropy, marginal_divergence
@@ -22,7 +22,6 @@ __all__ = [
     "noise_contrastive",
     "noise_contrastive_logit",
     "open_gate",
-    "sequence_log_prob",
     "sliced_score_matching",
     "squared_error",
 ]
