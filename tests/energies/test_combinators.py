@@ -50,6 +50,20 @@ def test_linear_tilt_of_a_gaussian_moves_its_mean():
     np.testing.assert_allclose(energy(z) + 0.5 * jnp.sum(alpha**2), standard_normal(z - alpha), atol=1e-5)
 
 
+def test_quadratic_tilt_of_a_gaussian():
+    """E = -αᵀz + zᵀBz / 2 on N(0, I) is N((I + B)⁻¹ α, (I + B)⁻¹)."""
+    z, alpha, factor = normal(6, 3), normal(3), normal(3, 3)
+    b = factor @ factor.T
+    energy = tilt(standard_normal, lambda z: -z @ alpha + 0.5 * jnp.sum(z @ b * z, axis=1))
+    precision = np.eye(3) + np.asarray(b)
+    moved = z - np.linalg.solve(precision, alpha)
+    found, gradient = pytree.value_and_grad_rows(energy, z)
+    np.testing.assert_allclose(gradient, moved @ precision, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        found - found[0], (lambda u: u - u[0])(0.5 * np.sum(moved @ precision * moved, 1)), atol=1e-3
+    )
+
+
 def linear_gaussian():
     """x = W z + b + σ e, z ~ N(0, I): Λ = I + WᵀW / σ², μ = Λ⁻¹ Wᵀ (x - b) / σ²."""
     weight, bias, sigma = RNG.normal(size=(4, 3)), RNG.normal(size=4), 0.7

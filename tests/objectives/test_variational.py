@@ -103,6 +103,8 @@ def test_fixed_noise_is_never_below_marginal():
     """Both are exact here: KL(q(z | ε) || p) exceeds KL(q || p) by the information of ε on z, 0 for s = 0."""
     gap = lambda s: np.subtract(*both(jnp.log(jnp.full(2, s)), 5.0, 1.0, 5))
     assert abs(gap(1e-4)) < 1e-4
+    no_dynamics = 0.5 * (2 * 5.0 - 2 - np.log(5.0))
+    np.testing.assert_allclose(both(jnp.log(jnp.full(2, 1e-4)), 5.0, 1.0, 5), no_dynamics, atol=1e-4)
     assert np.all(np.diff([gap(s) for s in (1e-4, 0.05, 0.1, 0.2, 0.4)]) > 0)
 
 
