@@ -17,7 +17,7 @@ from ebmjax.training.ema import with_ema
 from ebmjax.training.guard import Diverged, Scales, broken_params, judge, updated
 from ebmjax.training.recorder import Recorder
 from ebmjax.training.settings import Settings, check_settings
-from ebmjax.types import Method, State
+from ebmjax.types import Array, Method, State
 
 
 class Interrupted(Exception):
@@ -91,23 +91,19 @@ def fit(
         shardings = jax.tree.map(lambda a: a.sharding, abstract_state)
         chunk = make_chunk(method, loader, data_key, mesh, settings.steps_per_dispatch, shardings)
 
-        def save(rollbacks: int, step: int, state: State, scales: Scales) -> None:
+        def save(step: int, state: State, **kept) -> None:
             epoch, batch = divmod(step, loader.batches_per_epoch)
-            kept = {"seconds": time.monotonic() - began, "scales": scales, "rollbacks": rollbacks} | (meta or {})
-            checkpointer.save(step, state, kept | {"data_position": {"epoch": epoch, "batch": batch}})
+            kept |= {"seconds": time.monotonic() - began, "data_position": {"epoch": epoch, "batch": batch}}
+            checkpointer.save(step, state, kept | (meta or {}))
             mine = sharding.local(state)
             if hosts.is_first():
                 on_checkpoint(step, mine)
 
         def train_from(start: Start) -> State:
             with Recorder(folder, title, settings.num_steps, start.step, start.rollbacks) as recorder:
-                return _steps(
-                    lambda state: chunk(state, arrays), start, settings, recorder, partial(save, start.rollbacks), stop
-                )
+                return _steps(lambda state: chunk(state, arrays), start, settings, recorder, save, stop)
 
-        another_key = lambda n: jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 4), n)
-        make_key = jax.jit(another_key, out_shardings=sharding.replicated(mesh))
-        state = _with_rollbacks(train_from, start, newest, make_key, settings)
+        state = _with_rollbacks(train_from, start, newest, partial(_another_key, seed, mesh), settings)
         return sharding.local(state), time.monotonic() - began
 
 
@@ -118,6 +114,12 @@ def find_start(checkpointer: Checkpointer, abstract_state: State, check: Callabl
         return Start(0, make_state(), 0.0, {}, 0)
     step, state, meta = restored
     return Start(step, state, meta["seconds"], meta["scales"], meta["rollbacks"])
+
+
+def _another_key(seed: int, mesh, n: int) -> Array:
+    """The key of a run after its rollback `n`."""
+    make_key = lambda n: jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 4), n)
+    return jax.jit(make_key, out_shardings=sharding.replicated(mesh))(n)
 
 
 def _with_rollbacks(train_from, start: Start, newest, make_key, settings: Settings) -> State:
@@ -167,7 +169,7 @@ def _steps(run_chunk, start: Start, settings: Settings, recorder: Recorder, save
             scales = updated(scales, values)
         if checkpoint:
             refuse(broken_params(sharding.local(state.params)))
-            save(step, state, scales)
+            save(step, state, scales=scales, rollbacks=rollbacks)
             saved = step
         healthy = step
         if stop:

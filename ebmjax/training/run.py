@@ -21,9 +21,10 @@ from ebmjax.training.reproduce import command_of
 from ebmjax.training.settings import Settings, restored_only, to_settings
 from ebmjax.training.sharding import make_mesh
 from ebmjax.training.signals import stop_on_signal
-from ebmjax.training.workdir import alone_in, experiment_of, reconcile, steps_done
+from ebmjax.training.workdir import alone_in, experiment_of, reconcile, steps_done, telling_why
 from ebmjax.types import Method
 from ebmjax.viz.report import write_report
+from ebmjax.viz.workdir import DIVERGED
 
 NUM_DRAWN = 100
 
@@ -46,11 +47,12 @@ def run(experiment: Experiment, arguments: Arguments) -> None:
     say(f"{experiment.name}: {arguments.mode} on {config.data.name}, in {workdir} ({devices})")
     if used < there:
         say(f"using {used} of {there} devices: train.batch_size = {settings.batch_size} does not divide over more")
-    dataset = load(config.data.name)
-    prepared = prepare(experiment, arguments.mode, config, dataset, workdir)
-    method = build(experiment, config, dataset, prepared)
-    with alone_in(workdir):
-        carry_out(experiment, arguments.mode, config, method, dataset, settings, workdir, prepared)
+    dataset = load(**config.data)
+    with telling_why(workdir):
+        prepared = prepare(experiment, arguments.mode, config, dataset, workdir)
+        method = build(experiment, config, dataset, prepared)
+        with alone_in(workdir):
+            carry_out(experiment, arguments.mode, config, method, dataset, settings, workdir, prepared)
 
 
 def prepare(experiment, mode, config, dataset, workdir) -> dict[str, Trained]:
@@ -71,6 +73,7 @@ def carry_out(experiment, mode, config, method, dataset, settings, workdir, prep
     if mode == "train":
         if hosts.is_first():
             write_atomically(workdir / "config.json", to_json(config) + "\n")
+            (workdir / DIVERGED).unlink(missing_ok=True)
         if done >= settings.num_steps:
             say(f"training is finished ({done} steps): only evaluating")
     else:
@@ -153,7 +156,7 @@ def restore(workdir: Path) -> tuple[ConfigDict, Trained]:
         raise ConfigError(f"{workdir} holds no trained run")
     config = from_json(path.read_text(), path)
     experiment = experiment_of(config, path)
-    dataset = load(config.data.name)
+    dataset = load(**config.data)
     settings = restored_only(to_settings(config))
     prepared = prepare(experiment, "evaluate", config, dataset, workdir)
     method = build(experiment, config, dataset, prepared)

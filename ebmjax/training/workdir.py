@@ -1,7 +1,7 @@
 """What a work directory holds, and which config may go on with it."""
 
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,8 +10,11 @@ from ml_collections import ConfigDict
 
 from ebmjax.training.config import Arguments, ConfigError, check_same_run, from_json
 from ebmjax.training.experiment import Experiment
-from ebmjax.training.files import only_one
+from ebmjax.training.files import only_one, write_atomically
+from ebmjax.training.guard import Diverged
 from ebmjax.training.hosts import is_first
+from ebmjax.viz.report import write_report
+from ebmjax.viz.workdir import DIVERGED
 
 
 def steps_done(workdir: Path) -> int:
@@ -40,6 +43,19 @@ def alone_in(folder: Path) -> Generator[None, None, None]:
             yield
     except BlockingIOError:
         raise ConfigError(f"another process is at work in {folder}: wait for it, or use another --workdir") from None
+
+
+@contextmanager
+def telling_why(workdir: Path) -> Generator[None, None, None]:
+    """Within it a run that diverges leaves its cause and a page that begins with it, which the error's line names."""
+    try:
+        yield
+    except Diverged as error:
+        with suppress(OSError):  # a disk that is full, too, must not hide the cause
+            if is_first():
+                write_atomically(workdir / DIVERGED, f"{error}\n")
+                error.args = (f"{error}; see {write_report(workdir)}",)
+        raise
 
 
 def reconcile(experiment: Experiment, arguments: Arguments, workdir: Path) -> ConfigDict:

@@ -18,8 +18,9 @@ TOLD_ABOVE += ("command", "pictures")
 def write_report(workdir: str | Path) -> Path:
     """Write report.html into a run's work directory, from the files there alone, and return its path.
 
-    Reads config.json, results.json, metrics.jsonl, *.png, samples/*.png and baselines/*/metrics.jsonl; what is missing
-    or broken becomes a line on the page. The same files give the same page. Raises ValueError if there is no folder.
+    Reads config.json, results.json, metrics.jsonl, diverged.txt, *.png, samples/*.png and baselines/*/metrics.jsonl;
+    what is missing or broken becomes a line on the page. The same files give the same page. Raises ValueError if there
+    is no folder.
     """
     run = read_workdir(workdir)
     path = run.folder / "report.html"
@@ -35,7 +36,7 @@ def title(run: WorkDir) -> str:
 
 
 def identity(run: WorkDir) -> str:
-    """Method, data set, seed, steps, date and commit, and what is missing."""
+    """Why it stopped, if it diverged; method, data set, seed, steps, date and commit, and what is missing."""
     asked = mapping(run.config.get("train")).get("num_steps")
     steps = run.results.get("num_steps", asked)
     of = f" of {page.number(asked)}" if asked not in (None, steps) else ""
@@ -48,7 +49,8 @@ def identity(run: WorkDir) -> str:
         "Date": run.date,
         "Commit": f"<code>{page.text(commit[:12])}</code>" + (" with uncommitted changes" if dirty else ""),
     }
-    return page.facts(items.items()) + "".join(page.note(line, "warn") for line in run.notes)
+    why = page.note(run.diverged, "warn") if run.diverged else ""
+    return why + page.facts(items.items()) + "".join(page.note(line, "warn") for line in run.notes)
 
 
 def sections(run: WorkDir, level: int) -> str:

@@ -6,17 +6,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+DIVERGED = "diverged.txt"
+"""The file that says why a run stopped, if the last thing it did was to diverge."""
+
 
 class WorkDir(NamedTuple):
     """A run's folder with its config.json and results.json ({} where there is none).
 
-    notes: lines for a person about what is missing or cannot be read.
+    notes: lines for a person about what is missing or cannot be read. diverged: why the run stopped; "" if it did not.
     """
 
     folder: Path
     config: dict
     results: dict
     notes: list[str]
+    diverged: str = ""
 
     @property
     def method(self) -> str:
@@ -50,7 +54,8 @@ def read_workdir(folder: str | Path) -> WorkDir:
     notes = []
     config = _read_json(folder / "config.json", "the settings are unknown", notes)
     results = _read_json(folder / "results.json", "there are no figures, for the run is not evaluated yet", notes)
-    return WorkDir(folder, config, results, notes)
+    why = folder / DIVERGED
+    return WorkDir(folder, config, results, notes, why.read_text(errors="replace").strip() if why.exists() else "")
 
 
 def mapping(value) -> Mapping:

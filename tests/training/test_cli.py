@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ebmjax.training import cli
+from ebmjax.training import cli, run
 from ebmjax.training.config import ConfigError
+from ebmjax.training.guard import Diverged, Problem
 from ebmjax.training.run import restore
 from experiments.latent_ebm import EXPERIMENT
 
@@ -128,6 +129,26 @@ def test_a_folder_that_cannot_be_made(capsys, tmp_path):
     (tmp_path / "file").write_text("")
     line = fails(capsys, SMOKE, f"--workdir={tmp_path}/file/run", code=1)
     assert "file/run" in line
+
+
+def test_a_run_that_diverged_leaves_a_page(capsys, tmp_path, monkeypatch):
+    """With the cause on top, in the work directory and not in that of the baseline that broke; until it goes on."""
+
+    def broken(*arguments):
+        raise Diverged("gaussian", 40, [Problem("energy_gap not finite", "less")], healthy=20, saved=20, rollbacks=0)
+
+    monkeypatch.setattr(run, "train", broken)
+    line = fails(capsys, SMOKE, f"--workdir={tmp_path}/run", code=1)
+    said = "gaussian diverged at step 40: energy_gap not finite (healthy at step 20"
+    assert line.startswith(f"error: {said}") and line.endswith(f"; see {tmp_path}/run/report.html")
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert f'</h1><p class="warn">{said}' in page
+    monkeypatch.setattr(run, "train", lambda *arguments: (None, 0.0))
+    monkeypatch.setattr(run, "finish", lambda *arguments: None)
+    cli.main(
+        EXPERIMENT, ["latent_ebm", SMOKE, "--config.evaluate.gaussian_baseline=False", f"--workdir={tmp_path}/run"]
+    )
+    assert not (tmp_path / "run" / "diverged.txt").exists()
 
 
 @pytest.mark.parametrize("name", ["absent", "sweep", "os.path", "..pieces", ""])

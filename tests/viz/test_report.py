@@ -108,6 +108,14 @@ def test_what_the_page_shows(workdir):
     assert not page.texts("p", "warn")
 
 
+def test_a_run_that_diverged_begins_with_the_cause(workdir):
+    why = "train diverged at step 40: energy_gap = 5e+04 is <over> 1000 times its usual 1"
+    write(workdir, "diverged.txt", why + "\n")
+    page = made(workdir)
+    first = next(element for element in page.elements if element[0] in ("p", "dl"))
+    assert first[2] == why and first[1]["class"] == "warn"
+
+
 def test_the_page_is_self_contained_and_readable_without_script(workdir):
     page = made(workdir)
     assert not {"script", "iframe", "object", "embed"} & {tag for tag, *_ in page.elements}
