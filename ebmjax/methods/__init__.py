@@ -5,6 +5,7 @@ from ebmjax.methods.anatomy import anatomy
 from ebmjax.methods.flow_backbone import flow_backbone
 from ebmjax.methods.flow_contrastive import flow_contrastive
 from ebmjax.methods.flow_mle import flow_mle
+from ebmjax.methods.hypernetwork import direct_networks, hypernetwork
 from ebmjax.methods.language_model import language_model
 from ebmjax.methods.latent_ebm import latent_ebm
 from ebmjax.methods.multilayer_short_run import StepSizeSearch, multilayer_short_run
@@ -18,9 +19,11 @@ __all__ = [
     "anatomy",
     "backbone_of_decoder",
     "backbone_of_flow",
+    "direct_networks",
     "flow_backbone",
     "flow_contrastive",
     "flow_mle",
+    "hypernetwork",
     "language_model",
     "latent_ebm",
     "multilayer_short_run",

@@ -2,6 +2,7 @@
 
 from ebmjax.objectives.alternation import Gate, make_rule, next_gate, open_gate
 from ebmjax.objectives.contrastive import contrastive, gradient_penalty
+from ebmjax.objectives.entropy import knn_entropy
 from ebmjax.objectives.likelihood import gaussian_log_prob, log_mean_exp, squared_error
 from ebmjax.objectives.noise_contrastive import noise_contrastive, noise_contrastive_logit
 from ebmjax.objectives.score_matching import denoising_score_matching, sliced_score_matching
@@ -15,6 +16,7 @@ __all__ = [
     "gaussian_entropy",
     "gaussian_log_prob",
     "gradient_penalty",
+    "knn_entropy",
     "log_mean_exp",
     "make_rule",
     "marginal_divergence",

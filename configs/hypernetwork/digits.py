@@ -1,0 +1,34 @@
+"""Hypernetwork (Deutsch, Nijkamp & Yang 2019, arXiv 1905.02898) of small classifiers of 8 x 8 digits.
+
+    python -m experiments.hypernetwork --config=configs/hypernetwork/digits.py
+
+The target is a perceptron 64-32-10 of 2,410 weights. All sizes are ours; see the comments.
+"""
+
+from configs.common import variant_of
+from configs.hypernetwork.common import hypernetwork, smoke
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = hypernetwork("digits")
+    config.model.target = {"name": "mlp", "widths": (32,)}
+    config.model.hypernet.latent_dim = 32
+    config.model.hypernet.extractor = (64, 64)
+    config.model.hypernet.code_size = 8
+    config.model.hypernet.widths = (40, 60)
+    config.model.num_latents = 16
+    config.model.accuracy_weight = 100.0
+    config.model.input_noise = 0.3
+    config.train.batch_size = 512
+    config.train.num_steps = 1500
+    config.train.steps_per_dispatch = 50
+    config.train.log_every = 50
+    config.optimizer.hypernet.learning_rate = 1e-3
+    for optimizer in config.optimizer.values():
+        optimizer.schedule = "cosine"
+    config.evaluate.batch_size = 360
+    config.evaluate.ensemble_size = 50
+    config.evaluate.num_ensembles = 4
+    config.evaluate.distill_steps = 1500
+    return variant_of(config, variant, smoke)
