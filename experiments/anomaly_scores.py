@@ -13,11 +13,15 @@ from ebmjax.training.config import ConfigError
 
 SCORES = {
     "joint": "||x - g(z)||² / (2 σ²) + U(z) at one posterior sample z: -log p(x, z) up to a constant",
+    "joint_unit": "||x - g(z)||² + U(z) at one posterior sample z, the weights of the code of arXiv 2310.03218",
     "latent": "U(z) at one posterior sample z: E(z) + ||z||² / 2, of a prior N(0, I) ||z||² / 2",
     "reconstruction": "||x - g(z)||² at one posterior sample z",
     "log_likelihood": "-log p(x), estimated where it has no closed form",
     "energy": "E(x)",
 }
+
+
+OF_LATENTS = ("joint", "joint_unit", "latent", "reconstruction")
 
 
 def has_latents(functions) -> bool:
@@ -28,7 +32,7 @@ def has_latents(functions) -> bool:
 def available(functions) -> list[str]:
     """Names in `SCORES` that a method with these functions has."""
     with_latents = has_latents(functions)
-    names = ["joint", "latent", "reconstruction"] if with_latents else []
+    names = list(OF_LATENTS) if with_latents else []
     names += ["log_likelihood"] if "log_likelihood" in functions else []
     return names + (["energy"] if "energy" in functions and not with_latents else [])
 
@@ -50,13 +54,13 @@ def make_scores(functions, names, sigma: float | None):
     def of_latents(state, z, x):
         prior = functions.get("energy", lambda state, z: standard_normal(z))(state, z)
         error = squared_error(functions["decode"](state, z), x)
-        found = {"latent": prior, "reconstruction": error}
+        found = {"joint_unit": error + prior, "latent": prior, "reconstruction": error}
         return found if sigma is None else found | {"joint": error / (2 * sigma**2) + prior}
 
     def scores(state, rng_key, x):
         encode_key, density_key = jax.random.split(rng_key)
         found = {}
-        if {"joint", "latent", "reconstruction"} & set(names):
+        if set(OF_LATENTS) & set(names):
             found |= of_latents(state, functions["encode"](state, encode_key, x), x)
         if "log_likelihood" in names:
             found["log_likelihood"] = -functions["log_likelihood"](state, density_key, x)

@@ -2,8 +2,10 @@
 
 from ml_collections import ConfigDict
 
+LATENT = ("joint", "joint_unit", "latent", "reconstruction")
 
-def anomaly(config: ConfigDict, scores: tuple[str, ...] = ("joint", "latent", "reconstruction")) -> ConfigDict:
+
+def anomaly(config: ConfigDict, scores: tuple[str, ...] = LATENT) -> ConfigDict:
     """The config of another experiment, extended. scores: of experiments/anomaly_scores.py, the main one first."""
     config.method = config.experiment
     config.experiment = "anomaly"

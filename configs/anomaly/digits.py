@@ -15,11 +15,11 @@ def get_config(variant=""):
     """variant: "" or "smoke" (seconds, for tests)."""
     config = common.anomaly(latent.latent_ebm("digits"))
     config.model.latent_dim = 16
-    config.model.sigma = 0.1
     config.model.energy.widths = (64, 64)
     config.model.energy.activation = "gelu"
     config.model.energy.init = "he"
     config.sampler.prior.num_steps = 30
+    config.sampler.refine_steps = 50
     for group in (config.optimizer.energy, config.optimizer.generator):
         group.learning_rate = 1e-3
         group.b1 = 0.9

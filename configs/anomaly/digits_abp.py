@@ -11,7 +11,7 @@ from configs.anomaly import common
 
 def get_config(variant=""):
     """variant: "" or "smoke" (seconds, for tests)."""
-    config = common.anomaly(digits.get_config(variant), ("joint", "latent", "reconstruction"))
+    config = common.anomaly(digits.get_config(variant))
     if variant:
         common.smoke(config)
     return config

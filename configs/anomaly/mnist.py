@@ -18,19 +18,19 @@ def get_config(variant=""):
     """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = common.anomaly(latent.latent_ebm("mnist"))
     config.model.latent_dim = 8
-    config.model.generator.widths = (256, 512)
-    config.sampler.refine_steps = 10  # as in the code of Yu et al. 2023 (arXiv 2310.03218)
+    config.model.generator.widths = (256, 256)
+    config.sampler.refine_steps = 40
     config.optimizer.energy.learning_rate = 2e-4
     config.optimizer.generator.learning_rate = 1e-3
     for group in (config.optimizer.energy, config.optimizer.generator):
         group.b1 = 0.9
         group.schedule = "cosine"
-    config.train.num_steps = 6000
+    config.train.num_steps = 7000
     config.train.batch_size = 128
     config.train.steps_per_dispatch = 20
     config.anomaly.evaluate_every = 100
     config.anomaly.pca_components = 50
-    config.evaluate.max_examples = 5000
+    config.evaluate.max_examples = 4000
     config.evaluate.gaussian_baseline = True
     return variant_of(config, variant, smoke)
 

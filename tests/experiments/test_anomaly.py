@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from configs.anomaly.common import LATENT
 from configs.anomaly.digits import get_config
 from ebmjax.data import load
 from ebmjax.evaluation import auprc, auroc
@@ -18,6 +19,7 @@ from experiments.anomaly_arms import data_of
 from experiments.anomaly_scores import check, make_scores
 
 ROOT = Path(__file__).parents[2]
+ONE = ["--config.anomaly.held_out=(4,)", "--config.anomaly.num_evaluations=1"]
 
 
 def main(config, workdir, *words):
@@ -40,7 +42,7 @@ def finished(tmp_path_factory):
 def test_what_a_run_writes(finished):
     own, others = figures(finished)
     stems = [f"{area}_joint" for area in ("auprc", "auroc", "auprc_sd", "auprc_natural")]
-    stems += ["auprc_latent", "auprc_reconstruction"]
+    stems += ["auprc_joint_unit", "auprc_latent", "auprc_reconstruction"]
     assert set(own) == {f"{stem}_{target}" for stem in stems for target in ("mean", "1", "4")}
     assert {f"auprc_{arm}_{target}" for arm in ("gaussian", "pca", "random") for target in ("mean", "1", "4")} <= set(
         others
@@ -65,19 +67,24 @@ def test_again_only_evaluates(finished, capsys):
 
 
 def test_methods_with_an_energy_or_a_likelihood_of_x(tmp_path):
-    small = ["--config.model.flow.num_steps=1", "--config.model.flow.form=plain", "--config.model.flow.width=4"]
+    small = [
+        "--config.model.flow.num_levels=1",
+        "--config.model.flow.num_steps=1",
+        "--config.model.flow.form=plain",
+        "--config.model.flow.width=4",
+    ]
     for method, score, words in (("short_run", "energy", []), ("flow", "log_likelihood", small)):
-        main(f"digits_{method}", tmp_path / method, "--config.anomaly.held_out=(4,)", *words)
+        main(f"digits_{method}", tmp_path / method, *ONE, *words)
         own, others = figures(tmp_path / method)
         assert f"auprc_{score}_4" in own and "auprc_pca_4" in others
 
 
 def test_a_generator_without_a_learned_prior(tmp_path):
     """ABP keeps a chain per training example: it must be built for the examples that are left."""
-    main("digits_abp", tmp_path / "run", "--config.anomaly.held_out=(4,)", '--config.anomaly.scores=("latent","joint")')
-    own, others = figures(tmp_path / "run")
-    assert "auroc_latent_4" in own and "auprc_joint_4" in own
-    assert "auprc_short_run_4" in others and "auprc_short_run_joint_4" in others
+    scores = '--config.anomaly.scores=("latent","joint")'
+    main("digits_abp", tmp_path / "run", *ONE, scores, "--config.evaluate.short_run_baseline=False")
+    own = figures(tmp_path / "run")[0]
+    assert "auroc_latent_4" in own and "auprc_joint_4" in own and "auroc_joint_4" not in own
 
 
 def test_another_data_set_as_the_anomaly(tmp_path):
@@ -113,10 +120,11 @@ FUNCTIONS = {
 
 def test_scores_in_closed_form():
     x = jnp.asarray([[1.0, 2.0, 0.0, 0.0], [0.0, 0.0, 3.0, 4.0]])
-    found = make_scores(FUNCTIONS, ("joint", "latent", "reconstruction"), 0.5)(10.0, jnp.zeros(2, "uint32"), x)
+    found = make_scores(FUNCTIONS, LATENT, 0.5)(10.0, jnp.zeros(2, "uint32"), x)
     assert np.allclose(found["reconstruction"], [1 + 4 + 1 + 4, 25])
     assert np.allclose(found["latent"], [30, 0])
     assert np.allclose(found["joint"], [10 / 0.5 + 30, 50])
+    assert np.allclose(found["joint_unit"], [10 + 30, 25])
     plain = {name: function for name, function in FUNCTIONS.items() if name != "energy"}
     assert np.allclose(make_scores(plain, ("latent",), None)(0.0, jnp.zeros(2, "uint32"), x)["latent"], [2.5, 0])
     of_x = {"energy": lambda state, x: x[:, 3], "log_likelihood": lambda state, key, x: -x[:, 2]}
@@ -126,7 +134,7 @@ def test_scores_in_closed_form():
 
 def test_a_score_that_a_method_lacks_is_one_line():
     for functions, wanted, said in (
-        (FUNCTIONS, ("energy",), "latent has no score 'energy'; it has joint, latent, reconstruction"),
+        (FUNCTIONS, ("energy",), "latent has no score 'energy'; it has joint, joint_unit, latent, reconstruction"),
         ({"energy": None}, ("joint",), "latent has no score 'joint'; it has energy"),
         ({}, (), "latent has no score ''; it has none"),
     ):
