@@ -11,9 +11,10 @@ def adam(learning_rate: float) -> ConfigDict:
             "b1": 0.9,
             "b2": 0.999,
             "clip_norm": 0.0,  # 0: no clipping
-            "schedule": "cosine",  # constant, cosine (to final_fraction) or exponential (decay_rate per step)
+            "schedule": "cosine",  # constant, cosine (to final_fraction) or exponential (decay_rate per epoch)
             "final_fraction": 0.05,
             "decay_rate": 0.998,
+            "warmup_steps": 0,  # over which the rate rises from 0
         }
     )
 
@@ -27,10 +28,12 @@ def flow_stage(config: ConfigDict) -> ConfigDict:
 
 
 def glow(config: ConfigDict) -> None:
-    """Glow with the published width for 32 x 32 images, and half its depth; Adam with a clipped gradient."""
+    """Glow with the published width for 32 x 32 images, and half its depth; Adam that warms up, with a clipped
+    gradient."""
     fields = {"name": "glow", "num_levels": 3, "num_steps": 16, "width": 512, "coupling_type": "affine"}
     config.flow.model = ConfigDict({"flow": fields})
     config.flow.optimizer.flow.clip_norm = 50.0
+    config.flow.optimizer.flow.warmup_steps = 1000
     config.flow.train.num_steps = 100_000
     config.flow.train.batch_size = 64
 

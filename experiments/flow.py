@@ -1,6 +1,7 @@
 """A normalising flow trained by maximum likelihood, on points of the plane, tables or images.
 
 It is measured by the likelihood of test data; in the plane, where the law is known, also by KL(true || flow).
+Experiments that rest on a flow train theirs by `prepare`.
 """
 
 from functools import partial
@@ -8,6 +9,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from ml_collections import ConfigDict
 
 from ebmjax.data import to_float
 from ebmjax.energies import gaussian
@@ -25,10 +27,8 @@ from experiments.toys import TOYS
 MAX_PIXELS = 1024
 """Above this many pixels a Gaussian's covariance takes longer than it is worth: that opponent is left out."""
 
-LOWEST = {
-    "optimizer.flow.learning_rate": 0,
-    "optimizer.flow.clip_norm": 0,
-    "optimizer.flow.warmup_steps": 0,
+LOWEST_OF_TRAINING = {f"optimizer.flow.{field}": 0 for field in ("learning_rate", "clip_norm", "warmup_steps")}
+LOWEST = LOWEST_OF_TRAINING | {
     "evaluate.batch_size": 1,
     "evaluate.max_examples": 2,
     "evaluate.temperature": 0,
@@ -40,17 +40,34 @@ def num_levels(data):
     return None if data.max_value is None else data.max_value + 1
 
 
+def flow_of(config, data_spec):
+    """The flow of config.model.flow: name, of `FLOWS`, and its options."""
+    options = config.model.flow.to_dict()
+    return make_flow(options.pop("name"), data_spec.shape, **options)
+
+
+def by_likelihood(config, data_spec, num_steps):
+    """Its training by maximum likelihood, `num_steps` long, by config.optimizer and config.train.batch_size."""
+    steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
+    optimizers = make_optimizers(config.optimizer, num_steps, steps_per_epoch)
+    return flow_mle(flow_of(config, data_spec), optimizers=optimizers, num_levels=num_levels(data_spec))
+
+
 def build(config, data_spec):
     """The method of a config."""
     for field, low in LOWEST.items():
         require(config, field, low)
-    options = config.model.flow.to_dict()
-    steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
-    return flow_mle(
-        make_flow(options.pop("name"), data_spec.shape, **options),
-        optimizers=make_optimizers(config.optimizer, config.train.num_steps, steps_per_epoch),
-        num_levels=num_levels(data_spec),
-    )
+    return by_likelihood(config, data_spec, config.train.num_steps)
+
+
+def prepare(config, data_spec):
+    """`Experiment.prepare` of what rests on a flow: the training of config.flow (sections model.flow, train,
+    optimizer.flow), with a config of its own that holds all it depends on, and no more."""
+    for field, low in LOWEST_OF_TRAINING.items():
+        require(config, f"flow.{field}", low)
+    own = {"experiment": config.experiment, "seed": config.seed, "data": config.data.to_dict()}
+    own = ConfigDict(own | config.flow.to_dict()).lock()
+    return {"flow": (own, by_likelihood(config.flow, data_spec, config.flow.train.num_steps))}
 
 
 def continuous(run, x):

@@ -20,6 +20,7 @@ from ebmjax.evaluation import (
     map_batches,
     sample_in_batches,
 )
+from ebmjax.flows import quantize
 from ebmjax.mcmc import adapt_step_size, make_bank, sign_rule
 from ebmjax.methods import backbone_of_flow, flow_backbone
 from ebmjax.training import cli
@@ -28,7 +29,7 @@ from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.training.optimizers import make_optimizers
 from ebmjax.viz import health, landscape, pictures
-from experiments.flow_stage import draw_samples, num_levels, prepare, stage_flow, to_grey_levels
+from experiments.flow import draw_samples, flow_of, num_levels, prepare
 from experiments.mixing import class_changes, compare_spaces, independent_draws
 from experiments.pieces import make_chain, make_data_energy
 from experiments.toys import TOYS
@@ -76,7 +77,7 @@ def build(config, data_spec, flow):
     num_chains = 0 if contrasted else config.chains.num_chains
     return flow_backbone(
         make_data_energy(config, data_spec.shape),
-        backbone_of_flow(stage_flow(config, data_spec), flow.state.params["flow"]),
+        backbone_of_flow(flow_of(config.flow, data_spec), flow.state.params["flow"]),
         chain=adapting(chain, target) if target else chain,
         chains=make_bank(num_chains, config.chains.per_step or config.train.batch_size) if num_chains else None,
         optimizers=optimizers,
@@ -167,7 +168,7 @@ def evaluate(run):
     if run.dataset.name in TOYS:
         found, others, paths = toy_figures(run, x)
     elif run.dataset.max_value is not None:
-        x, flow_x = (to_grey_levels(y, run.dataset.max_value + 1) for y in (x, flow_x))
+        x, flow_x = (quantize(y, num_levels(run.dataset)) for y in (x, flow_x))
         found, others, paths = image_figures(run, x, flow_x, walks)
     else:
         found, others, paths = {}, {}, []

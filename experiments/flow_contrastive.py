@@ -21,7 +21,7 @@ from ebmjax.evaluation import (
     sample_in_batches,
     square_grid,
 )
-from ebmjax.flows import bin_width, bits_per_dim, dequantize, triangular_affine
+from ebmjax.flows import bin_width, bits_per_dim, dequantize, quantize, triangular_affine
 from ebmjax.methods import flow_contrastive
 from ebmjax.nets import Confined
 from ebmjax.objectives import noise_contrastive
@@ -31,7 +31,7 @@ from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.training.optimizers import make_optimizers
 from ebmjax.viz import health, landscape, pictures
-from experiments.flow_stage import draw_samples, num_levels, prepare, stage_flow, stage_method, to_grey_levels
+from experiments.flow import by_likelihood, draw_samples, flow_of, num_levels, prepare
 from experiments.pieces import make_data_energy
 from experiments.toys import TOYS
 
@@ -65,7 +65,7 @@ def build(config, data_spec, flow, *, noise=None, noise_params=None):
         gate["threshold"] = 2.0  # above any accuracy: the energy alone learns
     return flow_contrastive(
         Confined(energy, weight) if weight else energy,
-        noise or stage_flow(config, data_spec),
+        noise or flow_of(config.flow, data_spec),
         flow_params=noise_params if noise is not None else flow.state.params["flow"],
         optimizers=optimizers,
         num_levels=num_levels(data_spec),
@@ -93,9 +93,9 @@ def baselines(config, data_spec, flow):
     return {
         "nce_gaussian": build(config, data_spec, flow, noise=matched_gaussian(dim)),
         "nce_flow": build(
-            config, data_spec, flow, noise=stage_flow(config, data_spec), noise_params=flow.state.params["flow"]
+            config, data_spec, flow, noise=flow_of(config.flow, data_spec), noise_params=flow.state.params["flow"]
         ),
-        "flow_longer": stage_method(config, data_spec, config.train.num_steps),
+        "flow_longer": by_likelihood(config.flow, data_spec, config.train.num_steps),
     }
 
 
@@ -171,7 +171,7 @@ def sample_figures(run, train, test):
     draw = lambda arm: sample_in_batches(
         partial(arm.method.sample, arm.state), run.rng_key, len(train), settings.batch_size
     )
-    samples = {name: to_grey_levels(draw(arm), data.max_value + 1) for name, arm in arms.items()}
+    samples = {name: quantize(draw(arm), num_levels(data)) for name, arm in arms.items()}
     for path, x in zip(paths, samples.values()):
         pictures.save_grid(x[:100], path)
     if data.y_train is None or not settings.feature_steps:

@@ -33,8 +33,8 @@ def flow(data: str) -> ConfigDict:
 def images(data: str) -> ConfigDict:
     """Glow with the published sizes for CIFAR-10 (arXiv 1807.03039): L = 3, K = 32, 512 channels, affine couplings.
 
-    The paper trains with its own variant of Adamax; here it is Adam with a clipped gradient, and averaged parameters
-    are evaluated.
+    The paper trains with its own variant of Adamax and warms up for ten epochs; here it is Adam with a clipped gradient
+    and a short warm-up, and averaged parameters are evaluated.
     """
     config = flow(data)
     config.model.flow = ConfigDict(
@@ -50,6 +50,7 @@ def images(data: str) -> ConfigDict:
     )
     config.optimizer.flow.learning_rate = 3e-4
     config.optimizer.flow.clip_norm = 50.0
+    config.optimizer.flow.warmup_steps = 1000
     config.train.batch_size = 64
     config.train.ema_decay = 0.999
     config.evaluate.batch_size = 100

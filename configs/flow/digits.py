@@ -19,6 +19,7 @@ def get_config(variant=""):
     config.model.flow.num_steps = 8
     config.model.flow.width = 32
     config.optimizer.flow.learning_rate = 1e-3
+    config.optimizer.flow.warmup_steps = 0
     config.train.ema_decay = 0.0  # an average over 1,000 steps would still remember the start
     config.train.num_steps = 1000
     config.train.steps_per_dispatch = 50

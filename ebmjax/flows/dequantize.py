@@ -28,6 +28,12 @@ def dequantize(rng_key: Array, x: Array, num_levels: int) -> Array:
     return (level + jax.random.uniform(rng_key, x.shape, x.dtype)) * bin_width(num_levels) - 1.0
 
 
+def quantize(x, num_levels: int) -> np.ndarray:
+    """The images whose bins of grey hold x, clipped to [-1, 1]: `[N, ...]`, with the values of the data."""
+    level = np.floor((np.clip(x, -1, 1) + 1) / bin_width(num_levels))
+    return np.minimum(level, num_levels - 1) * (2 / (num_levels - 1)) - 1
+
+
 def bits_per_dim(log_prob: Array, dim: int, width: float) -> Array:
     """Bits for one of `dim` numbers, from a log density in nats whose grey levels are `width` apart: `[B]` -> `[B]`."""
     return -(log_prob / dim + np.log(width)) / np.log(2.0)

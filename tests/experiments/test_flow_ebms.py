@@ -13,7 +13,7 @@ from ebmjax.training import cli
 from ebmjax.training.experiment import Trained
 from ebmjax.training.run import to_settings
 from experiments import flow_backbone, flow_contrastive, neutra
-from experiments.flow_stage import prepare
+from experiments.flow import prepare
 
 ROOT = Path(__file__).parents[2]
 MODULES = {"flow_backbone": flow_backbone, "flow_contrastive": flow_contrastive}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ebmjax.data import to_float
-from ebmjax.flows import bin_width, bits_per_dim, dequantize, latent_log_prob
+from ebmjax.flows import bin_width, bits_per_dim, dequantize, latent_log_prob, quantize
 
 KEY = jax.random.key(0)
 
@@ -19,6 +19,7 @@ def test_bins_tile_the_interval(num_levels):
     edges = np.linspace(-1, 1, num_levels + 1)[:, None]
     assert np.all(y >= edges[:-1] - 1e-6) and np.all(y <= edges[1:] + 1e-6)
     np.testing.assert_allclose(np.ptp(y, axis=1), bin_width(num_levels), rtol=0.05)
+    np.testing.assert_allclose(quantize(y, num_levels), x, atol=1e-6)
 
 
 def test_the_uniform_density_takes_eight_bits():
