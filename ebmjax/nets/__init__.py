@@ -6,6 +6,7 @@ from ebmjax.nets.energy import ConvEnergy, NonlocalEnergy, conv_energy_layers
 from ebmjax.nets.gauge import fix_gauge, fix_last_layer
 from ebmjax.nets.generator import PUBLISHED, ConvGenerator
 from ebmjax.nets.hypernet import Code, HyperNet
+from ebmjax.nets.layers import layer_features
 from ebmjax.nets.mlp import ACTIVATIONS, INITIALISATIONS, MLP, MLPEnergy, MLPGenerator
 from ebmjax.nets.multilayer import MultilayerMLPGenerator
 from ebmjax.nets.recurrent import CELLS
@@ -38,4 +39,5 @@ __all__ = [
     "conv_transpose",
     "fix_gauge",
     "fix_last_layer",
+    "layer_features",
 ]

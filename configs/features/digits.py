@@ -1,0 +1,16 @@
+"""Features of a flow-contrastive energy (Gao et al. 2020, arXiv 1912.00589, section 4.4) on the embedded digits.
+
+    python -m experiments.features
+
+The default of the experiment. The paper's protocol, on other images: 10, 20 and all labels a class.
+"""
+
+from configs.common import variant_of
+from configs.features.common import probed, smoke
+from configs.flow_contrastive import digits
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = probed(digits.get_config(variant), (100, 200, 0))
+    return variant_of(config, variant, smoke)

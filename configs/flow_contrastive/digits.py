@@ -1,0 +1,26 @@
+"""Flow contrastive estimation (Gao et al. 2020, arXiv 1912.00589) on 8 x 8 digits: an affine flow and a small ConvNet.
+
+    python -m experiments.flow_contrastive --config=configs/flow_contrastive/digits.py
+
+Two minutes on a CPU. Our own settings, the first that were tried.
+"""
+
+from configs.common import variant_of
+from configs.flow_contrastive.common import flow_contrastive, smoke
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = flow_contrastive("digits")
+    config.flow.model.flow = {"name": "affine_coupling", "num_layers": 4, "width": 64, "max_log_scale": 2.0}
+    config.flow.optimizer.flow.clip_norm = 10.0
+    for train in (config.train, config.flow.train):
+        train.batch_size = 128
+        train.steps_per_dispatch = 50
+        train.log_every = 50
+    config.model.energy.name = "conv"
+    config.model.energy.width = 16
+    config.train.num_steps = 3000
+    config.optimizer.flow.learning_rate = 1e-4
+    config.optimizer.flow.clip_norm = 10.0
+    return variant_of(config, variant, smoke)

@@ -1,0 +1,136 @@
+"""What an energy learned without labels knows of them: a linear classifier on the activations of all its layers.
+
+Trains an energy of images as the experiment config.source does (Gao et al. 2020, arXiv 1912.00589, section 4.4: flow
+contrastive estimation), then a linear support vector machine on its features with a few labels a class, beside the same
+on raw pixels and on the untrained network.
+"""
+
+from functools import partial
+
+import jax
+import numpy as np
+
+from ebmjax.data import to_float
+from ebmjax.evaluation import linear_probe, map_batches
+from ebmjax.nets import ACTIVATIONS, Confined, layer_features
+from ebmjax.training import cli
+from ebmjax.training.config import ConfigError, choose, require
+from ebmjax.training.experiment import Evaluation, Experiment
+from ebmjax.training.metrics import read_rows
+from ebmjax.viz import health
+from experiments import anatomy, flow_contrastive, short_run
+from experiments.flow import draw_samples
+from experiments.pieces import make_data_energy
+
+SOURCES = {module.EXPERIMENT.name: module.EXPERIMENT for module in (anatomy, flow_contrastive, short_run)}
+"""Experiments that learn an energy of images from config.model.energy, in the parameter group "energy"."""
+
+LOWEST = {"evaluate.probe.grid": 1, "evaluate.probe.num_draws": 1, "evaluate.probe.batch_size": 1}
+
+
+def build(config, data_spec, **prepared):
+    """The method of config.source."""
+    for field, low in LOWEST.items():
+        require(config, field, low)
+    if data_spec.num_classes is None or data_spec.max_value is None:
+        raise ConfigError(f"data.name = {config.data.name} are no labelled images, which features are judged on")
+    for num in config.evaluate.probe.num_labels:
+        if num % data_spec.num_classes or not 0 <= num <= data_spec.num_train:
+            raise ConfigError(
+                f"evaluate.probe.num_labels: {num} is no multiple of {data_spec.num_classes} classes "
+                f"in [0, {data_spec.num_train}]; 0: all"
+            )
+    return choose(SOURCES, config.source, "source").build(config, data_spec, **prepared)
+
+
+def prepare(config, data_spec):
+    """What that method is built on."""
+    return choose(SOURCES, config.source, "source").prepare(config, data_spec)
+
+
+def features_of(config, params, x):
+    """Activations of the energy's layers at images x `[N, H, W, C]`: `[N, D]`."""
+    fields, probe = config.model.energy, config.evaluate.probe
+    energy, weight = make_data_energy(config, x.shape[1:]), config.model.get("confinement", 0.0)
+    leaky = lambda y: jax.nn.leaky_relu(y, fields.slope)
+    features = partial(
+        layer_features,
+        Confined(energy, weight) if weight else energy,
+        params,
+        activation=ACTIVATIONS[fields.activation] if fields.name == "mlp" else leaky,
+        grid=probe.grid,
+    )
+    return map_batches(jax.jit(features), x, probe.batch_size)
+
+
+def rows_by_class(labels, num, seed):
+    """`num` rows, as many of each class, drawn by `seed`; all rows if 0. Raises ConfigError if a class has too few."""
+    if not num:
+        return np.arange(len(labels))
+    classes, draw = np.unique(labels), np.random.RandomState(seed)
+    each, found = num // len(classes), [np.flatnonzero(labels == c) for c in classes]
+    if min(map(len, found)) < each:
+        raise ConfigError(f"evaluate.probe.num_labels = {num}: the rarest class has {min(map(len, found))} examples")
+    return np.concatenate([draw.permutation(rows)[:each] for rows in found])
+
+
+def probe_errors(settings, train_x, train_y, test_x, test_y):
+    """{number of labels: share of the test rows that is wrong, the mean over draws of the labelled rows}."""
+    mean, sd = train_x.mean(axis=0), train_x.std(axis=0)
+    train_x, test_x = ((x - mean) / np.where(sd > 0, sd, 1.0) for x in (train_x, test_x))
+    errors = {}
+    for num in settings.num_labels:
+        seeds = range(settings.num_draws if num else 1)  # all rows can be drawn in one way
+        draws = (rows_by_class(train_y, num, seed) for seed in seeds)
+        probe = partial(linear_probe, test_x=test_x, test_y=test_y, penalties=settings.penalties, standardise=False)
+        errors[num or len(train_y)] = 1 - np.mean([probe(train_x[rows], train_y[rows]) for rows in draws])
+    return errors
+
+
+def evaluate(run):
+    """Errors of the linear classifier on three kinds of features."""
+    config, data = run.config, run.dataset
+    settings, (method, state) = config.evaluate.probe, run.trained
+    train, test = (to_float(x, data.max_value) for x in (data.x_train, data.x_test))
+    untrained = method.init(jax.random.fold_in(run.rng_key, 1), {"x": train[: config.train.batch_size]})
+    kinds = {
+        "": partial(features_of, config, state.params["energy"]),
+        "_untrained": partial(features_of, config, untrained.params["energy"]),
+        "_pixels": lambda x: x.reshape(len(x), -1),
+    }
+    metrics, baselines = {}, {}
+    for kind, features in kinds.items():
+        found = (np.asarray(features(x), np.float32) for x in (train, test))
+        (train_x, test_x), target = found, baselines if kind else metrics
+        errors = probe_errors(settings, train_x, data.y_train, test_x, data.y_test)
+        target |= {f"error_{num}_labels{kind}": error for num, error in errors.items()}
+        target[f"num_features{kind}"] = train_x.shape[1]
+    rows = [row for row in read_rows(run.workdir / "metrics.jsonl") if row["step"] <= state.step]
+    path = run.workdir / "health.png"
+    health.plot_health(rows, path, title=f"{config.source} on {data.name}")
+    return Evaluation(metrics, baselines, protocol(config), [path])
+
+
+def protocol(config):
+    """How the figures were measured."""
+    settings = config.evaluate.probe
+    return (
+        "error_N_labels: share of the test images that a linear support vector machine of N labels gets wrong, as many "
+        f"of each class; mean over {settings.num_draws} draws of them, if N is not all. Features: activations of every "
+        f"layer, feature maps max-pooled to {settings.grid} x {settings.grid}, standardised over all training images; "
+        "the penalty by cross-validation in the labelled ones. _untrained: the same network at its initialisation; "
+        f"_pixels: the image. The energy was trained by {config.source} on all training images without labels."
+    )
+
+
+EXPERIMENT = Experiment(
+    name="features",
+    default_config="configs/features/digits.py",
+    prepare=prepare,
+    build=build,
+    evaluate=evaluate,
+    draw_samples=draw_samples,
+)
+
+if __name__ == "__main__":
+    cli.main(EXPERIMENT, doc=__doc__)
