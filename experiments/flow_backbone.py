@@ -28,7 +28,7 @@ from ebmjax.training.config import require
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.training.optimizers import make_optimizers
-from ebmjax.viz import health, landscape, pictures
+from ebmjax.viz import chains, health, landscape, pictures
 from experiments.flow import draw_samples, flow_of, num_levels, prepare
 from experiments.mixing import class_changes, compare_spaces, independent_draws
 from experiments.pieces import make_chain, make_data_energy
@@ -53,6 +53,7 @@ LOWEST = {
     "evaluate.mixing.batch_size": 1,
     "evaluate.mixing.target_acceptance": 0,
 }
+AUTOCORRELATION = "Autocorrelation of E and of 10 random projections of x, averaged over the chains."
 STRIP = 24
 """Points of a chain in the picture of its path."""
 
@@ -172,9 +173,12 @@ def evaluate(run):
         found, others, paths = image_figures(run, x, flow_x, walks)
     else:
         found, others, paths = {}, {}, []
+    path = run.workdir / "autocorrelation.png"
+    chains.plot_autocorrelation({f"{name} space": walk.autocorrelation for name, walk in walks.items()}, path)
+    paths = {p: "" for p in paths} | {path: AUTOCORRELATION}
     rows = [row for row in read_rows(run.workdir / "metrics.jsonl") if row["step"] <= state.step]
     health.plot_health(rows, run.workdir / "health.png", title=f"flow-backbone EBM on {run.dataset.name}")
-    paths.append(run.workdir / "health.png")
+    paths[run.workdir / "health.png"] = ""
     return Evaluation(found | metrics, others | baselines, protocol(run.config, num), paths)
 
 

@@ -8,19 +8,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebmjax.diagnostics import summarise
+from ebmjax.diagnostics import autocorrelation, summarise
 from ebmjax.evaluation import sample_in_batches
 from ebmjax.mcmc import adapt_step_size, averaged_step_size, hmc, run_chain
 from ebmjax.types import Array, Potential, PyTree
 
 NUM_PROJECTIONS = 10
+MAX_LAG = 100
 
 
 class Walk(NamedTuple):
-    """HMC chains in one space: x`[num_steps, num_chains, *shape]` in data space, and their figures."""
+    """HMC chains in one space: x`[num_steps, num_chains, *shape]` in data space, their figures, and `[num_lags, K]`
+    the autocorrelation of the K quantities that are diagnosed, averaged over chains."""
 
     x: np.ndarray
     figures: dict[str, float]
+    autocorrelation: np.ndarray
 
 
 def walk(
@@ -57,7 +60,9 @@ def walk(
 
     x, acceptance, step_size = sample()
     energies = jax.jit(lambda x: jax.lax.map(energy, x))(x)
-    found = jax.jit(summarise)(jnp.concatenate([energies[..., None], project(x)], axis=-1))
+    quantities = jnp.concatenate([energies[..., None], project(x)], axis=-1)
+    found, lags = jax.jit(summarise)(quantities), min(MAX_LAG + 1, settings.num_steps)
+    rho = jnp.mean(autocorrelation(quantities, lags), axis=1)
     figures = {
         "rhat_max": jnp.max(found["rhat"]),
         "rhat_energy": found["rhat"][0],
@@ -66,7 +71,7 @@ def walk(
         "step_size": step_size,
         "num_gradients": (settings.num_warmup + settings.num_steps) * settings.num_leapfrog,
     }
-    return Walk(np.asarray(x), {name: float(value) for name, value in figures.items()})
+    return Walk(np.asarray(x), {name: float(value) for name, value in figures.items()}, np.asarray(rho))
 
 
 def project(x: Array) -> Array:

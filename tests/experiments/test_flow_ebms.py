@@ -73,7 +73,7 @@ def test_backbone_in_the_plane(tmp_path, capsys):
     words = [f"--config={ROOT}/configs/flow_backbone/eight_gaussians.py:smoke", f"--workdir={tmp_path}"]
     main(flow_backbone, *words)
     found = results(tmp_path)
-    assert finite(found) and (tmp_path / "landscape.png").exists()
+    assert finite(found) and all((tmp_path / f"{name}.png").exists() for name in ("landscape", "autocorrelation"))
     assert found["metrics"]["num_gradients"] == found["baselines"]["num_gradients_data_space"] == 180
     flow = tmp_path / "flow" / "metrics.jsonl"
     assert len(flow.read_text().splitlines()) == 2

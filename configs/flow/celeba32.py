@@ -1,0 +1,16 @@
+"""Glow (Kingma & Dhariwal 2018, arXiv 1807.03039) on CelebA, 32 x 32.
+
+    python -m ebmjax.data.prepare celeb_a && python -m experiments.flow --config=configs/flow/celeba32.py
+
+CIFAR-10's Glow, for one GPU, and untried. The paper's CelebA is of 256 pixels.
+"""
+
+from configs.common import variant_of
+from configs.flow.common import images, smoke_images
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
+    config = images("celeb_a@32")
+    config.train.num_steps = 200_000
+    return variant_of(config, variant, lambda c: smoke_images(c, "fake:32x32x3"))

@@ -1,0 +1,16 @@
+"""Glow (Kingma & Dhariwal 2018, arXiv 1807.03039) on SVHN, 32 x 32.
+
+    python -m ebmjax.data.prepare svhn_cropped && python -m experiments.flow --config=configs/flow/svhn.py
+
+CIFAR-10's Glow, for one GPU, and untried. Gao et al. 2020 (arXiv 1912.00589) report 2.17 bits/dim of theirs.
+"""
+
+from configs.common import variant_of
+from configs.flow.common import images, smoke_images
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
+    config = images("svhn_cropped")
+    config.train.num_steps = 200_000
+    return variant_of(config, variant, lambda c: smoke_images(c, "fake:32x32x3"))
