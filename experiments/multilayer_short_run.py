@@ -126,14 +126,15 @@ def sweep(run, train, test):
     """
     config, (method, _) = run.config, run.trained
     examples = jnp.asarray(train[: config.evaluate.num_divergence_examples])
-    divergence = jax.jit(method.functions["divergence"], static_argnums=(3, 4))
+    divergence = jax.jit(method.functions["divergence"], static_argnums=(3, 4, 5))
     errors = jax.jit(lambda state, key, x: method.evaluate(state, key, {"x": x})["reconstruction_mse"])
     num = {"marginal": config.search.num_chains, "fixed_noise": config.search.num_fixed_noise_chains}
     curves = {"marginal": [], "fixed_noise": [], "reconstruction_mse": []}
     for s in config.evaluate.step_sizes:
         state = scaled(run.trained, s / step_size(run.trained)).state
         for objective, num_chains in num.items():
-            curves[objective].append(float(divergence(state, run.rng_key, examples, objective, num_chains)))
+            options = objective, num_chains, config.search.num_log_det_terms
+            curves[objective].append(float(divergence(state, run.rng_key, examples, *options)))
         batches = map_batches(partial(errors, state), test, config.evaluate.batch_size, rng_key=run.rng_key)
         curves["reconstruction_mse"].append(float(np.mean(batches)))
     return np.array(config.evaluate.step_sizes), {name: np.array(values) for name, values in curves.items()}

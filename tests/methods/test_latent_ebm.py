@@ -148,6 +148,18 @@ def test_generator_gradient_is_that_of_the_likelihood():
     np.testing.assert_allclose(found, exact, atol=4 * 1.3 / np.sqrt(num))
 
 
+def test_a_factor_of_the_loss_is_nothing_to_adam():
+    """||x - g(z)||² is minimised without its 1 / (2σ²): Adam's steps are the same, up to its ε."""
+    adam, grad = optax.adam(1e-3), jax.random.normal(jax.random.key(0), (3, 50))
+    updates = []
+    for factor in (1.0, 1 / (2 * 0.3**2)):
+        state = adam.init(grad[0])
+        for g in grad:
+            update, state = adam.update(factor * g, state)
+        updates.append(update)
+    np.testing.assert_allclose(*updates, rtol=1e-4)
+
+
 def small_method(energy, optimizers):
     return latent_ebm(
         energy,
