@@ -2,6 +2,8 @@
 
 from functools import partial
 
+import jax.numpy as jnp
+
 from ebmjax.mcmc import KERNELS, Chain
 from ebmjax.mcmc.bank import make_bank
 from ebmjax.nets import (
@@ -20,12 +22,21 @@ from ebmjax.training.config import ConfigError, choose
 
 
 def make_chain(config, name: str) -> Chain:
-    """The chain of config.sampler.<name>: its num_steps of the kernel config.sampler.name, with its other fields."""
+    """The chain of config.sampler.<name>: its num_steps of the kernel config.sampler.name, with its other fields.
+
+    step_size: a number, or a tuple of one for each step.
+    """
     options = config.sampler[name].to_dict()
     num_steps = options.pop("num_steps")
     for field, value in ({"num_steps": num_steps} | options).items():
-        if value <= 0:
+        lowest = min(value) if isinstance(value, tuple) else value
+        if lowest < 0 or (lowest == 0 and field != "noise_scale"):
             raise ConfigError(f"sampler.{name}.{field} = {value} must be > 0")
+    if isinstance(options["step_size"], tuple):
+        sizes = jnp.asarray(options["step_size"])
+        if len(sizes) != num_steps:
+            raise ConfigError(f"sampler.{name}.step_size has {len(sizes)} values, num_steps = {num_steps}")
+        options["step_size"] = lambda step: sizes[step]
     kernel = choose(KERNELS, config.sampler.name, "sampler.name")
     return Chain(partial(kernel, **options), num_steps)
 

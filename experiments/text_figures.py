@@ -77,21 +77,28 @@ def likelihood_figures(trained, x, batch_size, rng_key, **options):
 
 
 def cross_figures(decoder, train, test, generated, rng_key, *, score_batch=500, **fit_options):
-    """Perplexities between real and generated sentences, by language models of `decoder`'s size, fitted alike.
+    """{arm: perplexities between its and real sentences} of {arm: generated rows}, by language models fitted alike.
 
-    Of `train` and `generated` as many rows are used as both have. fit_options: of `fit_language_model`.
+    decoder: of their size. Of `train` and of each arm as many rows are used as the smallest of them has.
+    fit_options: of `fit_language_model`.
     """
-    num, length = min(len(train), len(generated)), max(train.shape[1], generated.shape[1])
+    parts = {"train": train, "test": test} | {("arm", arm): rows for arm, rows in generated.items()}
+    num, length = min(len(x) for name, x in parts.items() if name != "test"), max(x.shape[1] for x in parts.values())
     pad = lambda x: np.pad(np.asarray(x), ((0, 0), (0, length - x.shape[1])))
-
+    train, test = pad(train[:num]), pad(test)
     score = jax.jit(lambda params, x: language_model_log_prob(decoder, params, x))
 
     def fit(tokens):
-        tokens = jnp.asarray(tokens)
-        params = fit_language_model(rng_key, decoder, tokens, **fit_options)
-        return lambda x: map_batches(lambda rows: score(params, jnp.asarray(rows)), x, score_batch)
+        if tokens is train and fitted:
+            return fitted[0]
+        params = fit_language_model(rng_key, decoder, jnp.asarray(tokens), **fit_options)
+        scorer = lambda x: map_batches(lambda rows: score(params, jnp.asarray(rows)), x, score_batch)
+        if tokens is train:
+            fitted.append(scorer)
+        return scorer
 
-    return cross_perplexities(fit, pad(train[:num]), pad(test), pad(generated[:num]))
+    fitted = []  # the language model of real sentences, the same for all arms
+    return {arm: cross_perplexities(fit, train, test, pad(rows[:num])) for arm, rows in generated.items()}
 
 
 def generate(trained, num, batch_size, rng_key):

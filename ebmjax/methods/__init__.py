@@ -10,6 +10,7 @@ from ebmjax.methods.language_model import language_model
 from ebmjax.methods.latent_ebm import latent_ebm
 from ebmjax.methods.multilayer_short_run import StepSizeSearch, multilayer_short_run
 from ebmjax.methods.short_run import short_run
+from ebmjax.methods.text_short_run import text_short_run
 from ebmjax.methods.tilted_flow import Backbone, backbone_of_decoder, backbone_of_flow
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "latent_ebm",
     "multilayer_short_run",
     "short_run",
+    "text_short_run",
 ]

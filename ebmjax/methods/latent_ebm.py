@@ -2,8 +2,9 @@
 
     p(x, z) = p_α(z) p_β(x | z),   p_α(z) = exp(-E_α(z)) N(z; 0, I) / Z(α),   p_β(x | z) = N(g_β(z), σ² I)   (eqs. 1-3)
 
-A small energy tilts the Gaussian prior of a generator. Both are learned by maximum likelihood with two short Langevin
-chains a step, one of the prior and one of the posterior, each from fresh N(0, I) noise (Algorithm 1).
+or, of sentences, p_β(x | z) = Π_t p_β(x_t | x_<t, z) of a recurrent decoder. A small energy tilts the Gaussian prior of
+a generator. Both are learned by maximum likelihood with two short Langevin chains a step, one of the prior and one of
+the posterior, each from fresh N(0, I) noise (Algorithm 1).
 """
 
 from collections.abc import Mapping
@@ -35,9 +36,10 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
     # Samples are constants of both updates: the learning gradients, eqs. (7) and (8), do not pass through chains.
     z_pos, pos = jax.lax.stop_gradient(model.run(model.posterior_chain, model.posterior(params, x), pos_key, len(x)))
 
-    mse, grad = generator_gradient(model, params, z_pos, x)  # eq. (8)
+    dropout_key = jax.random.fold_in(step_key(state), 1)  # of text decoders that have dropout
+    error, grad = generator_gradient(model, params, z_pos, x, dropout_key)  # eq. (8)
     grads = {"generator": grad}
-    metrics = {"reconstruction_mse": mse, "posterior_grad_norm": jnp.mean(pos.grad_norm)}
+    metrics = {model.observation.metric: error, "posterior_grad_norm": jnp.mean(pos.grad_norm)}
     metrics["posterior_spread"] = pytree.spread(z_pos)
     num_nonfinite = jnp.sum(pos.num_nonfinite)
 
@@ -67,8 +69,9 @@ def latent_ebm(
     prior_chain: Chain,
     posterior_chain: Chain,
     optimizers: Mapping[str, optax.GradientTransformation],
-    sigma: float,
+    sigma: float | None = None,
     latent_dim: int,
+    length: int | None = None,
     refine_chain: Chain | None = None,
 ) -> Method:
     """Build the method.
@@ -76,19 +79,23 @@ def latent_ebm(
     Args:
         energy: Flax module z[B, latent_dim] -> energy[B]; or None for the fixed prior N(0, I), which is short-run
             inference of a plain generator (the paper's baseline).
-        generator: Flax module z[B, latent_dim] -> x[B, ...], in the range of the data ([-1, 1] for images).
+        generator: Flax module z[B, latent_dim] -> x[B, ...], in the range of the data ([-1, 1] for images); or a
+            decoder of sentences, `nets.TextDecoder`.
         prior_chain, posterior_chain: short-run chains (paper: Langevin, 60 steps of 0.4; 20 to 40 steps of 0.1).
         optimizers: {"energy": ..., "generator": ...}; without "energy" where `energy` is None.
-        sigma: > 0, standard deviation of the observation noise in units of x (paper: 0.3).
+        sigma: > 0, standard deviation of the observation noise in units of x (paper: 0.3); None for sentences.
+        length: of the rows of tokens that `sample` makes, for sentences: that of the data.
         refine_chain: run by `encode` after the posterior chain, usually noise-free; never in training.
 
     Parameter groups: "energy", "generator". functions: energy, decode, encode, reconstruct, sample_latent,
-    interpolate, log_likelihood. Raises ValueError if sigma is not > 0, and `init` if the generator's examples have
+    interpolate, log_likelihood; of sentences energy, encode, sample_latent, log_likelihood, token_log_prob, start, step
+    (`latent_space.text_functions`). Raises ValueError if sigma is not > 0, and `init` if the generator's examples have
     another shape than the data's.
     """
     model = make_model(
         generator,
         sigma=sigma,
+        length=length,
         latent_dim=latent_dim,
         posterior_chain=posterior_chain,
         refine_chain=refine_chain,

@@ -1,6 +1,7 @@
 """What the methods with a generator and latent vectors share: the model, its chains, and what is done with z.
 
-    p(x, z) = p(z) N(x; g(z), σ² I),   p(z) = N(0, I) or exp(-E(z)) N(0, I) / Z
+    p(x, z) = p(z) p(x | z),   p(z) = N(0, I) or exp(-E(z)) N(0, I) / Z
+    p(x | z) = N(x; g(z), σ² I), or Π_t p(x_t | x_<t, z) of sentences
 
 z is one vector `[B, d]`, or a pytree of them, one per layer. A chain of the posterior samples p(z | x).
 """
@@ -13,25 +14,25 @@ import jax
 import jax.numpy as jnp
 
 from ebmjax import pytree
-from ebmjax.energies import bind, gaussian_nll, posterior, standard_normal, tilt
+from ebmjax.energies import bind, posterior, standard_normal, tilt
 from ebmjax.evaluation.interpolation import great_circle
 from ebmjax.evaluation.likelihood import log_normalizer, short_run_log_likelihood
+from ebmjax.evaluation.text_generation import sample_tokens
 from ebmjax.mcmc import sample_chain
 from ebmjax.methods.base import pure
-from ebmjax.objectives import gaussian_log_prob, squared_error
+from ebmjax.objectives.observation import GaussianObservation, TokenObservation
 from ebmjax.types import Array, Batch, Chain, EnergyFn, Info, Metrics, Potential, PyTree, State
 
 
 class Model(NamedTuple):
-    """The model's functions of (params, z), its noise, and the chains that sample it.
+    """The model's functions of (params, z), and the chains that sample z.
 
-    decode_fn: g. sigma: > 0, in units of x. latent_dim: d, or a pytree of them. posterior_chain: from fresh noise to z
-    given x; refine_chain: what `encode` runs after it. energy_fn: E, and prior_chain that samples p(z): both None
-    where that is N(0, I).
+    observation: p(x | z). latent_dim: d, or a pytree of them. posterior_chain: from fresh noise to z given x;
+    refine_chain: what `encode` runs after it. energy_fn: E, and prior_chain that samples p(z): both None where that is
+    N(0, I).
     """
 
-    decode_fn: EnergyFn
-    sigma: float
+    observation: GaussianObservation | TokenObservation
     latent_dim: PyTree
     posterior_chain: Chain
     refine_chain: Chain | None = None
@@ -45,18 +46,14 @@ class Model(NamedTuple):
         return tilt(standard_normal, bind(self.energy_fn, params["energy"]))
 
     def posterior(self, params: PyTree, x: Array, mask: Array | None = None) -> Potential:
-        """U(z) + ||x - g(z)||² / (2σ²), the energy of p(z | x); with a mask, over the entries where it is true."""
-        decode = bind(self.decode_fn, params["generator"])
-        if mask is None:
-            return posterior(self.prior(params), gaussian_nll(decode, x, self.sigma))
-        seen = jnp.where(mask, x, 0.0)
-        return posterior(self.prior(params), gaussian_nll(lambda z: jnp.where(mask, decode(z), 0.0), seen, self.sigma))
+        """U(z) - log p(x | z) up to a constant, the energy of p(z | x); see `observation.energy` for the mask."""
+        return posterior(self.prior(params), self.observation.energy(params["generator"], x, mask))
 
     def log_joint(self, params: PyTree, x: Array, z: PyTree) -> Array:
         """log p(x, z) + log Z in nats, `[B]`."""
         dim = sum(jax.tree.leaves(self.latent_dim))
         log_p_z = -self.prior(params)(z) - 0.5 * dim * jnp.log(2 * jnp.pi)
-        return gaussian_log_prob(x, self.decode_fn(params["generator"], z), self.sigma) + log_p_z
+        return self.observation.log_prob(params["generator"], x, z) + log_p_z
 
     def zeros(self) -> PyTree:
         """One z, of zeros: `[1, d]` a layer."""
@@ -75,32 +72,43 @@ class Model(NamedTuple):
         return state.position, info
 
 
-def make_model(generator, *, sigma: float, latent_dim: PyTree, posterior_chain: Chain, **options) -> Model:
-    """A `Model` of a Flax module z -> x. Raises ValueError if sigma is not > 0."""
+def make_model(generator, *, sigma: float | None = None, length: int | None = None, **options) -> Model:
+    """A `Model` of a Flax module z -> x with noise sigma, or of a decoder of sentences (`nets.TextDecoder`), whose
+    samples have `length` tokens; options are the model's other fields.
+
+    Raises ValueError if sigma is not > 0, or there is not exactly one of sigma and length.
+    """
+    if sigma is None and length is not None:
+        apply = lambda params, *args, **kwargs: generator.apply({"params": params}, *args, **kwargs)
+        return Model(TokenObservation(apply, partial(sample_tokens, length=length)), **options)
+    if sigma is None or length is not None:
+        raise ValueError("give sigma, of a generator's noise, or length, of a text decoder's sentences: one of both")
     if not sigma > 0:
         raise ValueError(f"sigma = {sigma}, the standard deviation of the observation noise, must be > 0")
-    return Model(pure(generator), sigma, latent_dim, posterior_chain, **options)
+    return Model(GaussianObservation(pure(generator), sigma), **options)
 
 
 def init_generator(model: Model, generator, rng_key: Array, x: Array) -> PyTree:
-    """Parameters of the generator. Raises ValueError if its examples have another shape than x `[B, ...]`."""
+    """Parameters of the generator. Raises ValueError if its examples are not like x `[B, ...]`."""
     z = model.zeros()
+    if isinstance(model.observation, TokenObservation):
+        model.observation.check({}, x, z)
+        return generator.init(rng_key, z, x[:1])["params"]
     params = generator.init(rng_key, z)["params"]
-    shape = jax.eval_shape(model.decode_fn, params, z).shape[1:]
-    if shape != x.shape[1:]:
-        raise ValueError(f"the generator makes examples of shape {shape}, the data has {x.shape[1:]}")
+    model.observation.check(params, x, z)
     return params
 
 
-def generator_gradient(model: Model, params: PyTree, z: PyTree, x: Array) -> tuple[Array, PyTree]:
-    """(mean squared error per entry of x, gradient of the mean over examples of ||x - g(z)||²), z held fixed.
+def generator_gradient(
+    model: Model, params: PyTree, z: PyTree, x: Array, rng_key: Array | None = None
+) -> tuple[Array, PyTree]:
+    """(`observation.metric` over the batch, gradient of `observation.loss`), z held fixed.
 
-    At posterior samples that is the gradient of -2σ² log p(x): the papers' code drops the factor, which Adam's scaling
-    absorbs.
+    At posterior samples it is the gradient of -log p(x), for Gaussians times 2σ². rng_key: of dropout, if any.
     """
-    error = lambda p: jnp.mean(squared_error(model.decode_fn(p, z), x))
-    loss, grad = jax.value_and_grad(error)(params["generator"])
-    return loss / x[0].size, grad
+    loss = lambda p: model.observation.loss(p, x, z, rng_key)
+    (_, reported), grad = jax.value_and_grad(loss, has_aux=True)(params["generator"])
+    return reported, grad
 
 
 def sample_latent(model: Model, state: State, rng_key: Array, num: int) -> PyTree:
@@ -112,12 +120,14 @@ def sample_latent(model: Model, state: State, rng_key: Array, num: int) -> PyTre
 
 def decode(model: Model, state: State, z: PyTree) -> Array:
     """g(z), the mean of x given z: `[B, d]` -> `[B, ...]`."""
-    return model.decode_fn(state.params["generator"], z)
+    assert isinstance(model.observation, GaussianObservation)
+    return model.observation.decode_fn(state.params["generator"], z)
 
 
 def sample(model: Model, state: State, rng_key: Array, num: int) -> Array:
-    """g(z) with z from `sample_latent`: `[num, ...]`."""
-    return decode(model, state, sample_latent(model, state, rng_key, num))
+    """x given z from `sample_latent`, for Gaussians its mean g(z): `[num, ...]`."""
+    z = sample_latent(model, state, rng_key, num)
+    return model.observation.draw(state.params["generator"], jax.random.fold_in(rng_key, 1), z)
 
 
 def encode(model: Model, state: State, rng_key: Array, x: Array, mask: Array | None = None) -> PyTree:
@@ -182,15 +192,30 @@ def log_likelihood(
 
 
 def evaluate(model: Model, state: State, rng_key: Array, batch: Batch) -> Metrics:
-    """{"reconstruction_mse": `[B]`, per entry of x}."""
-    error = squared_error(reconstruct(model, state, rng_key, batch["x"]), batch["x"])
-    return {"reconstruction_mse": error / batch["x"][0].size}
+    """{`observation.metric`: `[B]`}: mean squared error per entry of x, or nats per sentence, at z from `encode`."""
+    z, x = encode(model, state, rng_key, batch["x"]), batch["x"]
+    return {model.observation.metric: model.observation.error(state.params["generator"], x, z)}
+
+
+def text_functions(observation: TokenObservation) -> dict[str, Callable]:
+    """{token_log_prob (state, z, x) -> `[B]` nats, start (state, z) -> carry, step (state, carry, z, token) -> (carry,
+    logits)} of a decoder of sentences."""
+    apply = lambda state, *args, method: observation.apply(state.params["generator"], *args, method=method)
+    return {
+        "token_log_prob": partial(apply, method="log_prob"),
+        "start": partial(apply, method="start"),
+        "step": partial(apply, method="step"),
+    }
 
 
 def common_functions(model: Model) -> dict[str, Callable]:
     """`Method.functions` that need nothing but the model; energy, U of the prior, where it is learned."""
-    named = [decode, encode, reconstruct, inpaint, sample_latent, interpolate, log_likelihood]
+    of_gaussians = (decode, reconstruct, inpaint, interpolate)
+    of_gaussians = of_gaussians if isinstance(model.observation, GaussianObservation) else ()
+    named = (encode, sample_latent, log_likelihood, *of_gaussians)
     functions: dict[str, Callable] = {f.__name__: partial(f, model) for f in named}
+    if isinstance(model.observation, TokenObservation):
+        functions |= text_functions(model.observation)
     if model.energy_fn is not None:
         functions["energy"] = lambda state, z: model.prior(state.params)(z)
     return functions

@@ -43,8 +43,8 @@ class TextDecoder(nn.Module):
         dense = lambda size, use_bias: nn.Dense(size, use_bias=use_bias, kernel_init=uniform, bias_init=uniform)
         self.embedding = self.param("embedding", uniform, (self.vocab_size, self.embed_dim))
         self.from_word = dense(width, True)
-        self.from_latent = dense(width, False)
-        self.initial = dense(self.hidden_dim, False)
+        self.gates_of_latent = dense(width, False)
+        self.state_of_latent = dense(self.hidden_dim, False)
         self.recurrent = self.param("recurrent", uniform, (self.hidden_dim, width))
         self.output = dense(self.vocab_size, True)
         self.drop = nn.Dropout(self.dropout)
@@ -79,9 +79,13 @@ class TextDecoder(nn.Module):
         words = log_softmax_at(hidden.reshape(-1, self.hidden_dim), kernel, bias, tokens.T.reshape(-1))
         return jnp.sum(words.reshape(-1, len(z)), axis=0)
 
+    def from_latent(self, z: Array) -> Array:
+        """What the gates get from z at every word, `[B, gates]`. Without z there are no parameters for it."""
+        return self.gates_of_latent(z) if z.shape[-1] else jnp.zeros((len(z), self.recurrent.shape[1]))
+
     def initial_state(self, z: Array) -> tuple[Array, ...]:
-        """The carry before the first word."""
-        state = self.initial(z)
+        """The carry before the first word, linear in z."""
+        state = self.state_of_latent(z) if z.shape[-1] else jnp.zeros((len(z), self.hidden_dim))
         return (state, jnp.tanh(state)) if self.cell == "lstm" else (state,)
 
     def start(self, z: Array) -> PyTree:

@@ -78,6 +78,8 @@ def test_cross_perplexities():
     real = np.tile(np.array([[4, 5, EOS]], np.int32), (6, 1))
     generated = np.pad(real[:5], ((0, 0), (0, 2)))
     fit = dict(num_steps=150, batch_size=8, learning_rate=2e-2)
-    found = text_figures.cross_figures(decoder, real, real, generated, KEY, **fit)
+    arms = text_figures.cross_figures(decoder, real, real, {"": generated, "same": real[:5]}, KEY, **fit)
+    found = arms[""]
+    assert arms["same"]["real_perplexity"] == found["real_perplexity"]
     np.testing.assert_allclose(list(found.values()), 1.0, atol=0.2)
     np.testing.assert_allclose(found["reverse_perplexity"], found["real_perplexity"], rtol=1e-3)

@@ -1,0 +1,85 @@
+"""What the configs of text short-run inference share: the published settings for Penn Treebank (arXiv 2106.02513)."""
+
+from ml_collections import ConfigDict
+
+from configs.common import base
+
+# The released code's schedule over its 20 steps, in our convention (docs/conventions.md).
+RELEASED_STEP_SIZES = (0.8, 0.7, 0.6, 0.5, 0.2, 0.2, 0.1, 0.1, 0.05) + (0.05,) * 11
+
+
+def text_short_run(data: str, step_size: float | tuple[float, ...] = 0.3) -> ConfigDict:
+    """The published sizes; a data set's config states what differs."""
+    config = base("text_short_run", data)
+    config.data.max_length = 40  # words of a sentence; what is longer is cut
+    config.data.vocabulary_size = 10_000  # of the training sentences' most frequent words; the others are unknown
+    config.train.batch_size = 32
+    config.model = ConfigDict(
+        {
+            "latent_dim": 32,
+            "decoder": {
+                "cell": "lstm",  # or gru
+                "embed_dim": 256,
+                "hidden_dim": 256,
+                "dropout": 0.5,  # of embeddings and of what the softmax sees, while learning
+                "word_dropout": 0.0,  # probability that a word is hidden from the prediction of the next ones
+                "init_scale": 0.1,  # parameters start as U(±init_scale)
+            },
+        }
+    )
+    # x' = x - s² / (2T) ∇E + noise_scale · s ε with s = step_size, T = temperature (docs/conventions.md).
+    config.sampler = ConfigDict(
+        {
+            "name": "langevin",
+            "posterior": {"num_steps": 20, "step_size": step_size, "temperature": 1.0},
+            # 1: Langevin dynamics. Else noise_scale is `start`, and from begin_epoch on rises to `end` in num_epochs.
+            "noise_scale": {"start": 1.0, "end": 1.0, "begin_epoch": 0, "num_epochs": 0},
+        }
+    )
+    config.optimizer = ConfigDict(
+        {
+            "generator": {
+                "learning_rate": 1e-3,
+                "b1": 0.9,
+                "b2": 0.999,
+                "clip_norm": 5.0,
+                "schedule": "constant",  # constant, cosine (to final_fraction) or exponential (decay_rate per epoch)
+                "final_fraction": 0.05,
+                "decay_rate": 0.998,
+            }
+        }
+    )
+    config.evaluate.language_model = True  # also train the decoder without z, and compare
+    evaluation(config)
+    return config
+
+
+def evaluation(config: ConfigDict) -> None:
+    """The fields of the figures of sentences (experiments/sentences.py)."""
+    config.evaluate.batch_size = 100
+    config.evaluate.max_examples = 1000  # of test sentences
+    config.evaluate.num_draws = 50  # of the posterior of each, for kl, active_units, mutual_information; 0: none
+    config.evaluate.num_samples = 20  # proposals of the likelihood, each latent_dim chains; 0: no perplexity
+    config.evaluate.max_swaps = 0  # also reconstruct from sentences with 1 .. max_swaps pairs of words swapped
+    config.evaluate.cross_steps = 0  # of the language models behind forward and reverse perplexity; 0: none
+    config.evaluate.max_generated = 10_000  # sentences, and as many of the training part, that these see
+
+
+def smoke(config: ConfigDict) -> None:
+    """Seconds instead of minutes: for tests, of no scientific value."""
+    config.data.name = "pydoc"
+    config.data.max_length = 8
+    config.data.vocabulary_size = 30
+    config.train.num_steps = 4
+    config.train.steps_per_dispatch = 2
+    config.train.log_every = config.train.checkpoint_every = 2
+    config.train.batch_size = 8
+    config.model.latent_dim = 2
+    config.model.decoder.embed_dim = config.model.decoder.hidden_dim = 4
+    config.evaluate.batch_size = 20
+    config.evaluate.max_examples = 40
+    config.evaluate.num_draws = 4
+    config.evaluate.num_samples = 2
+    config.evaluate.max_generated = 40
+    if config.evaluate.cross_steps:
+        config.evaluate.cross_steps = 5

@@ -1,0 +1,32 @@
+"""Text short-run inference (Pang et al. 2021, arXiv 2106.02513) on the sentences of Python's own documentation.
+
+    python -m experiments.text_short_run
+
+The default of the experiment: 2,070 training sentences that every Python brings along. Published: K = 20 steps, proper
+Langevin dynamics here, dropout. Our own: everything that makes it minutes of CPU (a GRU 128 wide, 16 latent dimensions,
+words that occur twice, at most 25 of them), the step size, the learning rate and the length.
+"""
+
+from configs.common import variant_of
+from configs.text_short_run.common import smoke, text_short_run
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = text_short_run("pydoc")
+    config.data.max_length = 25
+    config.data.vocabulary_size = 1800
+    config.model.latent_dim = 16
+    config.model.decoder.cell = "gru"
+    config.model.decoder.embed_dim = 64
+    config.model.decoder.hidden_dim = 128
+    config.model.decoder.dropout = 0.3
+    config.optimizer.generator.learning_rate = 4e-3
+    config.optimizer.generator.schedule = "cosine"
+    config.train.num_steps = 400
+    config.train.steps_per_dispatch = 5
+    config.train.log_every = 20
+    config.train.checkpoint_every = 100
+    config.evaluate.num_draws = 32
+    config.evaluate.num_samples = 10
+    return variant_of(config, variant, smoke)

@@ -1,0 +1,104 @@
+"""Observation models p(x | z) of a decoder's output, as what chains, learning and evaluation ask of them.
+
+Both kinds answer to the same names: metric, energy, log_prob, loss, error, draw, check. `params` are the decoder's.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ebmjax.energies import bind, gaussian_nll
+from ebmjax.objectives.likelihood import gaussian_log_prob, squared_error
+from ebmjax.types import Array, EnergyFn, Potential, PyTree
+
+
+class GaussianObservation(NamedTuple):
+    """p(x | z) = N(x; g(z), sigma² I), with decode_fn: (params, z) -> g(z), and sigma > 0 in units of x."""
+
+    decode_fn: EnergyFn
+    sigma: float
+
+    metric = "reconstruction_mse"
+    """What `error` is called: per entry of x."""
+
+    def energy(self, params: PyTree, x: Array, mask: Array | None = None) -> Potential:
+        """z -> ||x - g(z)||² / (2σ²), with a mask (bool, like x) over the entries where it is true."""
+        decode = bind(self.decode_fn, params)
+        if mask is None:
+            return gaussian_nll(decode, x, self.sigma)
+        seen = jnp.where(mask, x, 0.0)
+        return gaussian_nll(lambda z: jnp.where(mask, decode(z), 0.0), seen, self.sigma)
+
+    def log_prob(self, params: PyTree, x: Array, z: PyTree) -> Array:
+        """log p(x | z) in nats, `[B]`."""
+        return gaussian_log_prob(x, self.decode_fn(params, z), self.sigma)
+
+    def loss(self, params: PyTree, x: Array, z: PyTree, rng_key: Array | None = None) -> tuple[Array, Array]:
+        """(mean over examples of ||x - g(z)||², the same per entry of x): -2σ² log p(x | z) up to a constant.
+
+        The papers' code drops the factor, which Adam's scaling absorbs.
+        """
+        loss = jnp.mean(squared_error(self.decode_fn(params, z), x))
+        return loss, loss / x[0].size
+
+    def error(self, params: PyTree, x: Array, z: PyTree) -> Array:
+        """Squared error per entry of x, `[B]`."""
+        return squared_error(self.decode_fn(params, z), x) / x[0].size
+
+    def draw(self, params: PyTree, rng_key: Array, z: PyTree) -> Array:
+        """g(z): what is shown for a sample is the mean, without its noise."""
+        return self.decode_fn(params, z)
+
+    def check(self, params: PyTree, x: Array, z: PyTree) -> None:
+        """Raise ValueError if the decoder's examples have another shape than x `[B, ...]`."""
+        shape = jax.eval_shape(self.decode_fn, params, z).shape[1:]
+        if shape != x.shape[1:]:
+            raise ValueError(f"the generator makes examples of shape {shape}, the data has {x.shape[1:]}")
+
+
+class TokenObservation(NamedTuple):
+    """p(x | z) = Π_t p(x_t | x_<t, z) of sentences x, rows of tokens int32 `[B, L]`; PAD counts for nothing.
+
+    apply: (params, *arguments, method=..., **options), of a decoder as `nets.TextDecoder`.
+    sample_fn: (rng_key, start, step, z) -> tokens.
+    """
+
+    apply: Callable
+    sample_fn: Callable
+
+    metric = "reconstruction_nll"
+    """What `error` is called: nats per sentence."""
+
+    def energy(self, params: PyTree, x: Array, mask: Array | None = None) -> Potential:
+        """z -> -log p(x | z) in nats. What does not depend on z is computed here, once for all steps of a chain."""
+        if mask is not None:
+            raise ValueError("sentences take no mask: a word left out would change what the next ones are predicted by")
+        inputs = self.apply(params, x, method="inputs")
+        return lambda z: -self.apply(params, z, x, inputs, method="log_prob")
+
+    def log_prob(self, params: PyTree, x: Array, z: Array) -> Array:
+        """log p(x | z) in nats, `[B]`."""
+        return self.apply(params, z, x, method="log_prob")
+
+    def loss(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> tuple[Array, Array]:
+        """The mean of -log p(x | z) in nats, twice; with the decoder's dropout where there is a key."""
+        options = {} if rng_key is None else {"train": True, "rngs": {"dropout": rng_key}}
+        loss = -jnp.mean(self.apply(params, z, x, method="log_prob", **options))
+        return loss, loss
+
+    def error(self, params: PyTree, x: Array, z: Array) -> Array:
+        """-log p(x | z) in nats, `[B]`."""
+        return -self.log_prob(params, x, z)
+
+    def draw(self, params: PyTree, rng_key: Array, z: Array) -> Array:
+        """Sentences given z, one word after the other."""
+        start = lambda z: self.apply(params, z, method="start")
+        step = lambda carry, z, token: self.apply(params, carry, z, token, method="step")
+        return self.sample_fn(rng_key, start, step, z)
+
+    def check(self, params: PyTree, x: Array, z: Array) -> None:
+        """Raise ValueError unless x holds sentences."""
+        if x.ndim != 2 or not jnp.issubdtype(x.dtype, jnp.integer):
+            raise ValueError(f"a text decoder needs rows of tokens, the data has {x.dtype} examples of {x.shape[1:]}")

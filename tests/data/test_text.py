@@ -1,0 +1,103 @@
+"""Sentences as tokens: round trip, vocabulary, files with and without labels, and what is refused."""
+
+import gzip
+
+import numpy as np
+import pytest
+
+from ebmjax.data import DataError, load, spec, text, to_float
+from ebmjax.types import BOS, EOS, PAD, UNK
+
+
+def write(path, content):
+    data = content.encode()
+    path.write_bytes(gzip.compress(data) if path.name.endswith(".gz") else data)
+    return f"lines:{path}"
+
+
+def test_round_trip_and_vocabulary():
+    sentences = [["b", "a", "b"], ["c", "b", "a", "<eos>"]]
+    vocabulary = text.build_vocabulary(sentences)
+    assert vocabulary == (*text.SPECIAL, "b", "a", "c")  # by frequency
+    assert text.build_vocabulary(sentences, 5) == (*text.SPECIAL, "b")
+    rows = text.to_tokens(sentences, vocabulary, 5)
+    np.testing.assert_array_equal(rows, [[4, 5, 4, EOS, PAD], [6, 4, 5, UNK, EOS]])
+    assert rows.dtype == np.int32
+    assert [text.to_sentence(row, vocabulary) for row in rows] == ["b a b", "c b a <unk>"]
+    # What is too long is cut, and still ends.
+    np.testing.assert_array_equal(text.to_tokens(sentences, vocabulary, 3), [[4, 5, EOS], [6, 4, EOS]])
+    assert text.to_sentence([BOS, 4, 5], vocabulary) == "b a"
+
+
+def test_the_vocabulary_is_that_of_the_training_part(tmp_path):
+    name = write(tmp_path / "a.train.txt", "a b\n\na c a\n")
+    write(tmp_path / "a.test.txt", "a new\n")
+    data = load(name)
+    assert data.vocabulary == (*text.SPECIAL, "a", "b", "c")
+    np.testing.assert_array_equal(data.x_test, [[4, UNK, EOS, PAD]])
+    assert data.x_train.shape == (2, 4)  # no column that is PAD alone
+    assert (data.y_train, data.max_value) == (None, None)
+    found = spec(data)
+    assert (found.shape, found.vocab_size, found.num_classes) == ((4,), 7, None)
+    assert to_float(data.x_train, data.max_value) is data.x_train
+    assert load(name, max_length=1, vocabulary_size=5).x_train.tolist() == [[4, EOS], [4, EOS]]
+
+
+def test_labels_gzip_and_a_test_part_of_another_name(tmp_path):
+    name = write(tmp_path / "r.train.100.txt.gz", "1\tgood food\n0\tbad\n")
+    write(tmp_path / "r.test.txt.gz", "0\tbad food\n")
+    data = load(name)
+    assert data.y_train.tolist() == [1, 0] and data.y_test.tolist() == [0]
+    assert spec(data).num_classes == 2
+    assert text.to_sentence(data.x_test[0], data.vocabulary) == "bad food"
+
+
+def test_without_a_test_part_a_tenth_is_held_out(tmp_path):
+    name = write(tmp_path / "all.txt", "\n".join(f"w{i}" for i in range(30)))
+    data = load(name)
+    assert (len(data.x_train), len(data.x_test)) == (27, 3)
+    assert np.all(data.x_test[:, 0] == UNK)
+
+
+def test_pydoc_is_the_same_every_time():
+    data, again = load("pydoc", max_length=25), load("pydoc", max_length=25)
+    np.testing.assert_array_equal(data.x_train, again.x_train)
+    assert len(data.x_train) > 1500 and data.x_train.shape[1] == 26
+    assert np.all(np.sum(data.x_train == EOS, axis=1) == 1)
+    ends = np.argmax(data.x_train == EOS, axis=1)[:, None]
+    np.testing.assert_array_equal(data.x_train == PAD, np.arange(26) > ends)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "no sentence in it"),
+        ("a b\n1\tc\n", "line 2: either every line has a label"),
+        ("good\ta b\n", "line 1: expected a sentence, or label TAB sentence"),
+        ("1\ta\tb\n", "line 1: expected a sentence, or label TAB sentence"),
+        ("a\n", "at least 2 examples"),
+    ],
+)
+def test_malformed_files_are_one_line(tmp_path, content, said):
+    with pytest.raises(DataError, match=said) as error:
+        load(write(tmp_path / "a.txt", content))
+    assert "\n" not in str(error.value)
+
+
+def test_other_refusals(tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        load("lines:nowhere.txt")
+    (tmp_path / "a.gz").write_bytes(b"\x1f\x8b no")
+    (tmp_path / "b.txt").write_bytes(b"\xff\xfe\xfa")
+    for file in ("a.gz", "b.txt"):
+        with pytest.raises(DataError, match="not readable as UTF-8 text"):
+            load(f"lines:{tmp_path / file}")
+    with pytest.raises(DataError, match="max_length are of sentences"):
+        load("digits", max_length=3)
+    with pytest.raises(DataError, match="must be at least 1"):
+        load("pydoc", max_length=0)
+    write(tmp_path / "c.test.txt", "a\n")
+    with pytest.raises(DataError, match="must both have labels"):
+        load(write(tmp_path / "c.train.txt", "1\ta\n"))
+    with pytest.raises(DataError, match="did you mean pydoc"):
+        load("pydocs")
