@@ -13,6 +13,7 @@ import numpy as np
 from ebmjax.data import spec, to_float
 from ebmjax.evaluation import auprc, auroc, map_batches, pca_errors, precision_recall
 from ebmjax.training import cli
+from ebmjax.training.config import input_errors
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.snapshots import snapshots
 from ebmjax.viz import anomaly as viz
@@ -34,7 +35,7 @@ def baselines(config, data_spec):
     return {title: methods[arm] for title, arm in titles.items() if title != "train"}
 
 
-def test_set(run, target):
+def examples(run, target):
     """(training, test) examples as floats, at most evaluate.max_examples each, with is_anomaly and natural."""
     train, test, *masks = (part[: run.config.evaluate.max_examples] for part in split(run.config, run.dataset, target))
     return *(to_float(x, run.dataset.max_value) for x in (train, test)), *masks
@@ -44,7 +45,7 @@ def score_functions(run) -> dict:
     """{arm: compiled scores}, one for the trainings of all targets, which differ in their parameters alone."""
     config = run.config
     made = arms(config, spec(data_of(config, run.dataset, "train")))
-    names, sigma = config.anomaly.scores, config.model.get("sigma")
+    names, sigma = config.evaluate.scores, config.model.get("sigma")
     return {arm: jax.jit(make_scores(method.functions, names, sigma)) for arm, method in made.items()}
 
 
@@ -54,7 +55,7 @@ def evaluations(run, score, trained, test) -> dict[str, list]:
     states = snapshots(trained.state, fields.evaluate_every, fields.num_evaluations)
     key_of = lambda state: jax.random.fold_in(run.rng_key, state.step)
     found = [map_batches(partial(score, state), test, size, rng_key=key_of(state)) for state in states]
-    return {name: [one[name] for one in found] for name in fields.scores}
+    return {name: [one[name] for one in found] for name in run.config.evaluate.scores}
 
 
 def score_target(run, functions, target, train, test) -> tuple[dict, dict]:
@@ -70,9 +71,9 @@ def score_target(run, functions, target, train, test) -> tuple[dict, dict]:
             own = found
         else:  # the first score under the arm's name alone
             label = arm.removesuffix("_trained")
-            first = config.anomaly.scores[0]
+            first = config.evaluate.scores[0]
             others |= {label if name == first else f"{label}_{name}": value for name, value in found.items()}
-    num, dim = config.anomaly.pca_components, train[0].size
+    num, dim = config.evaluate.pca_components, train[0].size
     if 0 < num <= min(len(train), dim) and dim <= generators.MAX_PIXELS:
         others["pca"] = [pca_errors(train, test, num)]
     return own, others
@@ -109,14 +110,15 @@ def flat(tables: dict[str, dict]) -> dict[str, float]:
 def evaluate(run):
     """Areas under the curves for every target, score and arm; the curves, and what is ranked first and last."""
     functions, own, others, shown = score_functions(run), {}, {}, {}
-    main = [run.config.anomaly.scores[0], *(arm.removesuffix("_trained") for arm in functions if arm), "pca"]
+    main = [run.config.evaluate.scores[0], *(arm.removesuffix("_trained") for arm in functions if arm), "pca"]
     for target in targets(run.config):
-        train, test, is_anomaly, natural = test_set(run, target)
+        train, test, is_anomaly, natural = examples(run, target)
         scores = score_target(run, functions, target, train, test)
         for table, found in zip((own, others), scores):
             table[target] = {}
             for label, values in found.items():
-                table[target] |= figures_of(label, values, is_anomaly, natural, brief=label not in main)
+                with input_errors():  # scores that are not finite, or no anomaly among too few examples
+                    table[target] |= figures_of(label, values, is_anomaly, natural, brief=label not in main)
         others[target] |= shares(is_anomaly, natural)
         shown[target] = {label: values[-1] for label, values in (scores[0] | scores[1]).items()}, is_anomaly, test
     return Evaluation(flat(own), flat(others), protocol(run.config), draw(run, main, shown))
@@ -149,7 +151,7 @@ def draw(run, labels, shown) -> dict:
 
 def protocol(config):
     """How the figures were measured."""
-    fields, size = config.anomaly, config.evaluate.max_examples
+    fields, settings = config.anomaly, config.evaluate
     against = f"trained on {config.data.name}, tested on its test part and that of {fields.other}, the anomalies"
     if fields.held_out:
         against = (
@@ -157,14 +159,14 @@ def protocol(config):
             "the other examples, training and test part pooled, equally many for every class; tested on the rest of "
             "them and on all of the class, which is the anomaly; natural: on as large a part of it as of the others"
         )
-    described = "; ".join(f"{name}: {SCORES[name]}" for name in fields.scores)
+    described = "; ".join(f"{name}: {SCORES[name]}" for name in settings.scores)
     return (
-        f"{config.method} {against}. At most {size} test examples, and as many training examples for PCA. auprc: "
-        "average precision (steps, not trapezoids), anomalies positive; auroc: area under the ROC curve; _mean: over "
-        f"the classes. Each is a mean over the last {fields.num_evaluations} evaluations, one every "
+        f"{config.method} {against}. At most {settings.max_examples} test examples, and as many training examples for "
+        "PCA. auprc: average precision (steps, not trapezoids), anomalies positive; auroc: area under the ROC curve; "
+        f"_mean: over the classes. Each is a mean over the last {fields.num_evaluations} evaluations, one every "
         f"{fields.evaluate_every} steps to the end, auprc_sd their standard deviation; no selection. Scores: "
-        f"{described}. A baseline's name alone: its {fields.scores[0]} score; pca: squared error of "
-        f"{fields.pca_components} components; random: the share of anomalies."
+        f"{described}. A baseline's name alone: its {settings.scores[0]} score; pca: squared error of "
+        f"{settings.pca_components} components; random: the share of anomalies."
     )
 
 

@@ -12,7 +12,7 @@ from ebmjax.training.experiment import Experiment
 from ebmjax.training.snapshots import with_snapshots
 from experiments.anomaly_scores import check
 
-LOWEST = {"anomaly.evaluate_every": 1, "anomaly.num_evaluations": 1, "anomaly.pca_components": 0}
+LOWEST = {"anomaly.evaluate_every": 1, "anomaly.num_evaluations": 1, "evaluate.pca_components": 0}
 OTHER = "other"
 
 
@@ -44,7 +44,7 @@ def arms(config, data_spec) -> dict:
         raise ConfigError(f"method = {config.method} is built on another model, for which there is no held-out class")
     found = {"": base.build(config, data_spec), **base.baselines(config, data_spec)}
     for name, method in found.items():
-        check(name or config.method, method.functions, fields.scores)
+        check(name or config.method, method.functions, config.evaluate.scores)
     return {name: with_snapshots(m, fields.evaluate_every, fields.num_evaluations) for name, m in found.items()}
 
 
@@ -65,7 +65,11 @@ def split(config, dataset: Dataset, target: str):
         return dataset.x_train, test[order], is_anomaly[order], np.ones(len(test), bool)
     if dataset.y_train is None or dataset.y_test is None:
         raise ConfigError(f"anomaly.held_out: {dataset.name} has no labels")
-    rows = hold_out_class(np.concatenate([dataset.y_train, dataset.y_test]), int(target), config.anomaly.train_fraction)
+    labels = np.concatenate([dataset.y_train, dataset.y_test])
+    try:
+        rows = hold_out_class(labels, int(target), config.anomaly.train_fraction)
+    except ValueError as error:
+        raise ConfigError(f"anomaly.held_out: {error}") from error
     pooled = np.concatenate([dataset.x_train, dataset.x_test])
     return pooled[rows.train], pooled[rows.test], rows.is_anomaly, rows.natural
 
@@ -73,8 +77,5 @@ def split(config, dataset: Dataset, target: str):
 def data_of(config, dataset, title):
     """The normal examples of the training of that title."""
     target = targets(config)[0] if title == "train" else title.rpartition("_")[2]
-    try:
-        train, test, _, _ = split(config, dataset, target)
-    except ValueError as error:
-        raise ConfigError(f"anomaly.held_out: {error}") from error
+    train, test, _, _ = split(config, dataset, target)
     return dataset._replace(x_train=train, y_train=None, x_test=test, y_test=None)

@@ -42,7 +42,7 @@ def check(name: str, functions, wanted) -> None:
     known = available(functions)
     for score in wanted or ("",):
         if score not in known:
-            raise ConfigError(f"anomaly.scores: {name} has no score {score!r}; it has {', '.join(known) or 'none'}")
+            raise ConfigError(f"evaluate.scores: {name} has no score {score!r}; it has {', '.join(known) or 'none'}")
 
 
 def make_scores(functions, names, sigma: float | None):

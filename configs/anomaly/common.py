@@ -14,12 +14,12 @@ def anomaly(config: ConfigDict, scores: tuple[str, ...] = LATENT) -> ConfigDict:
             "held_out": (1, 4, 5, 7, 9),  # classes, one training each; () where there is another data set
             "other": "",  # a data set whose test part is the anomaly, with training on all classes
             "train_fraction": 0.8,  # of the normal examples
-            "scores": scores,
             "evaluate_every": 50,  # steps between the evaluations that are averaged
             "num_evaluations": 10,  # the last ones
-            "pca_components": 8,  # of the linear baseline; 0: none
         }
     )
+    config.evaluate.scores = scores
+    config.evaluate.pca_components = 8  # of the linear baseline; 0: none
     config.evaluate.max_examples = 20_000  # of the test set, and of training examples for PCA
     return config
 

@@ -64,6 +64,10 @@ def test_again_only_evaluates(finished, capsys):
     main("digits", finished)
     assert "training is finished (10 steps): only evaluating" in capsys.readouterr().err
     assert figures(finished) == before
+    again = ["--mode=evaluate", f"--workdir={finished}", "--config.evaluate.scores=('latent',)"]
+    cli.main(EXPERIMENT, ["anomaly", *again])
+    assert figures(finished)[0]["auprc_latent_mean"] == before[0]["auprc_latent_mean"]
+    assert "auprc_joint_mean" not in figures(finished)[0]
 
 
 def test_methods_with_an_energy_or_a_likelihood_of_x(tmp_path):
@@ -81,7 +85,7 @@ def test_methods_with_an_energy_or_a_likelihood_of_x(tmp_path):
 
 def test_a_generator_without_a_learned_prior(tmp_path):
     """ABP keeps a chain per training example: it must be built for the examples that are left."""
-    scores = '--config.anomaly.scores=("latent","joint")'
+    scores = '--config.evaluate.scores=("latent","joint")'
     main("digits_abp", tmp_path / "run", *ONE, scores, "--config.evaluate.short_run_baseline=False")
     own = figures(tmp_path / "run")[0]
     assert "auroc_latent_4" in own and "auprc_joint_4" in own and "auroc_joint_4" not in own
@@ -161,7 +165,7 @@ def test_no_mean_over_some_of_the_targets():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--config.anomaly.scores=('enrgy',)"], "latent_ebm has no score 'enrgy'"),
+        (["--config.evaluate.scores=('enrgy',)"], "latent_ebm has no score 'enrgy'"),
         (["--config.anomaly.held_out=(11,)"], "no example has the label 11"),
         (["--config.anomaly.other=mnist"], "give one of them"),
         (["--config.anomaly.train_fraction=1.5"], "train_fraction = 1.5 must lie between 0 and 1"),
