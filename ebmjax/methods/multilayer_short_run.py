@@ -111,8 +111,10 @@ def slope(measure: Callable[[PyTree], Array], log_s: PyTree, width: float) -> Py
         gradient = jax.jacfwd(measure)(log_s)
     else:
         flat, unravel = ravel_pytree(log_s)
-        rise = lambda move: measure(unravel(flat + move)) - measure(unravel(flat - move))
-        gradient = unravel(jax.lax.map(rise, width * jnp.eye(flat.size)) / (2 * width))
+        moves = width * jnp.eye(flat.size)
+        values = jax.lax.map(lambda log_s: measure(unravel(log_s)), jnp.concatenate([flat + moves, flat - moves]))
+        up, down = jnp.split(values, 2)
+        gradient = unravel((up - down) / (2 * width))
     return jax.tree.map(lambda g: jnp.where(jnp.isfinite(g), g, 0.0), gradient)
 
 
