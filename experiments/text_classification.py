@@ -30,7 +30,7 @@ def restored(config):
     if not config.workdir:
         raise ConfigError(f"--config.workdir must name a run trained on labelled sentences: {TRAIN_FIRST}")
     run_config, trained = restore(Path(config.workdir))
-    dataset = load(run_config.data.name)
+    dataset = load(**run_config.data)
     if dataset.vocabulary is None or "encode" not in trained.method.functions:
         raise ConfigError(f"workdir = {config.workdir} holds no model of sentences with latent vectors: {TRAIN_FIRST}")
     if dataset.y_train is None or dataset.y_test is None:

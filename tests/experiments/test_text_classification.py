@@ -13,6 +13,7 @@ from PIL import Image
 from ebmjax.training import cli
 from ebmjax.types import EOS, PAD, Method
 from experiments import text_classification as experiment
+from experiments import text_short_run
 
 ROOT = Path(__file__).parents[2]
 SMOKE = f"--config={ROOT}/configs/text_classification/yelp.py:smoke"
@@ -65,9 +66,10 @@ def reviews(tmp_path):
 
 
 def test_from_end_to_end(reviews, tmp_path):
-    text_short_run = pytest.importorskip("experiments.text_short_run")
     run, out = tmp_path / "run", tmp_path / "out"
     smoke = [f"--config={ROOT}/configs/text_short_run/pydoc.py:smoke", f"--config.data.name=lines:{reviews}"]
+    figures = ["language_model", "num_draws", "num_samples"]  # none of its own, which take longer than the training
+    smoke += [f"--config.evaluate.{name}={0 if name.startswith('num') else False}" for name in figures]
     cli.main(text_short_run.EXPERIMENT, ["text_short_run", *smoke, f"--workdir={run}"])
     main(SMOKE, f"--config.workdir={run}", f"--workdir={out}")
     found = json.loads((out / "results.json").read_text())
