@@ -31,11 +31,22 @@ def glow(config: ConfigDict) -> None:
     """Glow with the published width for 32 x 32 images, and half its depth; Adam that warms up, with a clipped
     gradient."""
     fields = {"name": "glow", "num_levels": 3, "num_steps": 16, "width": 512, "coupling_type": "affine"}
-    config.flow.model = ConfigDict({"flow": fields})
+    config.flow.model = ConfigDict({"flow": fields | {"remat": True}})
     config.flow.optimizer.flow.clip_norm = 50.0
     config.flow.optimizer.flow.warmup_steps = 1000
     config.flow.train.num_steps = 100_000
     config.flow.train.batch_size = 64
+
+
+def glow_of_mnist(config: ConfigDict) -> None:
+    """The Glow of configs/flow/mnist.py: half an hour of one CPU core."""
+    fields = config.flow.model.flow
+    fields.num_levels, fields.num_steps, fields.width, fields.remat = 2, 4, 32, False
+    config.flow.optimizer.flow.learning_rate = 2e-3
+    config.flow.optimizer.flow.warmup_steps = 200
+    config.flow.train.num_steps = 12_000
+    config.flow.train.batch_size = 32
+    config.flow.train.steps_per_dispatch = 20
 
 
 def smoke_stage(config: ConfigDict) -> None:

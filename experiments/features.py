@@ -28,8 +28,8 @@ SOURCES = {module.EXPERIMENT.name: module.EXPERIMENT for module in (anatomy, flo
 LOWEST = {"evaluate.probe.grid": 1, "evaluate.probe.num_draws": 1, "evaluate.probe.batch_size": 1}
 
 
-def build(config, data_spec, **prepared):
-    """The method of config.source."""
+def prepare(config, data_spec):
+    """What the method of config.source is built on. It comes first, so it is here that a config is refused."""
     for field, low in LOWEST.items():
         require(config, field, low)
     if data_spec.num_classes is None or data_spec.max_value is None:
@@ -40,12 +40,12 @@ def build(config, data_spec, **prepared):
                 f"evaluate.probe.num_labels: {num} is no multiple of {data_spec.num_classes} classes "
                 f"in [0, {data_spec.num_train}]; 0: all"
             )
-    return choose(SOURCES, config.source, "source").build(config, data_spec, **prepared)
-
-
-def prepare(config, data_spec):
-    """What that method is built on."""
     return choose(SOURCES, config.source, "source").prepare(config, data_spec)
+
+
+def build(config, data_spec, **prepared):
+    """The method of config.source."""
+    return SOURCES[config.source].build(config, data_spec, **prepared)
 
 
 def features_of(config, params, x):

@@ -22,6 +22,7 @@ PLANE = {"eight_gaussians", "checkerboard", "two_spirals", "plain_rule", "spline
 SPECS = {
     "plane": DataSpec("8gaussians", (2,), 50_000, 10_000, None, None),
     "digits": DataSpec("digits", (8, 8, 1), 1437, 360, 10, 16),
+    "mnist": DataSpec("any", (28, 28, 1), 60_000, 10_000, 10, 255),
     "small": DataSpec("any", (8, 8, 3), 64, 64, 10, 255),
     "images": DataSpec("any", (32, 32, 3), 50_000, 10_000, 10, 255),
 }
@@ -43,7 +44,7 @@ def test_config(path):
         to_settings(config)
         if path.stem in ("cifar10", "celeba32"):  # in all but the name of the data, svhn
             continue
-        spec = SPECS["small"] if variant and spec is SPECS["images"] else spec
+        spec = SPECS["small"] if variant and spec in (SPECS["images"], SPECS["mnist"]) else spec
         ((own, flow),) = prepare(config, spec).values()
         to_settings(own)
 
