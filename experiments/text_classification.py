@@ -94,8 +94,8 @@ def classify(arguments):
     keys = jax.random.split(jax.random.key(config.seed), 2)
     states = {"": trained.state}
     if config.untrained_baseline:
-        batch = {"x": jnp.asarray(train_x[: config.batch_size]), "index": jnp.arange(config.batch_size)}
-        states["untrained"] = trained.method.init(keys[0], batch)
+        x = jnp.asarray(train_x[: config.batch_size])
+        states["untrained"] = trained.method.init(keys[0], {"x": x, "index": jnp.arange(len(x))})
     features, probe = {}, {}
     for arm, state in states.items():
         features[arm] = mean_latents(config, trained.method, state, keys[1], (train_x, test_x))
@@ -106,7 +106,10 @@ def classify(arguments):
         probe["bag_of_words"] = accuracies(config, words[0], train_y, words[1], test_y, standardise=False)
     majority = np.mean(test_y == np.argmax(np.bincount(train_y)))
     path = workdir / "probes.png"
-    curves = {arm or "latent vector": {n: mean for n, (mean, _) in found.items()} for arm, found in probe.items()}
+    curves = {
+        arm.replace("_", " ") or "latent vector": {n: mean for n, (mean, _) in found.items()}
+        for arm, found in probe.items()
+    }
     plot_probes(curves, features[""][1], test_y, path, title=f"frozen features of {name}")
     finish(config, name, probe, majority, (len(train_x), len(test_x), int(trained.state.step)), path)
 
