@@ -40,17 +40,22 @@ def restored(config):
     return trained, dataset.name, rows
 
 
-def mean_latents(config, method, state, rng_key, parts):
-    """The mean of posterior draws z of each sentence: `[N, d]` for each of `parts` `[N, L]`."""
+def make_encoder(method, num_draws):
+    """(state, key, x) -> mean of `num_draws` posterior draws z of each sentence, `[B, d]`; compiled."""
 
     @jax.jit
     def encode(state, key, x):
         draw = lambda key: method.functions["encode"](state, key, x)
-        return jnp.mean(jax.lax.map(draw, jax.random.split(key, config.num_draws)), axis=0)
+        return jnp.mean(jax.lax.map(draw, jax.random.split(key, num_draws)), axis=0)
 
+    return encode
+
+
+def features_of(encode, state, rng_key, parts, batch_size):
+    """`encode` of each of `parts` `[N, L]`, with noise of its own: arrays `[N, d]`."""
     keys = jax.random.split(rng_key, len(parts))
     bound = lambda key, x: encode(state, key, jnp.asarray(x))
-    return [map_batches(bound, x, config.batch_size, rng_key=key) for x, key in zip(parts, keys, strict=True)]
+    return [map_batches(bound, x, batch_size, rng_key=key) for x, key in zip(parts, keys, strict=True)]
 
 
 def bag_of_words(tokens, num_words):
@@ -96,9 +101,10 @@ def classify(arguments):
     if config.untrained_baseline:
         x = jnp.asarray(train_x[: config.batch_size])
         states["untrained"] = trained.method.init(keys[0], {"x": x, "index": jnp.arange(len(x))})
+    encode = make_encoder(trained.method, config.num_draws)
     features, probe = {}, {}
     for arm, state in states.items():
-        features[arm] = mean_latents(config, trained.method, state, keys[1], (train_x, test_x))
+        features[arm] = features_of(encode, state, keys[1], (train_x, test_x), config.batch_size)
         with input_errors():
             probe[arm] = accuracies(config, features[arm][0], train_y, features[arm][1], test_y)
     words = [bag_of_words(x, config.num_words) for x in (train_x, test_x)]

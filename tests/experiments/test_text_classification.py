@@ -25,13 +25,12 @@ def main(*words):
     )
 
 
-def test_mean_latents():
-    """The mean of num_draws draws, with its noise: of N(tokens, 1), 400 of them, within five standard errors."""
-    encode = lambda state, key, x: state * x + jax.random.normal(key, x.shape)
-    method = Method(None, None, None, None, {"encode": encode})
-    config = ConfigDict({"num_draws": 400, "batch_size": 3})
+def test_features():
+    """The mean of num_draws draws, with its noise: of N(2 tokens, 1), 400 of them, within five standard errors."""
+    functions = {"encode": lambda state, key, x: state * x + jax.random.normal(key, x.shape)}
+    encode = experiment.make_encoder(Method(None, None, None, None, functions), 400)
     x = np.arange(15, dtype=np.float32).reshape(5, 3)
-    train, test = experiment.mean_latents(config, method, jnp.float32(2.0), jax.random.key(0), (x, x[:2]))
+    train, test = experiment.features_of(encode, jnp.float32(2.0), jax.random.key(0), (x, x[:2]), 3)
     np.testing.assert_allclose(train, 2 * x, atol=5 / 20)
     assert np.all(train[:2] != test)  # other noise
 
