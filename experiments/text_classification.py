@@ -22,7 +22,9 @@ from ebmjax.viz.report import write_report
 
 DEFAULT_CONFIG = "configs/text_classification/yelp.py"
 LOWEST = {"num_draws": 1, "num_labels": 0, "num_repeats": 1, "max_train": 2, "max_test": 1, "batch_size": 1}
-TRAIN_FIRST = "python -m experiments.text_short_run --config.data.name=lines:FILE --workdir=FOLDER"
+TRAIN_FIRST = (
+    "python -m experiments.text_short_run --config=configs/text_short_run/yelp.py --config.data.name=lines:FILE"
+)
 
 
 def restored(config):

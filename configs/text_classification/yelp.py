@@ -1,6 +1,7 @@
 """What a text model's frozen latent vectors know of the sentiment of short reviews (arXiv 2106.02513, section 4.4).
 
-    python -m experiments.text_short_run --config.data.name=lines:FILE --workdir=runs/yelp
+    python -m experiments.text_short_run --config=configs/text_short_run/yelp.py --config.data.name=lines:FILE \\
+        --workdir=runs/yelp
     python -m experiments.text_classification --config.workdir=runs/yelp
 
 FILE has lines `label TAB sentence`; the published ones are Yelp's, 0 for a bad and 1 for a good review (Shen et al.
