@@ -1,4 +1,4 @@
-"""Latent-space energy-based prior on images (Pang et al. 2020, arXiv 2006.08205).
+"""Latent-space energy-based prior on images and sentences (Pang et al. 2020, arXiv 2006.08205).
 
 Trains p(z) ∝ exp(-E(z)) N(z; 0, I) and a generator p(x | z) by maximum likelihood with short Langevin chains.
 """
@@ -11,25 +11,41 @@ import numpy as np
 from ebmjax.mcmc import Chain, langevin
 from ebmjax.methods import latent_ebm
 from ebmjax.training import cli
-from ebmjax.training.config import require
+from ebmjax.training.config import ConfigError, require
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.optimizers import make_optimizers
-from experiments import generators
+from experiments import generators, sentences
 from experiments.pieces import make_chain, make_energy, make_generator
 
 LOWEST = {
     "model.latent_dim": 1,
     "model.energy.widths": 1,
-    "model.generator.widths": 1,
-    "model.generator.width": 1,
     "sampler.refine_steps": 0,
     "evaluate.batch_size": 1,
     "evaluate.max_examples": 2,
-    "evaluate.feature_steps": 0,
     **{
         f"optimizer.{group}.{field}": 0 for group in ("energy", "generator") for field in ("learning_rate", "clip_norm")
     },
 }
+
+LOWEST_OF_IMAGES = {"model.generator.widths": 1, "model.generator.width": 1, "evaluate.feature_steps": 0}
+
+
+def is_text(config):
+    """Whether the config is of sentences: it has a decoder in place of a generator."""
+    return "decoder" in config.model
+
+
+def observation(config, data_spec):
+    """Keyword arguments of `latent_ebm` that say what p(x | z) is: generator, and sigma or length."""
+    if is_text(config):
+        sentences.check(config, data_spec)
+        return {"generator": sentences.make_decoder(config, data_spec), "length": data_spec.shape[0]}
+    if data_spec.vocab_size is not None:
+        raise ConfigError(f"{data_spec.name} holds sentences: take a config of them, e.g. configs/latent_ebm/text.py")
+    for field, low in LOWEST_OF_IMAGES.items():
+        require(config, field, low)
+    return {"generator": make_generator(config, data_spec.shape), "sigma": config.model.sigma}
 
 
 def build(config, data_spec, *, gaussian_prior=False):
@@ -44,23 +60,52 @@ def build(config, data_spec, *, gaussian_prior=False):
     noise_free = partial(langevin, step_size=sampler.posterior.step_size, noise_scale=0)
     return latent_ebm(
         energy=None if gaussian_prior else make_energy(config),
-        generator=make_generator(config, data_spec.shape),
         prior_chain=make_chain(config, "prior"),
         posterior_chain=make_chain(config, "posterior"),
         refine_chain=Chain(noise_free, sampler.refine_steps),
         optimizers=optimizers,
-        sigma=config.model.sigma,
         latent_dim=config.model.latent_dim,
+        **observation(config, data_spec),
     )
 
 
 def baselines(config, data_spec):
-    """A generator trained with N(0, I), everything else equal: the fair opponent of the learned prior."""
-    wanted = config.evaluate.gaussian_baseline
-    return {"gaussian_trained": build(config, data_spec, gaussian_prior=True)} if wanted else {}
+    """A generator trained with N(0, I), everything else equal: the fair opponent of the learned prior; for sentences
+    also a language model."""
+    found = {}
+    if config.evaluate.gaussian_baseline:
+        found["gaussian_trained"] = build(config, data_spec, gaussian_prior=True)
+    if is_text(config) and config.evaluate.language_model:
+        found["language_model"] = sentences.make_language_model(config, data_spec)
+    return found
 
 
 def evaluate(run):
+    """Figures and pictures."""
+    return evaluate_sentences(run) if is_text(run.config) else evaluate_images(run)
+
+
+def evaluate_sentences(run):
+    """Reconstruction, likelihood and use of z of test sentences; perplexities of samples, beside those with N(0, I)."""
+    metrics, others = sentences.figures(run, run.trained), sentences.language_model_figures(run)
+    normal = lambda key, num: jax.random.normal(key, (num, run.config.model.latent_dim))
+    arms = {
+        "": partial(run.trained.method.sample, run.trained.state),
+        "gaussian_prior": sentences.sample_from(run.trained, normal, run.dataset.x_train.shape[1]),
+    }
+    if "gaussian_trained" in run.baselines:
+        other = run.baselines["gaussian_trained"]
+        arms["gaussian_trained"] = partial(other.method.sample, other.state)
+        others |= {f"{name}_gaussian_trained": value for name, value in sentences.figures(run, other).items()}
+    cross, beside = sentences.cross_figures(run, arms)
+    if rows := generators.logged_rows(run):
+        metrics["energy_gap"] = rows[-1]["energy_gap"]
+    text = sentences.protocol(run.config, run.dataset)
+    text += " _gaussian_prior: N(0, I) through the same decoder; _gaussian_trained: a decoder trained with N(0, I)."
+    return Evaluation(metrics | cross, others | beside, text, sentences.write(run, "latent EBM"))
+
+
+def evaluate_images(run):
     """Reconstructions of test images, Fréchet distances of samples to the training images, and their pictures."""
     method, state = run.trained
     train, test = generators.examples(run)

@@ -3,10 +3,17 @@
 from functools import partial
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
+from ebmjax.energies import standard_normal
+from ebmjax.evaluation import map_batches
+from ebmjax.evaluation.likelihood import gaussian_proposal_log_likelihood, log_normalizer
 from ebmjax.evaluation.text_generation import sample_tokens
+from ebmjax.evaluation.text_metrics import perplexity
 from ebmjax.methods import language_model
 from ebmjax.nets import CELLS, TextDecoder
+from ebmjax.objectives import gaussian_log_prob
 from ebmjax.training.config import ConfigError, choose, require
 from ebmjax.training.optimizers import make_optimizers
 from ebmjax.viz import health
@@ -19,6 +26,7 @@ LOWEST = {
     "evaluate.max_examples": 2,
     "evaluate.num_draws": 0,
     "evaluate.num_samples": 0,
+    "evaluate.num_proposals": 0,
     "evaluate.max_swaps": 0,
     "evaluate.cross_steps": 0,
 }
@@ -56,16 +64,43 @@ def make_language_model(config, data_spec):
 
 def figures(run, trained):
     """{reconstruction_nll, nll, perplexity, kl, mutual_information, active_units ...} on test sentences."""
-    settings, keys = run.config.evaluate, jax.random.split(run.rng_key, 3)
+    settings, keys = run.config.evaluate, jax.random.split(run.rng_key, 4)
     test = run.dataset.x_test[: settings.max_examples]
     found = text_figures.reconstruction_figures(trained, test, settings.batch_size, keys[0], settings.max_swaps)
     if settings.num_samples:
         options = {"num_samples": settings.num_samples}
-        found |= text_figures.likelihood_figures(trained, test, settings.batch_size, keys[1], **options)
+        own = text_figures.likelihood_figures(trained, test, settings.batch_size, keys[1], **options)
+        found |= {f"short_run_{name}": value for name, value in own.items()}
     if settings.num_draws:
         draws = text_figures.posterior_draws(trained, test, settings.num_draws, settings.batch_size, keys[2])
         found |= text_figures.posterior_figures(draws)
+        found |= likelihood_figures(trained, test, draws, settings, keys[3])
     return found
+
+
+def likelihood_figures(trained, test, draws, settings, rng_key):
+    """{nll, perplexity}, importance-sampled from Gaussians around the posterior draws `[M, N, d]`."""
+    if not settings.num_proposals:
+        return {}
+    energy_key, rng_key = jax.random.split(rng_key)
+    dim = draws.shape[-1]
+
+    def measure(functions, key, rows):
+        x, draws = rows
+
+        def log_joint(z):
+            tilt = functions["energy"](z) - standard_normal(z) if "energy" in functions else 0.0
+            return functions["token_log_prob"](z, x) + gaussian_log_prob(z, jnp.zeros_like(z), 1.0) - tilt
+
+        draws = jnp.swapaxes(draws, 0, 1)
+        return gaussian_proposal_log_likelihood(key, log_joint, draws, num_samples=settings.num_proposals)
+
+    rows = test, np.swapaxes(draws, 0, 1)
+    found = map_batches(text_figures.compiled(trained, measure), rows, settings.batch_size, rng_key=rng_key)
+    if "energy" in trained.method.functions:
+        energy = lambda z: trained.method.functions["energy"](trained.state, z) - standard_normal(z)
+        found = found - float(log_normalizer(energy_key, energy, dim, 100_000)[0])
+    return {"nll": -np.mean(found), "perplexity": perplexity(found, test)}
 
 
 def language_model_figures(run):
@@ -118,8 +153,13 @@ def protocol(config, dataset):
     if settings.max_swaps:
         text += ", also inferred from sentences with pairs of words swapped"
     if settings.num_samples:
-        text += f"; nll, perplexity: importance-sampled, {settings.num_samples} short-run proposals (a bound)"
+        text += f"; short_run_nll, short_run_perplexity: importance-sampled by {settings.num_samples} chains (a bound)"
     if settings.num_draws:
+        if settings.num_proposals:
+            text += (
+                f"; nll, perplexity: importance-sampled, {settings.num_proposals} draws of Gaussians fitted to "
+                "posterior draws (a bound)"
+            )
         text += (
             f"; kl: Gaussian of {settings.num_draws} draws against N(0, I); active_units: variance between sentences "
             "above .01; mutual_information: InfoNCE, at most the log of the number of sentences"

@@ -1,8 +1,10 @@
-"""The latent EBM's config: the published settings of Pang et al. 2020 (arXiv 2006.08205) for 32 x 32 images."""
+"""The latent EBM's config: the published settings of Pang et al. 2020 (arXiv 2006.08205), 32 x 32 images or text."""
 
 from ml_collections import ConfigDict
 
 from configs.common import base
+from configs.text_short_run.common import evaluation
+from configs.text_short_run.common import smoke as smoke_sentences
 
 
 def _optimizer(learning_rate):
@@ -71,3 +73,46 @@ def smoke_images(config: ConfigDict, data: str) -> None:
     config.train.num_steps = 2
     config.train.log_every = config.train.checkpoint_every = 1
     config.train.batch_size = 8
+
+
+def latent_ebm_text(data: str) -> ConfigDict:
+    """The settings for sentences of Pang & Wu 2021's code (arXiv 2108.11556, unconditional_gen); a data set's config
+    states what differs."""
+    config = latent_ebm(data)
+    config.data.max_length = 40
+    config.data.vocabulary_size = 10_000
+    config.train.batch_size = 32
+    config.model = ConfigDict(
+        {
+            "latent_dim": 32,
+            "decoder": {
+                "cell": "lstm",
+                "embed_dim": 512,
+                "hidden_dim": 512,
+                "dropout": 0.2,
+                "word_dropout": 0.0,
+                "init_scale": 0.1,
+            },
+            "energy": {"widths": (200, 200), "activation": "gelu", "init": "torch"},
+        }
+    )
+    config.sampler.prior = ConfigDict({"num_steps": 40, "step_size": 0.5, "temperature": 1.0})
+    # Noise-free in the code: z is where 20 steps of gradient descent from N(0, I) get to.
+    config.sampler.posterior = ConfigDict({"num_steps": 20, "step_size": 0.5, "temperature": 1.0, "noise_scale": 0.0})
+    config.sampler.refine_steps = 0
+    for group, rate, clip in (("energy", 1e-4, 1.0), ("generator", 1e-3, 5.0)):
+        config.optimizer[group].learning_rate = rate
+        config.optimizer[group].clip_norm = clip
+        config.optimizer[group].b1 = 0.9
+        config.optimizer[group].schedule = "constant"
+    config.evaluate = ConfigDict({"gaussian_baseline": False, "language_model": True})
+    evaluation(config)
+    config.evaluate.cross_steps = 1000
+    return config
+
+
+def smoke_text(config: ConfigDict) -> None:
+    """Seconds instead of minutes: for tests, of no scientific value."""
+    smoke_sentences(config)
+    config.model.energy.widths = (4,)
+    config.sampler.prior.num_steps = config.sampler.posterior.num_steps = 3

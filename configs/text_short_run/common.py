@@ -59,7 +59,8 @@ def evaluation(config: ConfigDict) -> None:
     config.evaluate.batch_size = 100
     config.evaluate.max_examples = 1000  # of test sentences
     config.evaluate.num_draws = 50  # of the posterior of each, for kl, active_units, mutual_information; 0: none
-    config.evaluate.num_samples = 20  # proposals of the likelihood, each latent_dim chains; 0: no perplexity
+    config.evaluate.num_proposals = 200  # of the likelihood, from Gaussians fitted to these draws; 0: no perplexity
+    config.evaluate.num_samples = 0  # proposals by chains and their Jacobians, the published estimate: dear
     config.evaluate.max_swaps = 0  # also reconstruct from sentences with 1 .. max_swaps pairs of words swapped
     config.evaluate.cross_steps = 0  # of the language models behind forward and reverse perplexity; 0: none
     config.evaluate.max_generated = 10_000  # sentences, and as many of the training part, that these see
@@ -79,7 +80,7 @@ def smoke(config: ConfigDict) -> None:
     config.evaluate.batch_size = 20
     config.evaluate.max_examples = 40
     config.evaluate.num_draws = 4
-    config.evaluate.num_samples = 2
+    config.evaluate.num_samples = config.evaluate.num_proposals = 2
     config.evaluate.max_generated = 40
     if config.evaluate.cross_steps:
         config.evaluate.cross_steps = 5

@@ -26,6 +26,5 @@ def get_config(variant=""):
     config.train.log_every = 50
     config.train.checkpoint_every = 250
     config.evaluate.max_examples = 400
-    config.evaluate.num_samples = 10
     config.evaluate.max_swaps = 2
     return variant_of(config, variant, smoke)

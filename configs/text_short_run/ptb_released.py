@@ -23,4 +23,5 @@ def get_config(variant=""):
     config.train.num_steps = 60 * 1315
     config.train.steps_per_dispatch = 5
     config.evaluate.max_examples = 10_000
+    config.evaluate.num_samples = 10  # M
     return variant_of(config, variant, smoke)

@@ -27,6 +27,5 @@ def get_config(variant=""):
     config.train.steps_per_dispatch = 5
     config.train.log_every = 20
     config.train.checkpoint_every = 100
-    config.evaluate.num_draws = 32
-    config.evaluate.num_samples = 10
+    config.evaluate.num_draws = 20
     return variant_of(config, variant, smoke)

@@ -26,5 +26,4 @@ def get_config(variant=""):
     config.train.steps_per_dispatch = 4
     config.train.log_every = 48
     config.train.checkpoint_every = 312
-    config.evaluate.num_samples = 10
     return variant_of(config, variant, smoke)

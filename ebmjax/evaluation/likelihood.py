@@ -147,6 +147,29 @@ def thermodynamic_log_likelihood(
     return jnp.trapezoid(means, betas, axis=0), means
 
 
+def gaussian_proposal_log_likelihood(
+    rng_key: Array, log_joint: Callable[[Array], Array], draws: Array, *, num_samples: int, inflation: float = 1.2
+) -> Array:
+    """log p(x) in nats, `[N]`, by importance sampling from a Gaussian around draws of each row's posterior.
+
+    The proposal of row i is N(mean, inflation² · variance) of draws[:, i], dimension by dimension, whatever law the
+    draws have: unbiased for p(x), hence a lower bound of log p(x) in expectation, non-decreasing in num_samples. No
+    Jacobian of a chain is needed, and the weights are even where the posterior is about Gaussian.
+
+    Args:
+        log_joint: z[N, d] -> log p(x_i, z_i), `[N]`, with x bound. draws: `[M, N, d]`, M ≥ 2. inflation: ≥ 1, of the
+            standard deviation, for tails.
+    """
+    mean, scale = jnp.mean(draws, axis=0), inflation * jnp.std(draws, axis=0, ddof=1) + 1e-6
+
+    def log_weight(key):
+        noise = jax.random.normal(key, mean.shape)
+        log_q = gaussian_log_prob(noise, jnp.zeros_like(noise), 1.0) - jnp.sum(jnp.log(scale), axis=1)
+        return log_joint(mean + scale * noise) - log_q
+
+    return log_mean_exp(jax.lax.map(log_weight, jax.random.split(rng_key, num_samples)))
+
+
 def log_normalizer(rng_key: Array, energy: Potential, dim: int, num_samples: int) -> tuple[Array, Array]:
     """log Z = log E_{z ~ N(0, I)}[exp(-E(z))] of the tilted prior, and its standard error (delta method), scalars."""
     log_weights = -energy(jax.random.normal(rng_key, (num_samples, dim)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ebmjax.viz.page import note, text
+from ebmjax.viz.page import details, note, text
 
 CAPTIONS = {
     "samples": "Samples of the trained model.",
@@ -27,7 +27,8 @@ NUM_WHILE_TRAINING = 4
 
 
 def gallery(folder: Path, captions: Mapping[str, str], leave_out: tuple[str, ...] = ()) -> str:
-    """The PNGs of a work directory: those with `captions` {file name: caption or ""} in their order, then the others.
+    """The PNGs of a work directory: those with `captions` {file name: caption or ""} in their order, then the others;
+    among the former .txt files too.
 
     leave_out: file names not to show. Those that are missing or broken become a line.
     """
@@ -35,7 +36,8 @@ def gallery(folder: Path, captions: Mapping[str, str], leave_out: tuple[str, ...
     names = [name for name in [*captions, *others] if name not in leave_out]
     if not names:
         return note("No pictures.")
-    shown = "".join(picture(folder / name, captions.get(name) or _caption(name)) for name in names)
+    kind = lambda name: lines if name.endswith(".txt") else picture
+    shown = "".join(kind(name)(folder / name, captions.get(name) or _caption(name)) for name in names)
     return f'<div class="pictures">{shown}</div>'
 
 
@@ -69,6 +71,14 @@ def picture(path: Path, caption: str) -> str:
     source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     shown = f'<img src="{source}" width="{width}" height="{height}" alt="{text(caption)}">'
     return f"<figure>{shown}<figcaption>{text(caption)}</figcaption></figure>"
+
+
+def lines(path: Path, caption: str) -> str:
+    """A file of text, folded."""
+    try:
+        return details(caption, f"<pre>{text(path.read_text(encoding='utf-8'))}</pre>")
+    except (OSError, UnicodeDecodeError) as error:
+        return note(f"{path.name} cannot be read: {type(error).__name__}.", "warn")
 
 
 def _caption(name: str) -> str:
