@@ -1,4 +1,4 @@
-"""Draw from an analytic target, or from a trained run's latent energy, with any kernel, and diagnose the chains.
+"""Draw from an analytic target, or from the energy of a trained run, with any kernel, and diagnose the chains.
 
 With neural transport the kernel runs in the latent space of the target's exact map, beside itself in data space.
 """
@@ -16,16 +16,15 @@ from rich.console import Console
 from rich.table import Table
 
 from ebmjax.diagnostics import autocorrelation, summarise
-from ebmjax.energies import TARGETS
-from ebmjax.energies.analytic import Target
 from ebmjax.mcmc import KERNELS, adapt_step_size, averaged_step_size, in_data_space, neural_transport, run_chain
 from ebmjax.training import cli, results
 from ebmjax.training.config import ConfigError, choose, to_json
 from ebmjax.training.files import write_atomically
 from ebmjax.training.reproduce import command_of
-from ebmjax.training.run import enable_compilation_cache, restore, say
+from ebmjax.training.run import enable_compilation_cache, say
 from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_traces
 from ebmjax.viz.report import write_report
+from experiments.targets import make_target
 
 DEFAULT_CONFIG = "configs/sample/funnel.py"
 NUM_EXACT = 100_000
@@ -37,23 +36,6 @@ class Arm(NamedTuple):
     x: np.ndarray
     summary: dict[str, np.ndarray]
     figures: dict[str, float]
-
-
-def no_exact_draws(rng_key, num):
-    """The `sample` of a target that cannot be drawn exactly."""
-    return None
-
-
-def make_target(config):
-    """The named analytic target, or the latent energy of a trained run (no exact draws: compared with nothing)."""
-    if not config.target.workdir:
-        return choose(TARGETS, config.target.name, "target.name")()
-    run_config, trained = restore(Path(config.target.workdir))
-    if "energy" not in trained.method.functions:
-        raise ConfigError(f"target.workdir = {config.target.workdir}: its method has no energy to sample")
-    dim = run_config.model.latent_dim
-    energy = partial(trained.method.functions["energy"], trained.state)
-    return Target(f"energy of {config.target.workdir}", dim, energy, no_exact_draws, float("nan"))
 
 
 def make_kernel(config, potential):

@@ -10,7 +10,8 @@ def sample(target: str, variant: str = "") -> ConfigDict:
     config = ConfigDict()
     config.experiment = "sample"
     config.seed = 0
-    # name: of energies.TARGETS. workdir: of a trained run, whose latent energy is sampled instead of the named target.
+    # name: of energies.TARGETS. workdir: of a trained run, whose energy (of x, or of z where that is what it learned),
+    # over the temperature of its chains, is sampled instead of the named target.
     config.target = ConfigDict({"name": target, "workdir": ""})
     config.sampler = ConfigDict(
         {

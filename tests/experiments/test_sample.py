@@ -1,15 +1,25 @@
 """experiments.sample from end to end: any kernel on any target, the figures of the funnel, and what it refuses."""
 
+import importlib
 import json
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 from PIL import Image
 
+from ebmjax.data import DataSpec
 from ebmjax.training import cli
-from experiments import latent_ebm, sample
+from ebmjax.training.config import ConfigError
+from ebmjax.training.experiment import Trained
+from ebmjax.types import Method
+from experiments import flow, sample
+from experiments.targets import learned_target
 
+KEY = jax.random.key(0)
 ROOT = Path(__file__).parents[2]
 FUNNEL = f"--config={ROOT}/configs/sample/funnel.py"
 EIGHT = f"--config={ROOT}/configs/sample/eight_gaussians.py:smoke"
@@ -46,11 +56,57 @@ def test_other_kernels(kernel, tmp_path):
 
 
 def test_energy_of_a_trained_run(tmp_path):
-    run = tmp_path / "trained"
-    smoke = [f"--config={ROOT}/configs/latent_ebm/digits.py:smoke", "--config.evaluate.gaussian_baseline=False"]
-    cli.main(latent_ebm.EXPERIMENT, ["latent_ebm", *smoke, f"--workdir={run}"])
-    main(EIGHT, f"--config.target.workdir={run}", "--config.sampler.name=hmc", f"--workdir={tmp_path / 'out'}")
-    assert np.isfinite(results(tmp_path / "out")["metrics"]["rhat_max"])
+    """A flow's, whose density in the plane is the energy's; from the folder alone."""
+    run, out = tmp_path / "trained", tmp_path / "out"
+    cli.main(flow.EXPERIMENT, ["flow", f"--config={ROOT}/configs/flow/eight_gaussians.py:smoke", f"--workdir={run}"])
+    main(EIGHT, f"--config.target.workdir={run}", "--config.sampler.name=mala", f"--workdir={out}")
+    assert np.isfinite(results(out)["metrics"]["rhat_max"]) and results(out)["dataset"] == f"energy of {run}"
+
+
+def untrained(experiment, path, shape):
+    """A run as it is before its first step."""
+    config = importlib.import_module(f"configs.{path}").get_config("smoke")
+    spec = DataSpec("any", shape, 999, 99, 10, 255 if len(shape) == 3 else None)
+    method = importlib.import_module(f"experiments.{experiment}").build(config, spec)
+    batch = {"x": jnp.zeros((8, *shape)), "index": jnp.arange(8)}
+    return config, Trained(method, jax.jit(method.init)(KEY, batch))
+
+
+@pytest.mark.parametrize(
+    "experiment, path, shape, dim, temperature",
+    [
+        ("latent_ebm", "latent_ebm.digits", (8, 8, 1), 16, 1.0),  # of z
+        ("short_run", "short_run.digits", (8, 8, 1), 64, None),
+        ("anatomy", "anatomy.gmm", (2,), 2, None),
+    ],
+)
+def test_targets_are_what_was_learned(experiment, path, shape, dim, temperature):
+    """exp(-E / T) on vectors, with the T of the chains that the run was trained with."""
+    config, trained = untrained(experiment, path, shape)
+    temperature = temperature or config.sampler.chain.temperature
+    target = learned_target("run", config, trained)
+    assert target.dim == dim
+    x = jax.random.normal(KEY, (3, dim))
+    examples = x if dim == 16 else x.reshape(3, *shape)
+    expected = trained.method.functions["energy"](trained.state, examples) / temperature
+    np.testing.assert_allclose(target.energy(x), expected, rtol=1e-6)
+    assert np.ptp(expected) > 0
+
+
+def test_a_tilted_flow_is_sampled_in_data_space_and_a_tilted_decoder_in_its_latent_space():
+    data, latent = lambda state, x: jnp.sum(x, 1) + 1.0, lambda state, z: jnp.sum(z, 1) + 2.0
+    method = Method(None, None, lambda state, key, num: jnp.zeros((num, 5)), None, {})
+    functions = {"energy": None, "latent_energy": latent, "sample_latent": lambda state, key, num: jnp.zeros((num, 3))}
+    of = lambda functions: learned_target("run", ConfigDict(), Trained(method._replace(functions=functions), None))
+    tilted_decoder, tilted_flow = of(functions), of(functions | {"data_energy": data})
+    assert tilted_decoder.dim == 3 and tilted_decoder.energy(jnp.zeros((1, 3))) == 2.0
+    assert tilted_flow.dim == 5 and tilted_flow.energy(jnp.zeros((1, 5))) == 1.0
+
+
+def test_a_run_without_an_energy_is_refused():
+    config, trained = untrained("abp", "abp.digits", (8, 8, 1))
+    with pytest.raises(ConfigError, match="abp learns no energy that can be sampled"):
+        learned_target("run", config, trained)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""The densities that experiments.sample draws from: analytic ones by name, and those that a run has learned."""
+
+from math import prod
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from ebmjax.energies import TARGETS, Target
+from ebmjax.training.config import ConfigError, choose, flatten
+from ebmjax.training.experiment import Trained
+from ebmjax.training.run import restore
+
+
+def no_exact_draws(rng_key, num):
+    """The `sample` of a target that cannot be drawn exactly."""
+    return None
+
+
+def make_target(config: ConfigDict) -> Target:
+    """The named analytic target, or the energy of a trained run (no exact draws: compared with nothing)."""
+    if not config.target.workdir:
+        return choose(TARGETS, config.target.name, "target.name")()
+    run_config, trained = restore(Path(config.target.workdir))
+    return learned_target(config.target.workdir, run_config, trained)
+
+
+def learned_target(workdir: str, config: ConfigDict, trained: Trained) -> Target:
+    """What a run has learned, exp(-E / T) for the T of its chains, on vectors: of z where E is a function of z.
+
+    workdir, config: of the run. Raises ConfigError for a method without an energy.
+    """
+    method, state = trained
+    functions, key = method.functions, jax.random.key(0)
+    # A tilted flow has an energy in data space; a tilted decoder has one of z alone, like a learned prior.
+    name = next((name for name in ("data_energy", "latent_energy", "energy") if name in functions), None)
+    if name is None:
+        raise ConfigError(
+            f"target.workdir = {workdir}: {config.get('experiment')} learns no energy that can be sampled"
+        )
+    latent = name == "latent_energy" or (name == "energy" and "sample_latent" in functions)
+    draw = functions["sample_latent"] if latent else method.sample
+    shape = jax.eval_shape(lambda key: draw(state, key, 1), key).shape[1:]
+    temperature = 1.0 if latent else flatten(config).get("sampler.chain.temperature", 1.0)
+    energy = lambda x: functions[name](state, jnp.reshape(x, (-1, *shape))) / temperature
+    over = "" if temperature == 1.0 else f" / {temperature:g}"
+    return Target(f"energy of {workdir}{over}", prod(shape), energy, no_exact_draws, float("nan"))
