@@ -24,7 +24,10 @@ EXTRAS_REQUIRE = {
     "cuda": ["jax[cuda13]>=0.10,<0.13"],
     "tpu": ["jax[tpu]>=0.10,<0.13"],
     "data": ["tensorflow-cpu>=2.20; sys_platform == 'linux'", "importlib_resources"],
-    "test": ["pytest>=8", "hypothesis>=6", "scipy>=1.13", "blackjax>=1.7", "arviz>=0.23", "ruff>=0.9", "ty>=0.0.1"],
+    "test": [
+        *("pytest>=8", "pytest-xdist>=3.8", "hypothesis>=6", "scipy>=1.13", "blackjax>=1.7", "arviz>=0.23"),
+        *("ruff>=0.9", "ty>=0.0.1"),
+    ],
 }
 
 setup(

@@ -1,4 +1,4 @@
-"""Test set-up: a compilation cache, and fixtures that several files share."""
+"""Test set-up: a compilation cache, and how many processes share the work."""
 
 import os
 import sys
@@ -10,3 +10,12 @@ CACHE = Path(os.environ.get("EBMJAX_TEST_CACHE", ROOT / ".cache" / "tests"))
 # Subprocesses of tests inherit it: most of a short run is compilation.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Processes at work: one a core, four at most, for the whole suite; where files are named, this one alone.
+
+    Most of a test is one thread that traces and compiles. Files stay whole, for their compiled functions are shared.
+    """
+    whole = config.args_source != config.ArgsSource.ARGS
+    return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or (min(os.cpu_count() or 1, 4) if whole else 0))

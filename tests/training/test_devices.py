@@ -77,7 +77,7 @@ def start(num_devices, *arguments):
 
 
 def finish(*processes):
-    said = [process.communicate(timeout=300)[1] for process in processes]
+    said = [process.communicate(timeout=600)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes), "\n".join(said)[-3000:]
     return said
 
