@@ -15,7 +15,8 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
 def pytest_xdist_auto_num_workers(config):
     """Processes at work: one a core, four at most, for the whole suite; where files are named, this one alone.
 
-    Most of a test is one thread that traces and compiles. Files stay whole, for their compiled functions are shared.
+    While a test traces, on one thread, the other cores have nothing to do. Files stay whole, for their compiled
+    functions are shared.
     """
     whole = config.args_source != config.ArgsSource.ARGS
     return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or (min(os.cpu_count() or 1, 4) if whole else 0))
