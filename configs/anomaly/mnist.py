@@ -29,7 +29,6 @@ def get_config(variant=""):
     config.train.batch_size = 128
     config.train.steps_per_dispatch = 20
     config.anomaly.evaluate_every = 100
-    config.evaluate.pca_components = 50
     config.evaluate.max_examples = 4000
     config.evaluate.gaussian_baseline = True
     return variant_of(config, variant, smoke)
