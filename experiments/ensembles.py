@@ -24,8 +24,13 @@ from ebmjax.evaluation.ensembles import (
 
 def probabilities(apply, weights, x, batch_size):
     """Of networks `[M, ...]`, one after another, `batch_size` examples at a time: numpy `[M, N, C]`."""
-    each = jax.jit(lambda weights, x: jnp.moveaxis(jax.lax.map(lambda w: jax.nn.softmax(apply(w, x)), weights), 0, 1))
-    return np.moveaxis(map_batches(partial(each, weights), x, batch_size), 1, 0)
+    return np.moveaxis(map_batches(partial(_probabilities, apply, weights), x, batch_size), 1, 0)
+
+
+@partial(jax.jit, static_argnums=0)
+def _probabilities(apply, weights, x):
+    each = jax.lax.map(lambda w: jax.nn.softmax(apply(w, x)), weights)
+    return jnp.moveaxis(each, 0, 1)
 
 
 def population_figures(probs, labels, ensemble_size):

@@ -2,7 +2,11 @@
 
     python -m experiments.hypernetwork --config=configs/hypernetwork/digits.py
 
-The target is a perceptron 64-32-10 of 2,410 weights. All sizes are ours; see the comments.
+The target is a perceptron 64-32-10 of 2,410 weights; all settings are ours, the first that were tried. A minute and a
+half of CPU. Expected, seeds 0, 1, 2: single .975, .977, .978, ensembles of 50 .983, .986, .985 (trained directly .981,
+.978, .982). Halfway between two generated networks accuracy is .978, .975, .978 through z, .941, .920, .878 on the
+straight line, and .767, .812, .859 between two trained directly. The entropy term doubles the disagreement (.025, .022,
+.022 against .012, .013, .011) and costs accuracy: without it single networks have .982, .982, .985.
 """
 
 from configs.common import variant_of

@@ -17,13 +17,14 @@ def get_config(variant=""):
     config.train.num_steps = 18_000
     config.train.steps_per_dispatch = 10
     config.train.log_every = 20
-
-    def small(config):
-        smoke(config)
-        config.data.name = "fake:28x28x1"
-        config.model.target.widths = (4, 4, 4)
-        config.model.hypernet.widths = (8, 8, 8, 8)
-        config.model.hypernet.extractor = (16, 16)
-        config.model.hypernet.latent_dim = 8
-
     return variant_of(config, variant, small)
+
+
+def small(config):
+    """`smoke` with narrow nets on fake images."""
+    smoke(config)
+    config.data.name = "fake:28x28x1"
+    config.model.target.widths = (4, 4, 4)
+    config.model.hypernet.widths = (8, 8, 8, 8)
+    config.model.hypernet.extractor = (16, 16)
+    config.model.hypernet.latent_dim = 8

@@ -81,7 +81,9 @@ def fgsm(
 
 def ensemble_log_probs(apply: Callable, weights: PyTree, x: Array) -> Array:
     """log of the mean probability of networks `[M, ...]`, one after another: x`[N, ...]` -> `[N, C]`."""
-    each = jax.lax.map(lambda w: jax.nn.log_softmax(apply(w, x)), weights)
+    # Recomputed in a gradient, which would else keep what happens inside all M networks.
+    one = jax.checkpoint(lambda w, x: jax.nn.log_softmax(apply(w, x)))
+    each = jax.lax.map(lambda w: one(w, x), weights)
     return jax.nn.logsumexp(each, axis=0) - jnp.log(each.shape[0])
 
 
