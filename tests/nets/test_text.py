@@ -16,8 +16,8 @@ Z = jax.random.normal(jax.random.key(0), (4, 3))
 
 def made(cell, dim=3, **options):
     net = TextDecoder(9, cell, 5, 7, init_scale=0.8, **options)
-    params = net.init(jax.random.key(2), Z[:, :dim], X)
-    return net, params, lambda *args, **kwargs: net.apply(*args, **kwargs)
+    params = jax.jit(net.init)(jax.random.key(2), Z[:, :dim], X)
+    return net, params, jax.jit(net.apply, static_argnames=("method", "train"))  # compiled, and kept by the cache
 
 
 def plain(net, params, z):
@@ -80,7 +80,7 @@ def test_padding_carries_no_gradient():
     _, params, apply = made("lstm")
     wide = jnp.pad(X, ((0, 1), (0, 3)))
     value = lambda params, x: jnp.sum(apply(params, jnp.ones((len(x), 3)), x, method="log_prob"))
-    grads = [jax.value_and_grad(value)(params, x) for x in (X, wide)]
+    grads = [jax.jit(jax.value_and_grad(value))(params, x) for x in (X, wide)]
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), *grads)
 
 
@@ -91,8 +91,8 @@ def test_dropout_is_of_training_alone():
     np.testing.assert_array_equal(drops[0], drops[1])
     assert np.all(drops[0] != drops[2]) and np.all(drops[0] != log_p())
     # Hidden words are UNK to those that follow; BOS is never hidden.
-    hide = TextDecoder(9, "lstm", 5, 7, word_dropout=0.99).apply
-    inputs = hide(params, X, True, method="inputs", rngs={"dropout": jax.random.key(3)})
+    hide = made("lstm", word_dropout=0.99)[2]
+    inputs = hide(params, X, train=True, method="inputs", rngs={"dropout": jax.random.key(3)})
     unknown = apply(params, jnp.full_like(X, UNK), method="inputs")
     np.testing.assert_array_equal(inputs[0], unknown[0])
     assert np.mean(np.all(inputs[1:3] == unknown[1:3], axis=-1)) > 0.5
