@@ -32,7 +32,7 @@ def test_digits_split_never_changes():
 @pytest.mark.parametrize(("name", "shape"), [("fake:32x32x3", (32, 32, 3)), ("fake:4x6x1", (4, 6, 1))])
 def test_fake(name, shape):
     fake, again = load(name), load(name)
-    assert spec(fake) == (name, shape, 512, 128, 10, 255)
+    assert spec(fake) == (name, shape, 512, 128, 10, 255, None)
     assert fake.x_train.dtype == np.uint8 and fake.y_train.dtype == np.int32
     np.testing.assert_array_equal(fake.x_train, again.x_train)
     np.testing.assert_array_equal(fake.y_test, again.y_test)
@@ -56,8 +56,8 @@ def test_fake_shape_errors(shape):
         ("MNIST", "did you mean mnist"),
         ("svhn", "did you mean svhn_cropped"),
         ("celeba@64", "did you mean celeb_a"),
-        ("", "Known: digits, npz:PATH, fake:HxWxC"),
-        ("qqzzqq", "Known: digits, npz:PATH, fake:HxWxC"),
+        ("", "Known: digits, pydoc, npz:PATH, lines:PATH, fake:HxWxC"),
+        ("qqzzqq", "Known: digits, pydoc, npz:PATH, lines:PATH, fake:HxWxC"),
     ],
 )
 def test_unknown_names(name, suggestion, tmp_path):
@@ -76,7 +76,7 @@ def test_size_must_be_a_number(name):
 def test_spec_without_labels_and_of_tables(tmp_path):
     np.savez(tmp_path / "a.npz", x=np.zeros((20, 5)))
     table = load(f"npz:{tmp_path}/a.npz")
-    assert spec(table) == (f"npz:{tmp_path}/a.npz", (5,), 18, 2, None, None)
+    assert spec(table) == (f"npz:{tmp_path}/a.npz", (5,), 18, 2, None, None, None)
 
 
 @pytest.mark.parametrize("max_value", [16, 255])

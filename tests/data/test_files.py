@@ -16,7 +16,7 @@ def save(folder, **arrays):
 def test_train_and_test(tmp_path):
     name = save(tmp_path, x_train=IMAGES[:20], y_train=LABELS[:20], x_test=IMAGES[20:], y_test=LABELS[20:], ids=LABELS)
     data = load(name)
-    assert spec(data) == (name, (5, 4, 3), 20, 10, 7, 255)
+    assert spec(data) == (name, (5, 4, 3), 20, 10, 7, 255, None)
     np.testing.assert_array_equal(data.x_test, IMAGES[20:])
     np.testing.assert_array_equal(data.y_train, LABELS[:20])
     assert data.x_train.dtype == np.uint8 and data.y_train.dtype == data.y_test.dtype == np.int32

@@ -23,7 +23,7 @@ def rows_of(images, reference):
 def test_train_and_test(make, folder):
     make(folder, {"train": IMAGES[:20], "test": IMAGES[20:], "validation": IMAGES[:1]})
     data = load("tiny")
-    assert spec(data) == ("tiny", (6, 10, 3), 20, 10, 3, 255)
+    assert spec(data) == ("tiny", (6, 10, 3), 20, 10, 3, 255, None)
     assert data.x_train.dtype == np.uint8 and data.y_train.dtype == np.int32
     train = rows_of(data.x_train, IMAGES[:20])
     assert sorted(train) == list(range(20))

@@ -14,7 +14,7 @@ from ebmjax.energies import eight_gaussians, rings
 @pytest.mark.parametrize("name", TOYS)
 def test_a_fixed_table(name):
     data, again = load(name), load(name)
-    assert spec(data) == (name, (2,), 50_000, 10_000, None, None)
+    assert spec(data) == (name, (2,), 50_000, 10_000, None, None, None)
     assert data.x_train.dtype == data.x_test.dtype == np.float32 and data.y_train is None
     np.testing.assert_array_equal(data.x_train, again.x_train)
     assert np.abs(data.x_train).max() < 6

@@ -52,6 +52,7 @@ def test_both_arms(tmp_path):
     assert all(is_picture(tmp_path / f"{name}.png") for name in (*names, "long_run", "health"))
 
 
+@pytest.mark.slow  # minutes of compilation
 def test_images(tmp_path):
     """A bank of images and the non-local net, without a toy's figures."""
     main(f"--config={ROOT}/configs/anatomy/cifar10_convergent.py:smoke", f"--workdir={tmp_path}")

@@ -77,6 +77,7 @@ def test_in_the_plane(tmp_path):
     assert np.load(tmp_path / "samples.npy").shape == (100, 2)
 
 
+@pytest.mark.slow  # minutes of compilation
 def test_glow_on_fake_images_of_the_published_size(tmp_path):
     """Uniform noise of 8 bits takes 8 bits/dim; after two steps a narrow Glow is near the Gaussian's 8.1."""
     main(f"--config={ROOT}/configs/flow/cifar10.py:smoke", f"--workdir={tmp_path}")
