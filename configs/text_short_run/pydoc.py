@@ -2,9 +2,13 @@
 
     python -m experiments.text_short_run
 
-The default of the experiment: 2,070 training sentences that every Python brings along. Published: K = 20 steps, proper
-Langevin dynamics here, dropout. Our own: everything that makes it minutes of CPU (a GRU 128 wide, 16 latent dimensions,
-words that occur twice, at most 25 of them), the step size, the learning rate and the length.
+The default of the experiment: 2,070 training sentences that every Python brings along. Published: K = 20 steps,
+dropout, chains that begin almost without noise. Our own: everything that makes it minutes of CPU (a GRU 128 wide, 16
+latent dimensions, words that occur twice, at most 25 of them), step size, learning rate and length, and noise that
+rises to that of proper Langevin dynamics within six epochs. With full noise from the start, and steps of .3, the
+posterior collapsed (kl .02).
+Expected (seed 0, on which four settings were tried): reconstruction_nll 78.3 nats a sentence (language model 82.8),
+kl 4.4, all 16 units active, perplexity 88.4 with 50 proposals (language model 89.0).
 """
 
 from configs.common import variant_of
@@ -21,6 +25,8 @@ def get_config(variant=""):
     config.model.decoder.embed_dim = 64
     config.model.decoder.hidden_dim = 128
     config.model.decoder.dropout = 0.3
+    config.sampler.posterior.step_size = 0.5
+    config.sampler.noise_scale = {"start": 0.1, "end": 1.0, "begin_epoch": 2, "num_epochs": 4}
     config.optimizer.generator.learning_rate = 4e-3
     config.optimizer.generator.schedule = "cosine"
     config.train.num_steps = 400
