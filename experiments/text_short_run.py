@@ -6,6 +6,8 @@ model of the same size beside it.
 
 from functools import partial
 
+import jax.numpy as jnp
+
 from ebmjax.methods import text_short_run
 from ebmjax.training import cli
 from ebmjax.training.config import require
@@ -18,19 +20,20 @@ LOWEST = {
     "model.latent_dim": 1,
     "sampler.noise_scale.start": 0,
     "sampler.noise_scale.end": 0,
-    "sampler.noise_scale.begin_epoch": 0,
-    "sampler.noise_scale.num_epochs": 0,
+    "sampler.noise_scale.begin": 0,
+    "sampler.noise_scale.increments": 1,
+    "sampler.noise_scale.every": 1,
 }
 
 
-def noise_schedule(fields, steps_per_epoch):
-    """Noise scale as a function of the training step: start until begin_epoch, then in equal steps, one an epoch, to
-    end after num_epochs of them; None where both are 1, which is Langevin dynamics."""
+def noise_schedule(fields):
+    """Noise scale as a function of the training step: start, then from the step `begin` on one of so many increments
+    `every` steps, until it is `end`; None where both are 1, which is Langevin dynamics."""
     if fields.start == fields.end == 1:
         return None
-    rises = {(fields.begin_epoch + i) * steps_per_epoch: 1.0 for i in range(fields.num_epochs)}
-    size = (fields.end - fields.start) / max(fields.num_epochs, 1)
-    return lambda step: fields.start + size * sum((step >= at).astype("float32") for at in rises)
+    begin, every, increments = fields.begin, fields.every, fields.increments
+    made = lambda step: jnp.clip((step - begin + every) // every, 0, increments)
+    return lambda step: fields.start + (fields.end - fields.start) * made(step) / increments
 
 
 def build(config, data_spec):
@@ -45,7 +48,7 @@ def build(config, data_spec):
         optimizers=make_optimizers(config.optimizer, config.train.num_steps, steps_per_epoch),
         latent_dim=config.model.latent_dim,
         length=data_spec.shape[0],
-        noise_schedule=noise_schedule(config.sampler.noise_scale, steps_per_epoch),
+        noise_schedule=noise_schedule(config.sampler.noise_scale),
     )
 
 

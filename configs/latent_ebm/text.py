@@ -2,10 +2,10 @@
 
     python -m experiments.latent_ebm --config=configs/latent_ebm/text.py
 
-Published: the energy's width, the prior chain, dropout. Our own: everything that makes it minutes of CPU (a GRU 128
-wide, 16 latent dimensions, at most 25 words a sentence), Langevin dynamics for the posterior, where the code has
-gradient descent, learning rates and length. Forward and reverse perplexity beside those of N(0, I) through the same
-decoder.
+Published: the energy's width, both chains (that of the posterior is a descent without noise, so z is the code of a
+sentence, and the prior has to learn where codes lie), dropout. Our own: everything that makes it minutes of CPU (a GRU
+128 wide, 16 latent dimensions, at most 25 words a sentence), learning rates and length. Forward and reverse perplexity
+beside those of N(0, I) through the same decoder.
 """
 
 from configs.common import variant_of
@@ -22,8 +22,6 @@ def get_config(variant=""):
     config.model.decoder.embed_dim = 64
     config.model.decoder.hidden_dim = 128
     config.model.decoder.dropout = 0.3
-    config.sampler.posterior.step_size = 0.3
-    config.sampler.posterior.noise_scale = 1.0
     config.optimizer.energy.learning_rate = 1e-3
     config.optimizer.generator.learning_rate = 4e-3
     for group in (config.optimizer.energy, config.optimizer.generator):
@@ -33,5 +31,6 @@ def get_config(variant=""):
     config.train.log_every = 20
     config.train.checkpoint_every = 100
     config.evaluate.num_draws = 20
+    config.evaluate.num_proposals = 50
     config.evaluate.cross_steps = 400
     return variant_of(config, variant, smoke_text)

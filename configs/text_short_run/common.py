@@ -8,7 +8,7 @@ from configs.common import base
 RELEASED_STEP_SIZES = (0.8, 0.7, 0.6, 0.5, 0.2, 0.2, 0.1, 0.1, 0.05) + (0.05,) * 11
 
 
-def text_short_run(data: str, step_size: float | tuple[float, ...] = 0.3) -> ConfigDict:
+def text_short_run(data: str, step_size: float | tuple[float, ...] = 0.5) -> ConfigDict:
     """The published sizes; a data set's config states what differs."""
     config = base("text_short_run", data)
     config.data.max_length = 40  # words of a sentence; what is longer is cut
@@ -32,8 +32,9 @@ def text_short_run(data: str, step_size: float | tuple[float, ...] = 0.3) -> Con
         {
             "name": "langevin",
             "posterior": {"num_steps": 20, "step_size": step_size, "temperature": 1.0},
-            # 1: Langevin dynamics. Else noise_scale is `start`, and from begin_epoch on rises to `end` in num_epochs.
-            "noise_scale": {"start": 1.0, "end": 1.0, "begin_epoch": 0, "num_epochs": 0},
+            # noise_scale is `start`, and from the training step `begin` on rises in `increments`, one `every` steps, to
+            # `end`. 1 is Langevin dynamics. From the first step on it leaves z unused: see pydoc.py.
+            "noise_scale": ConfigDict({"start": 0.1, "end": 1.0, "begin": 0, "increments": 1, "every": 1}),
         }
     )
     config.optimizer = ConfigDict(

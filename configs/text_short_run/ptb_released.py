@@ -4,7 +4,7 @@
 
 FILE as for ptb.py. A schedule of step sizes, .8 to .05 over 20 steps, whose noise is a fraction of Langevin dynamics':
 .05 until epoch 15, then .05 more each epoch up to .2, so the chain is between gradient descent and a sampler. 60 epochs
-of 1,315 steps. Differs from the code: batches mix lengths, and the chain runs without dropout. Needs a GPU, or days.
+of 1,314 steps. Differs from the code: batches mix lengths, and the chain runs without dropout. Needs a GPU, or days.
 """
 
 from configs.common import variant_of
@@ -18,9 +18,10 @@ def get_config(variant=""):
     config.data.vocabulary_size = 10_002
     config.sampler.noise_scale.start = 0.05
     config.sampler.noise_scale.end = 0.2
-    config.sampler.noise_scale.begin_epoch = 16
-    config.sampler.noise_scale.num_epochs = 3
-    config.train.num_steps = 60 * 1315
+    config.sampler.noise_scale.begin = 15 * 1314
+    config.sampler.noise_scale.increments = 3
+    config.sampler.noise_scale.every = 1314
+    config.train.num_steps = 60 * 1314
     config.train.steps_per_dispatch = 5
     config.evaluate.max_examples = 10_000
     config.evaluate.num_samples = 10  # M

@@ -27,6 +27,9 @@ def get_config(variant=""):
     config.model.decoder.dropout = 0.3
     config.sampler.posterior.step_size = 0.5
     config.sampler.noise_scale = {"start": 0.1, "end": 1.0, "begin_epoch": 2, "num_epochs": 4}
+    config.sampler.noise_scale.begin = 128
+    config.sampler.noise_scale.increments = 4
+    config.sampler.noise_scale.every = 64
     config.optimizer.generator.learning_rate = 4e-3
     config.optimizer.generator.schedule = "cosine"
     config.train.num_steps = 400
@@ -34,4 +37,5 @@ def get_config(variant=""):
     config.train.log_every = 20
     config.train.checkpoint_every = 100
     config.evaluate.num_draws = 20
+    config.evaluate.num_proposals = 50
     return variant_of(config, variant, smoke)

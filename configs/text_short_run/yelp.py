@@ -6,7 +6,8 @@
 
 FILE: lines `label TAB sentence`, the name with "train" in it and the test part beside it (Yelp, Shen et al. 2017).
 Published: LSTM 512 wide, embeddings of 128, K = 40 noise-free steps of .4, 12 epochs. Reduced here for half an hour of
-one CPU core: 128 hidden units, K = 20 steps of Langevin dynamics, 6 epochs of 10,000 sentences.
+one CPU core: 128 hidden units, K = 20 steps whose noise grows to that of Langevin dynamics, 6 epochs of 10,000
+sentences.
 """
 
 from configs.common import variant_of
@@ -20,6 +21,9 @@ def get_config(variant=""):
     config.data.vocabulary_size = 5000
     config.model.decoder.embed_dim = config.model.decoder.hidden_dim = 128
     config.model.decoder.dropout = 0.2
+    config.sampler.noise_scale.begin = 600
+    config.sampler.noise_scale.increments = 9
+    config.sampler.noise_scale.every = 100
     config.optimizer.generator.learning_rate = 3e-3
     config.optimizer.generator.schedule = "cosine"
     config.train.num_steps = 6 * 312

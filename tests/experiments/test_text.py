@@ -52,14 +52,16 @@ def test_config(path):
 
 
 def test_the_released_schedule():
-    """20 step sizes; the noise is .05 of a Langevin sampler's for 15 epochs and more, then .1, .15, .2."""
+    """20 step sizes; the noise is .05 of a Langevin sampler's for 15 epochs, then .1, .15, .2."""
     spec = importlib.util.spec_from_file_location("released", CONFIGS / "text_short_run" / "ptb_released.py")
     spec.loader.exec_module(module := importlib.util.module_from_spec(spec))
     sampler = module.get_config().sampler
     assert len(sampler.posterior.step_size) == sampler.posterior.num_steps == 20
-    noise = text_short_run.noise_schedule(sampler.noise_scale, steps_per_epoch=10)
-    found = [float(noise(np.int32(10 * epoch + 9))) for epoch in (0, 14, 15, 16, 17, 18, 50)]
+    noise = text_short_run.noise_schedule(sampler.noise_scale)
+    found = [float(noise(np.int32(1314 * epoch - 1))) for epoch in (1, 14, 15, 16, 17, 18, 50)]
     np.testing.assert_allclose(found, [0.05, 0.05, 0.05, 0.1, 0.15, 0.2, 0.2], rtol=1e-6)
+    sampler.noise_scale.start = sampler.noise_scale.end = 1.0
+    assert text_short_run.noise_schedule(sampler.noise_scale) is None
 
 
 def test_text_short_run_in_small(tmp_path, capsys):
