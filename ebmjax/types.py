@@ -102,7 +102,8 @@ class State(NamedTuple):
 
 
 Batch = dict[str, Any]
-"""{"x": [B, ...], "index": int32 [B] rows of the training set, optional "label", "mask", "length", "labelled"}."""
+"""{"x": [B, ...], "index": int32 [B] rows of the training set, optional "label", "mask", "length"}; where only some
+labels are known, "labelled": {"x": [B, ...], "label": [B]}, other examples, in place of "label"."""
 
 
 class Method(NamedTuple):

@@ -9,6 +9,9 @@ TOY_NAMES = ("gmm", "8gaussians", "rings", "checkerboard", "pinwheel", "two_spir
 OTHER_NAMES = {
     "digits": "digits",
     "pydoc": "pydoc",
+    "digits_vectors": "digits_vectors",
+    "breast_cancer": "breast_cancer",
+    "wine": "wine",
     "npz": "npz:PATH",
     "lines": "lines:PATH",
     "fake": "fake:HxWxC",
@@ -26,7 +29,8 @@ class Dataset(NamedTuple):
     name: as given to `load`. x_train, x_test: images uint8 `[N, H, W, C]` in 0 .. `max_value`, C in {1, 3}, tables
     float32 `[N, D]`, or sentences int32 `[N, L]` of tokens (`data.text`). y_train, y_test: int32 `[N]`, or None without
     labels. max_value: the value of white, None for tables and sentences. vocabulary: the word of every token, None but
-    for sentences. `x` may be a read-only memory map.
+    for sentences. labelled: rows of the training part whose labels training sees, int32 `[M]`, or `[S, M]` of S draws;
+    None for all (`data.labelled`). `x` may be a read-only memory map.
     """
 
     name: str
@@ -36,6 +40,7 @@ class Dataset(NamedTuple):
     y_test: np.ndarray | None
     max_value: int | None
     vocabulary: tuple[str, ...] | None = None
+    labelled: np.ndarray | None = None
 
 
 class DataSpec(NamedTuple):

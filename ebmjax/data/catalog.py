@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from ebmjax.data import embedded, files, text, tfds, toy
+from ebmjax.data import embedded, files, tabular, text, tfds, toy
 from ebmjax.data.base import DataError, Dataset, DataSpec
 
 __all__ = ["DataError", "DataSpec", "Dataset", "load", "spec", "to_float", "to_uint8"]
@@ -17,17 +17,20 @@ def load(
     cache_dir: str | os.PathLike | None = None,
     max_length: int | None = None,
     vocabulary_size: int | None = None,
+    standardise: bool = False,
 ) -> Dataset:
     """Load a data set by name.
 
     Args:
         name: "digits" (embedded), "npz:PATH" (a user's arrays), "fake:HxWxC" (random images), a toy in the plane
-            (`data.toy.TOYS`: "gmm", "rings", ...), or an image set of TFDS that has been prepared,
+            (`data.toy.TOYS`: "gmm", "rings", ...), a small labelled table ("digits_vectors", "breast_cancer", "wine":
+            `data.tabular`), or an image set of TFDS that has been prepared,
             "set[/config][:version][@size]": "svhn_cropped", "celeb_a@64"; or sentences: "pydoc" (Python's own
             documentation), "lines:PATH" (a user's file, one sentence a line).
         data_dir: of TFDS; default $TFDS_DATA_DIR, else ~/tensorflow_datasets.
         cache_dir: of decoded TFDS sets; default $EBMJAX_CACHE, else ~/.cache/ebmjax.
         max_length, vocabulary_size: of sentences alone, see `data.text`; None for its defaults.
+        standardise: of tables alone, whose columns then have mean 0 and standard deviation 1 in the training part.
 
     Returns:
         Arrays; the same call gives the same arrays and the same split every time.
@@ -36,6 +39,12 @@ def load(
     """
     options = {"max_length": max_length, "vocabulary_size": vocabulary_size}
     options = {field: value for field, value in options.items() if value is not None}
+    dataset = _find(name, options, data_dir, cache_dir)
+    return tabular.standardise(dataset) if standardise else dataset
+
+
+def _find(name: str, options: dict[str, int], data_dir, cache_dir) -> Dataset:
+    """The data set, sentences by `options`."""
     if name == "pydoc":
         return text.pydoc(**options)
     if name.startswith("lines:"):
@@ -46,6 +55,8 @@ def load(
         return embedded.digits()
     if name in toy.TOYS:
         return toy.load_toy(name)
+    if name in tabular.NUM_TRAIN:
+        return tabular.load_table(name)
     if name.startswith("npz:"):
         return files.load_npz(name.removeprefix("npz:"))
     if name.startswith("fake:"):

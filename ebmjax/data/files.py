@@ -17,7 +17,7 @@ def load_npz(path: str) -> Dataset:
     Arrays: x_train and x_test, optionally y_train and y_test; or x, optionally y; or a single array of any name.
     Without a test part the last tenth of a fixed permutation is held out. Other arrays are ignored.
     Images are uint8 `[N, H, W]` or `[N, H, W, C]` with C in {1, 3} and white = 255; tables are finite floats `[N, D]`,
-    kept as float32; labels are integers ≥ 0, `[N]`.
+    kept as float32; labels are integers ≥ 0, `[N]`, those of tables numbered anew 0, 1, ... in their order.
 
     Raises DataError with the path and what is expected, for anything else.
     """
@@ -35,6 +35,10 @@ def load_npz(path: str) -> Dataset:
         train, test = hold_out(len(x_train), name)
         x_train, x_test = x_train[train], x_train[test]
         y_train, y_test = (None, None) if y_train is None else (y_train[train], y_train[test])
+    if not is_image and y_train is not None and y_test is not None:
+        # Archives of tables begin at 1, or take -1 and 1: a class that never occurs would be learned, and drawn from.
+        names = np.unique(np.concatenate([y_train, y_test]))
+        y_train, y_test = (np.searchsorted(names, y).astype(np.int32) for y in (y_train, y_test))
     return Dataset(name, x_train, y_train, x_test, y_test, max_value=255 if is_image else None)
 
 

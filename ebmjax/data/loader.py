@@ -11,6 +11,9 @@ from ebmjax.data.base import DataError
 from ebmjax.data.catalog import to_float
 from ebmjax.types import Array, Batch
 
+NO_EPOCH = 2**31 - 1
+"""What stands for the epoch in the key of labelled draws: epochs are never that many."""
+
 
 class Loader(NamedTuple):
     """How the examples of one training set are drawn.
@@ -62,6 +65,26 @@ def epoch_order(loader: Loader, rng_key: Array, epoch: int | Array) -> Array:
 
 
 def form_batch(loader: Loader, arrays: dict[str, Array], index: Array) -> Batch:
-    """Gather rows `index` of the training arrays {"x", optional "label"}; images become floats in [-1, 1]."""
-    batch = {name: jnp.take(array, index, axis=0) for name, array in arrays.items()}
+    """Gather rows `index` of the training arrays {"x", optional "label"}; images become floats in [-1, 1].
+
+    With an array "labelled" only some labels are known, and none of them comes with x: see `draw_labelled`.
+    """
+    names = [name for name in arrays if name == "x" or "labelled" not in arrays]
+    batch = {name: jnp.take(arrays[name], index, axis=0) for name in names}
     return batch | {"x": to_float(batch["x"], loader.max_value), "index": index}
+
+
+def draw_labelled(loader: Loader, arrays: dict[str, Array], rng_key: Array, step: int | Array) -> Batch:
+    """{"labelled": {"x", "label"}}, `batch_size` examples drawn with replacement from the rows arrays["labelled"].
+
+    Rows `[M]` give x`[B, ...]`; rows `[S, M]` give x`[S, B, ...]`, each draw its own. {} where all labels are known.
+    A function of (rng_key, step), rng_key being that of `epoch_order`.
+    """
+    if "labelled" not in arrays:
+        return {}
+    rows = arrays["labelled"]
+    key = jax.random.fold_in(jax.random.fold_in(rng_key, NO_EPOCH), step)
+    drawn = jax.random.randint(key, (*rows.shape[:-1], loader.batch_size), 0, rows.shape[-1])
+    index = jnp.take_along_axis(rows, drawn, axis=-1)
+    batch = {name: jnp.take(arrays[name], index, axis=0) for name in ("x", "label")}
+    return {"labelled": batch | {"x": to_float(batch["x"], loader.max_value)}}

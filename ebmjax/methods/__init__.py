@@ -2,6 +2,7 @@
 
 from ebmjax.methods.abp import abp
 from ebmjax.methods.anatomy import anatomy
+from ebmjax.methods.classifier import classifier
 from ebmjax.methods.flow_backbone import flow_backbone
 from ebmjax.methods.flow_contrastive import flow_contrastive
 from ebmjax.methods.flow_mle import flow_mle
@@ -20,6 +21,7 @@ __all__ = [
     "anatomy",
     "backbone_of_decoder",
     "backbone_of_flow",
+    "classifier",
     "direct_networks",
     "flow_backbone",
     "flow_contrastive",

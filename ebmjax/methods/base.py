@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ebmjax.types import Array, EnergyFn, PyTree, State
+from ebmjax.types import Array, Batch, EnergyFn, PyTree, State
 
 
 def create_state(
@@ -44,3 +44,13 @@ def apply_gradients(
 def pure(module) -> EnergyFn:
     """The stateless apply of a Flax module: (params, x) -> y."""
     return lambda params, x: module.apply({"params": params}, x)
+
+
+def labelled_part(batch: Batch) -> tuple[Array, Array]:
+    """(x `[B, ...]`, label int32 `[B]`) of the examples whose labels are known: those drawn beside the batch where only
+    some are (`data.labelled`), else the whole batch. Raises ValueError for a data set without labels."""
+    if "labelled" in batch:
+        return batch["labelled"]["x"], batch["labelled"]["label"]
+    if "label" not in batch:
+        raise ValueError("this method needs labels, and the data set has none")
+    return batch["x"], batch["label"]

@@ -6,7 +6,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from ebmjax.data.loader import Loader, epoch_order, form_batch
+from ebmjax.data.loader import Loader, draw_labelled, epoch_order, form_batch
 from ebmjax.training import sharding
 from ebmjax.training.checkpoint import abstract
 from ebmjax.types import Array, Method, State
@@ -25,6 +25,7 @@ def make_chunk(method: Method, loader: Loader, data_key: Array, mesh, num_steps:
         row = state.step % loader.batches_per_epoch
         order = jax.lax.cond(row == 0, lambda: order_of(state.step // loader.batches_per_epoch), lambda: order)
         batch = sharding.constrain_rows(mesh, form_batch(loader, arrays, order[row]))
+        batch |= draw_labelled(loader, arrays, data_key, state.step)
         with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):  # where `mcmc.run_chain` splits its chains
             state, metrics = method.train_step(state, batch)
         return (state, order), metrics
@@ -48,7 +49,8 @@ def initial_state(method: Method, loader: Loader, arrays: dict, seed: int, mesh)
     init_key, data_key = (jax.random.fold_in(jax.random.key(seed), i) for i in (0, 1))
 
     def make(arrays):
-        state = method.init(init_key, form_batch(loader, arrays, epoch_order(loader, data_key, 0)[0]))
+        batch = form_batch(loader, arrays, epoch_order(loader, data_key, 0)[0])
+        state = method.init(init_key, batch | draw_labelled(loader, arrays, data_key, 0))
         # Python scalars make weakly typed leaves; a restored state has none, and would compile a second time.
         return jax.tree.map(lambda a: jax.lax.convert_element_type(a, a.dtype), state)
 

@@ -118,7 +118,8 @@ def train(
     # Compiled once and shared by the grids drawn while training, the evaluation and --mode=sample.
     method = method._replace(sample=jax.jit(method.sample, static_argnums=2))
     dataset = experiment.data_of(config, dataset, title)
-    arrays = {"x": dataset.x_train} | ({} if dataset.y_train is None else {"label": dataset.y_train})
+    arrays = {"x": dataset.x_train, "label": dataset.y_train, "labelled": dataset.labelled}
+    arrays = {name: array for name, array in arrays.items() if array is not None}
     draw_key = jax.random.fold_in(jax.random.key(config.seed), 3)
     check = lambda meta: check_same_run(from_json(meta["config"], folder), config, folder)
 

@@ -56,8 +56,8 @@ def test_fake_shape_errors(shape):
         ("MNIST", "did you mean mnist"),
         ("svhn", "did you mean svhn_cropped"),
         ("celeba@64", "did you mean celeb_a"),
-        ("", "Known: digits, pydoc, npz:PATH, lines:PATH, fake:HxWxC"),
-        ("qqzzqq", "Known: digits, pydoc, npz:PATH, lines:PATH, fake:HxWxC"),
+        ("", "Known: digits, pydoc, digits_vectors, breast_cancer, wine, npz:PATH, lines:PATH, fake:HxWxC"),
+        ("qqzzqq", "Known: digits, pydoc, digits_vectors, breast_cancer, wine, npz:PATH, lines:PATH, fake:HxWxC"),
     ],
 )
 def test_unknown_names(name, suggestion, tmp_path):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebmjax.data.base import DataError
-from ebmjax.data.loader import epoch_order, form_batch, make_loader
+from ebmjax.data.loader import draw_labelled, epoch_order, form_batch, make_loader
 
 KEY = jax.random.key(0)
 
@@ -44,6 +44,26 @@ def test_a_batch_is_scaled_and_indexed():
     batch = form_batch(make_loader(17, 4, max_value=16), arrays, np.array([0, 8, 16, 3]))
     np.testing.assert_allclose(batch["x"].ravel(), [-1, 0, 1, -0.625])
     np.testing.assert_array_equal(batch["label"], batch["index"])
+
+
+@pytest.mark.parametrize("rows", [[2, 5, 11], [[2, 5, 11], [0, 7, 16]]])
+def test_of_few_labels_none_comes_with_the_batch_and_some_are_drawn_beside_it(rows):
+    x = np.arange(0, 17, dtype=np.uint8).reshape(17, 1, 1, 1)
+    arrays = {"x": x, "label": np.arange(17), "labelled": np.asarray(rows)}
+    loader = make_loader(17, 16, max_value=16)
+    assert form_batch(loader, arrays, np.arange(16)).keys() == {"x", "index"}
+    drawn = [draw_labelled(loader, arrays, KEY, step)["labelled"] for step in (0, 1, 0)]
+    label = np.asarray(drawn[0]["label"])
+    assert label.shape == (*np.shape(rows)[:-1], 16)
+    for found, expected in zip(label.reshape(-1, 16), np.reshape(rows, (-1, 3)), strict=True):
+        assert set(found) == set(expected)  # 16 draws miss one of three rows with probability 3 · (2/3)^16 = .005
+    np.testing.assert_allclose(drawn[0]["x"][..., 0, 0, 0], label / 8 - 1)
+    np.testing.assert_array_equal(drawn[2]["label"], label)
+    assert not np.array_equal(drawn[1]["label"], label)
+
+
+def test_all_labels_known_draws_nothing_beside():
+    assert draw_labelled(make_loader(17, 16), {"x": np.zeros((17, 2)), "label": np.arange(17)}, KEY, 0) == {}
 
 
 def test_a_batch_larger_than_the_data_is_refused():
