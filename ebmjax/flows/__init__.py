@@ -10,12 +10,14 @@ from ebmjax.flows.dequantize import bin_width, bits_per_dim, dequantize, quantiz
 
 _IN_CATALOG = (
     "FLOWS",
+    "FlowEnergy",
     "additive_coupling",
     "affine_coupling",
     "autoregressive",
     "diagonal_affine",
     "glow",
     "make_flow",
+    "nice",
     "spline_coupling",
     "triangular_affine",
 )

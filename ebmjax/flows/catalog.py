@@ -10,6 +10,9 @@ from ebmjax.flows.base import Flow
 from ebmjax.flows.coupling import additive_coupling, affine_coupling, spline_coupling
 from ebmjax.flows.image import glow
 from ebmjax.flows.masked import autoregressive
+from ebmjax.flows.tractable import FlowEnergy, nice
+
+__all__ = ["FLOWS", "FlowEnergy", "make_flow", "of_shape"]
 
 FLOWS: Mapping[str, Callable[..., Flow]] = {
     "additive_coupling": additive_coupling,
@@ -17,6 +20,7 @@ FLOWS: Mapping[str, Callable[..., Flow]] = {
     "autoregressive": autoregressive,
     "diagonal_affine": diagonal_affine,
     "glow": glow,
+    "nice": nice,
     "spline_coupling": spline_coupling,
     "triangular_affine": triangular_affine,
 }

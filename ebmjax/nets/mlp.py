@@ -16,6 +16,7 @@ ACTIVATIONS = {
     "silu": nn.silu,
     "relu": nn.relu,
     "elu": nn.elu,
+    "softplus": nn.softplus,
 }
 """By name; leaky_relu has slope 0.2, unless its name says another."""
 

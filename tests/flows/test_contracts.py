@@ -19,6 +19,7 @@ from ebmjax.flows import (
     autoregressive,
     diagonal_affine,
     glow,
+    nice,
     spline_coupling,
     triangular_affine,
 )
@@ -31,6 +32,7 @@ jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
 TABLE = {
     "affine_coupling": partial(affine_coupling, 3, num_layers=3, width=8),
     "additive_coupling": partial(additive_coupling, 2, num_layers=3, width=8),
+    "nice": partial(nice, 5, num_layers=2, widths=(8,)),
     "spline_coupling": partial(spline_coupling, 3, num_layers=2, width=8, num_bins=4),
     "iaf": partial(autoregressive, 4, num_layers=2, hidden=(8,)),
     "maf": partial(autoregressive, 3, direction="masked", num_layers=2, hidden=(8, 8), scale="softplus"),
