@@ -2,13 +2,16 @@
 
 from ebmjax.nets.confined import Confined
 from ebmjax.nets.conv import Conv, ConvTranspose, conv, conv_transpose
+from ebmjax.nets.encoder import ConvEncoder, MLPEncoder
 from ebmjax.nets.energy import ConvEnergy, NonlocalEnergy, conv_energy_layers
 from ebmjax.nets.gauge import fix_gauge, fix_last_layer
 from ebmjax.nets.generator import PUBLISHED, ConvGenerator
 from ebmjax.nets.hypernet import Code, HyperNet
+from ebmjax.nets.joint import ENERGY_FORMS, JointConvEnergy, JointMLPEnergy
 from ebmjax.nets.layers import layer_features
 from ebmjax.nets.mlp import ACTIVATIONS, INITIALISATIONS, MLP, MLPEnergy, MLPGenerator
 from ebmjax.nets.multilayer import MultilayerMLPGenerator
+from ebmjax.nets.normed import NormedGenerator, normed_generator_layers
 from ebmjax.nets.recurrent import CELLS
 from ebmjax.nets.targets import TARGETS, Layer, Target
 from ebmjax.nets.text import TextDecoder
@@ -16,6 +19,7 @@ from ebmjax.nets.text import TextDecoder
 __all__ = [
     "ACTIVATIONS",
     "CELLS",
+    "ENERGY_FORMS",
     "HyperNet",
     "INITIALISATIONS",
     "Layer",
@@ -24,13 +28,18 @@ __all__ = [
     "Code",
     "Confined",
     "Conv",
+    "ConvEncoder",
     "ConvEnergy",
     "ConvGenerator",
     "ConvTranspose",
+    "JointConvEnergy",
+    "JointMLPEnergy",
+    "MLPEncoder",
     "MLPEnergy",
     "MLPGenerator",
     "MultilayerMLPGenerator",
     "NonlocalEnergy",
+    "NormedGenerator",
     "TARGETS",
     "Target",
     "TextDecoder",
@@ -40,4 +49,5 @@ __all__ = [
     "fix_gauge",
     "fix_last_layer",
     "layer_features",
+    "normed_generator_layers",
 ]

@@ -1,11 +1,12 @@
 """Convolutional energies of images: `[B, H, W, C]` -> `[B]`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from ebmjax.nets import init
 from ebmjax.nets.conv import Conv
 from ebmjax.nets.mlp import INITIALISATIONS
 from ebmjax.types import Array
@@ -16,34 +17,39 @@ class ConvEnergy(nn.Module):
 
     layers: (features, kernel_size, stride, padding) each, `conv_energy_layers` or your own; the last has one feature
         and must leave one pixel, else ValueError. slope: of the LeakyReLU for x < 0. form: see `ebmjax.nets.conv`.
+    use_bias: in all layers, or in the last alone. kernel_init: PyTorch's default unless given.
     """
 
     layers: Sequence[tuple[int, int, int, int]]
     slope: float = 0.2
     form: str = "auto"
+    use_bias: bool = True
+    kernel_init: Callable = init.torch_kernel
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        size = x.shape[1:]
-        for i, (features, kernel_size, stride, padding) in enumerate(self.layers):
+        size, last = x.shape[1:], len(self.layers) - 1
+        for i, layer in enumerate(self.layers):
             x = nn.leaky_relu(x, self.slope) if i else x
-            x = Conv(features, kernel_size, stride, padding, form=self.form)(x)
+            use_bias = self.use_bias or i == last
+            x = Conv(*layer, use_bias=use_bias, kernel_init=self.kernel_init, form=self.form)(x)
         if x.shape[1:] != (1, 1, 1):
             raise ValueError(f"ConvEnergy: the layers make {x.shape[1:]} of images {size}, not (1, 1, 1): resize them")
         return x.reshape(-1)
 
 
-def conv_energy_layers(width: int, size: int) -> tuple[tuple[int, int, int, int], ...]:
+def conv_energy_layers(width: int, size: int, limit: int = 8) -> tuple[tuple[int, int, int, int], ...]:
     """The papers' stack for images of size x size: 3 x 3, then 4 x 4 of stride 2 down to 4 pixels, then 4 x 4 to one.
 
-    width: n_f, features of the first layer; they double up to 8 n_f. size: 4 times a power of two, at least 8, else
-    ValueError. For 32 pixels it is that of Nijkamp et al. (arXiv 1904.09770: n_f = 32, 64, 128, slope 0.2) and the
-    "vanilla" net of Nijkamp et al. (arXiv 1903.12370: n_f = 32, slope 0.05); other sizes are our own extension.
+    width: n_f, features of the first layer; they double up to `limit` n_f. size: 4 times a power of two, at least 8,
+    else ValueError. For 32 pixels it is that of Nijkamp et al. (arXiv 1904.09770: n_f = 32, 64, 128, slope 0.2) and
+    the "vanilla" net of Nijkamp et al. (arXiv 1903.12370: n_f = 32, slope 0.05), with limit 4 and without biases the
+    divergence triangle's (arXiv 1812.10907: n_f = 64); other sizes are our own extension.
     """
     halvings = (size // 4).bit_length() - 1
     if halvings < 1 or size != 4 * 2**halvings:
         raise ValueError(f"the stack halves images down to 4 pixels: size 8, 16, 32, 64 ..., got {size}; resize them")
-    doubled = [(min(2**i, 8) * width, 4, 2, 1) for i in range(1, halvings + 1)]
+    doubled = [(min(2**i, limit) * width, 4, 2, 1) for i in range(1, halvings + 1)]
     return ((width, 3, 1, 1), *doubled, (1, 4, 1, 0))
 
 
