@@ -69,6 +69,7 @@ def test_a_trained_run_is_asked_for_another_score(finished, capsys):
     assert "auprc_joint_mean" not in own and "auroc_latent_mean" in own
 
 
+@pytest.mark.slow  # two more methods to compile
 def test_methods_with_an_energy_or_a_likelihood_of_x(tmp_path):
     small = [
         "--config.model.flow.num_levels=1",
@@ -90,6 +91,7 @@ def test_a_generator_without_a_learned_prior(tmp_path):
     assert "auroc_latent_4" in own and "auprc_joint_4" in own and "auroc_joint_4" not in own
 
 
+@pytest.mark.slow
 def test_another_data_set_as_the_anomaly(tmp_path):
     main(
         "mnist_other",

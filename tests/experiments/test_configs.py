@@ -95,6 +95,7 @@ def test_missing_data_is_said_at_once(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow  # minutes of compilation; tests/nets has its layers
 def test_published_stack_runs_on_fake_images(tmp_path):
     workdir = tmp_path / "run"
     words = [f"--config={ROOT}/configs/svhn.py:smoke", f"--workdir={workdir}", "--config.evaluate.feature_steps=0"]

@@ -80,6 +80,7 @@ def test_text_short_run_in_small(tmp_path, capsys):
     assert np.load(workdir / "samples.npy").shape == (100, 9)
 
 
+@pytest.mark.slow  # minutes of compilation
 def test_latent_ebm_of_sentences_in_small(tmp_path):
     words = f"--config={CONFIGS}/latent_ebm/text.py:smoke", f"--workdir={tmp_path / 'run'}"
     main(latent_ebm, *words)

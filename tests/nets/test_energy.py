@@ -31,9 +31,9 @@ def test_published_numbers_of_parameters(name):
 
 def test_the_stack_by_hand():
     """8 x 8: 3 x 3, LeakyReLU, 4 x 4 of stride 2, LeakyReLU, 4 x 4 to one number."""
-    net = ConvEnergy(conv_energy_layers(2, 8), slope=0.05)
+    net = ConvEnergy(conv_energy_layers(2, 8), slope=0.05, form="plain")
     x = jax.random.normal(jax.random.key(0), (3, 8, 8, 1))
-    params = net.init(jax.random.key(1), x)["params"]
+    params = jax.jit(net.init)(jax.random.key(1), x)["params"]
     leaky = lambda y: jnp.where(y > 0, y, 0.05 * y)
     y = conv(x, params["Conv_0"]["kernel"], padding=1) + params["Conv_0"]["bias"]
     y = conv(leaky(y), params["Conv_1"]["kernel"], stride=2, padding=1) + params["Conv_1"]["bias"]
@@ -46,7 +46,7 @@ def test_both_forms_agree_with_their_gradients():
     """16 x 16 with 8 features: Winograd's products and patches. Value, input gradient, weight gradient."""
     x = jax.random.normal(jax.random.key(0), (2, 16, 16, 3))
     nets = {form: ConvEnergy(conv_energy_layers(8, 16), form=form) for form in ("plain", "fast")}
-    params = nets["plain"].init(jax.random.key(1), x)
+    params = jax.jit(nets["plain"].init)(jax.random.key(1), x)
 
     def value(form):
         total = lambda p, x: jnp.sum(jnp.sin(3 * nets[form].apply(p, x)))
@@ -57,9 +57,9 @@ def test_both_forms_agree_with_their_gradients():
 
 def test_attention_starts_as_the_identity_and_then_matters():
     """W starts at 0: the energy ignores θ, φ and g. With another W it does not, and pixels far apart interact."""
-    net = NonlocalEnergy(width=4)
+    net = NonlocalEnergy(width=4, form="plain")
     x = jax.random.normal(jax.random.key(0), (2, 16, 16, 1))
-    params = net.init(jax.random.key(1), x)["params"]
+    params = jax.jit(net.init)(jax.random.key(1), x)["params"]
     apply = jax.jit(lambda params: net.apply({"params": params}, x))
     blocks = ("NonlocalBlock_0", "NonlocalBlock_1")
     scaled = params | {b: params[b] | {"g": jax.tree.map(lambda a: 5 * a, params[b]["g"])} for b in blocks}
@@ -70,13 +70,16 @@ def test_attention_starts_as_the_identity_and_then_matters():
     assert np.all(apply(opened) != apply(params))
 
 
-@pytest.mark.parametrize("net", [ConvEnergy(conv_energy_layers(2, 8)), NonlocalEnergy(2)], ids=["conv", "nonlocal"])
+@pytest.mark.parametrize(
+    "net", [ConvEnergy(conv_energy_layers(2, 8)), NonlocalEnergy(2, form="plain")], ids=["conv", "nonlocal"]
+)
 def test_rows_are_independent(net):
     x = jax.random.normal(jax.random.key(0), (4, 8, 8, 1))
-    params = net.init(jax.random.key(1), x)
-    energy = net.apply(params, x)
+    params = jax.jit(net.init)(jax.random.key(1), x)
+    apply = jax.jit(net.apply)
+    energy = apply(params, x)
     assert energy.shape == (4,)
-    np.testing.assert_allclose(net.apply(params, x[::-1]), energy[::-1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(apply(params, x[::-1]), energy[::-1], rtol=1e-5, atol=1e-6)
 
 
 def test_output_scale_multiplies_the_energy():
