@@ -1,7 +1,7 @@
 """What the methods with a generator and latent vectors share: the model, its chains, and what is done with z.
 
     p(x, z) = p(z) p(x | z),   p(z) = N(0, I) or exp(-E(z)) N(0, I) / Z
-    p(x | z) = N(x; g(z), σ² I), or Π_t p(x_t | x_<t, z) of sentences
+    p(x | z) = N(x; g(z), σ² I), or Π_t p(x_t | x_<t, z) or Π_t p(x_t | z) of sentences
 
 z is one vector `[B, d]`, or a pytree of them, one per layer. A chain of the posterior samples p(z | x).
 """
@@ -20,21 +20,23 @@ from ebmjax.evaluation.likelihood import log_normalizer, short_run_log_likelihoo
 from ebmjax.evaluation.text_generation import sample_tokens
 from ebmjax.mcmc import sample_chain
 from ebmjax.methods.base import pure
-from ebmjax.objectives.observation import GaussianObservation, TokenObservation
+from ebmjax.objectives.observation import BagObservation, GaussianObservation, TokenObservation
 from ebmjax.types import Array, Batch, Chain, EnergyFn, Info, Metrics, Potential, PyTree, State
+
+Observation = GaussianObservation | TokenObservation | BagObservation
 
 
 class Model(NamedTuple):
     """The model's functions of (params, z), and the chains that sample z.
 
-    observation: p(x | z). latent_dim: d, or a pytree of them. posterior_chain: from fresh noise to z given x;
-    refine_chain: what `encode` runs after it. energy_fn: E, and prior_chain that samples p(z): both None where that is
-    N(0, I).
+    observation: p(x | z). latent_dim: d, or a pytree of them. posterior_chain: from fresh noise to z given x, None
+    where a network infers z; refine_chain: what `encode` runs after it. energy_fn: E, and prior_chain that samples
+    p(z): both None where that is N(0, I).
     """
 
-    observation: GaussianObservation | TokenObservation
+    observation: Observation
     latent_dim: PyTree
-    posterior_chain: Chain
+    posterior_chain: Chain | None = None
     refine_chain: Chain | None = None
     energy_fn: EnergyFn | None = None
     prior_chain: Chain | None = None
@@ -65,20 +67,25 @@ class Model(NamedTuple):
         keys = [rng_key] if len(dims) == 1 else jax.random.split(rng_key, len(dims))
         return treedef.unflatten([jax.random.normal(k, (num, d)) for k, d in zip(keys, dims, strict=True)])
 
-    def run(self, chain: Chain, potential: Potential, rng_key: Array, num: int) -> tuple[PyTree, Info]:
+    def run(self, chain: Chain | None, potential: Potential, rng_key: Array, num: int) -> tuple[PyTree, Info]:
         """Ends z of `num` chains from fresh noise, never warm-started."""
+        assert chain is not None
         start_key, chain_key = jax.random.split(rng_key)
         state, info, _ = sample_chain(chain, potential, chain_key, self.fresh(start_key, num))
         return state.position, info
 
 
-def make_model(generator, *, sigma: float | None = None, length: int | None = None, **options) -> Model:
+def make_model(
+    generator, *, sigma: float | None = None, length: int | None = None, bag: bool = False, **options
+) -> Model:
     """A `Model` of a Flax module z -> x with noise sigma, or of a decoder of sentences (`nets.TextDecoder`), whose
-    samples have `length` tokens; options are the model's other fields.
+    samples have `length` tokens; with `bag` of a module z -> logits of words. options are the model's other fields.
 
     Raises ValueError if sigma is not > 0, or there is not exactly one of sigma and length.
     """
     if sigma is None and length is not None:
+        if bag:
+            return Model(BagObservation(pure(generator), length), **options)
         apply = lambda params, *args, **kwargs: generator.apply({"params": params}, *args, **kwargs)
         return Model(TokenObservation(apply, partial(sample_tokens, length=length)), **options)
     if sigma is None or length is not None:
@@ -180,6 +187,7 @@ def log_likelihood(
     dim = row.size
 
     def transport(key, rows):
+        assert model.posterior_chain is not None
         end = sample_chain(model.posterior_chain, potential, key, unravel(rows))[0].position
         return pytree.ravel_rows(end)[0]
 

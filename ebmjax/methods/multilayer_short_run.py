@@ -94,6 +94,7 @@ def divergence(
     rows = jnp.tile(x, (num_chains,) + (1,) * (x.ndim - 1))
     start, unravel = pytree.ravel_rows(model.fresh(start_key, len(rows)))
     chain, potential = model.posterior_chain, model.posterior(params, rows)
+    assert chain is not None
     if objective == "fixed_noise":
         kernel = ravelled(chain.make_kernel(potential), unravel)
         end, log_det = chain_log_abs_det_rows(kernel, chain_key, start, chain.num_steps, num_terms=num_log_det_terms)

@@ -1,6 +1,6 @@
 """Observation models p(x | z) of a decoder's output, as what chains, learning and evaluation ask of them.
 
-Both kinds answer to the same names: metric, energy, log_prob, loss, error, draw, check. `params` are the decoder's.
+All kinds answer to the same names: metric, energy, log_prob, loss, error, draw, check. `params` are the decoder's.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from ebmjax.energies import bind, gaussian_nll
 from ebmjax.objectives.likelihood import gaussian_log_prob, squared_error
-from ebmjax.types import Array, EnergyFn, Potential, PyTree
+from ebmjax.types import BOS, EOS, PAD, Array, EnergyFn, Potential, PyTree
 
 
 class GaussianObservation(NamedTuple):
@@ -31,7 +31,7 @@ class GaussianObservation(NamedTuple):
         seen = jnp.where(mask, x, 0.0)
         return gaussian_nll(lambda z: jnp.where(mask, decode(z), 0.0), seen, self.sigma)
 
-    def log_prob(self, params: PyTree, x: Array, z: PyTree) -> Array:
+    def log_prob(self, params: PyTree, x: Array, z: PyTree, rng_key: Array | None = None) -> Array:
         """log p(x | z) in nats, `[B]`."""
         return gaussian_log_prob(x, self.decode_fn(params, z), self.sigma)
 
@@ -78,14 +78,14 @@ class TokenObservation(NamedTuple):
         inputs = self.apply(params, x, method="inputs")
         return lambda z: -self.apply(params, z, x, inputs, method="log_prob")
 
-    def log_prob(self, params: PyTree, x: Array, z: Array) -> Array:
-        """log p(x | z) in nats, `[B]`."""
-        return self.apply(params, z, x, method="log_prob")
+    def log_prob(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> Array:
+        """log p(x | z) in nats, `[B]`; with the decoder's dropout where there is a key."""
+        options = {} if rng_key is None else {"train": True, "rngs": {"dropout": rng_key}}
+        return self.apply(params, z, x, method="log_prob", **options)
 
     def loss(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> tuple[Array, Array]:
         """The mean of -log p(x | z) in nats, twice; with the decoder's dropout where there is a key."""
-        options = {} if rng_key is None else {"train": True, "rngs": {"dropout": rng_key}}
-        loss = -jnp.mean(self.apply(params, z, x, method="log_prob", **options))
+        loss = -jnp.mean(self.log_prob(params, x, z, rng_key))
         return loss, loss
 
     def error(self, params: PyTree, x: Array, z: Array) -> Array:
@@ -100,5 +100,61 @@ class TokenObservation(NamedTuple):
 
     def check(self, params: PyTree, x: Array, z: Array) -> None:
         """Raise ValueError unless x holds sentences."""
-        if x.ndim != 2 or not jnp.issubdtype(x.dtype, jnp.integer):
-            raise ValueError(f"a text decoder needs rows of tokens, the data has {x.dtype} examples of {x.shape[1:]}")
+        check_tokens(x)
+
+
+class BagObservation(NamedTuple):
+    """p(x | z) = Π_w softmax(g(z))_w over the words w of sentences x, whatever their order and number: a multinomial.
+
+    x: rows of tokens int32 `[B, L]`, of which PAD, BOS and EOS are no words. decode_fn: (params, z) -> logits g(z)
+    `[B, vocab_size]`. length: of the rows that `draw` makes.
+    """
+
+    decode_fn: EnergyFn
+    length: int
+
+    metric = "reconstruction_nll"
+    """What `error` is called: nats per sentence."""
+
+    def energy(self, params: PyTree, x: Array, mask: Array | None = None) -> Potential:
+        """z -> -log p(x | z) in nats; mask (bool, like x): the words that are seen."""
+        seen = x if mask is None else jnp.where(mask, x, PAD)
+        return lambda z: -self.log_prob(params, seen, z)
+
+    def log_prob(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> Array:
+        """log p(x | z) in nats, `[B]`, without the number of orders that make the same bag."""
+        log_probs = jax.nn.log_softmax(self._logits(params, z))
+        return jnp.sum(jnp.where(is_word(x), jnp.take_along_axis(log_probs, x, axis=1), 0.0), axis=1)
+
+    def loss(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> tuple[Array, Array]:
+        """The mean of -log p(x | z) in nats, twice."""
+        loss = -jnp.mean(self.log_prob(params, x, z))
+        return loss, loss
+
+    def error(self, params: PyTree, x: Array, z: Array) -> Array:
+        """-log p(x | z) in nats, `[B]`."""
+        return -self.log_prob(params, x, z)
+
+    def draw(self, params: PyTree, rng_key: Array, z: Array) -> Array:
+        """Words given z, `length` independent ones: int32 `[B, length]`."""
+        logits = self._logits(params, z)
+        return jax.random.categorical(rng_key, logits[:, None], shape=(len(logits), self.length)).astype(jnp.int32)
+
+    def check(self, params: PyTree, x: Array, z: Array) -> None:
+        """Raise ValueError unless x holds sentences."""
+        check_tokens(x)
+
+    def _logits(self, params: PyTree, z: Array) -> Array:
+        logits = self.decode_fn(params, z)
+        return jnp.where(is_word(jnp.arange(logits.shape[1])), logits, -jnp.inf)
+
+
+def is_word(tokens: Array) -> Array:
+    """Where tokens stand for words, unknown ones included: bool, like tokens."""
+    return (tokens != PAD) & (tokens != BOS) & (tokens != EOS)
+
+
+def check_tokens(x: Array) -> None:
+    """Raise ValueError unless x holds rows of tokens."""
+    if x.ndim != 2 or not jnp.issubdtype(x.dtype, jnp.integer):
+        raise ValueError(f"a text decoder needs rows of tokens, the data has {x.dtype} examples of {x.shape[1:]}")

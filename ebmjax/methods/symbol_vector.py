@@ -1,0 +1,250 @@
+"""Symbol-vector coupling: Pang, Nijkamp, Cui, Han, Wu 2020 (arXiv 2010.09359), of images and tables; Pang & Wu, ICML
+2021 (arXiv 2108.11556), of text.
+
+    p(y, z) = exp(-E_y(z)) N(z; 0, I) / Z,   p(x | y, z) = p(x | z),   y one of K symbols, z a vector
+
+A latent EBM (`latent_ebm`) whose energy has an output for each symbol. Then p(y | z) = softmax(-E(z)) classifies,
+p(z) ∝ exp(-E(z)) N(z; 0, I) with E(z) = -log Σ_y exp(-E_y(z)) generates, and p(z | y) ∝ exp(-E_y(z)) N(z; 0, I)
+generates what belongs to a symbol. A network q(z | x) = N(μ(x), diag σ²(x)) infers z. Maximised, all at once:
+
+    ELBO = E_q[log p(x | z)] - KL(q || N(0, I)) - E_q[E(z)] - log Z
+    + λ · mutual information of z and y  (the information bottleneck)  + weight · log p(y | z) of labelled examples
+
+The gradient of log Z takes samples of p(z), from short Langevin chains that start at fresh noise.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from ebmjax import pytree
+from ebmjax.energies import bind, marginal_labels, standard_normal, tilt
+from ebmjax.evaluation.likelihood import log_normalizer
+from ebmjax.methods.base import apply_gradients, create_state, labelled_part, pure, step_key
+from ebmjax.methods.latent_space import Model, decode, init_generator, interpolate, make_model, sample, sample_latent
+from ebmjax.objectives import contrastive, cross_entropy, diagonal_log_prob, log_mean_exp
+from ebmjax.objectives.amortised import draw_diagonal, masked_kl
+from ebmjax.objectives.mutual_information import mutual_information
+from ebmjax.objectives.observation import GaussianObservation
+from ebmjax.types import Array, Batch, Chain, EnergyFn, Method, Metrics, Potential, PyTree, State
+
+
+class Weights(NamedTuple):
+    """Of the terms beside the ELBO, each ≥ 0. free_nats: dimensions of z whose KL is no larger are left out of it.
+
+    kl: step -> weight in [0, 1] of KL and energies; where it is 0 a step trains an autoencoder, with z = μ(x).
+    """
+
+    cross_entropy: float
+    mutual_information: float
+    free_nats: float = 0.0
+    kl: Callable[[Array], Array | float] = lambda step: 1.0
+
+
+class Coupling(NamedTuple):
+    """What the functions below need: the model of x and z, the chain of p(z | y), logits -E_y(z), μ and log σ² of
+    features(x) with noise."""
+
+    model: Model
+    chain: Chain
+    logits_fn: EnergyFn
+    encode_fn: Callable
+    features: Callable[[Array], Array]
+    input_noise: float
+    weights: Weights
+
+    def encode(self, params: PyTree, x: Array, rng_key: Array | None = None) -> tuple[Array, Array]:
+        """(μ, log σ²) of q(z | x), `[B, d]` each; with the noise of training where there is a key."""
+        seen = self.features(x)
+        if rng_key is not None and self.input_noise:
+            seen = seen + self.input_noise * jax.random.normal(rng_key, seen.shape)
+        return self.encode_fn(params["encoder"], seen)
+
+    def given_symbol(self, params: PyTree, labels: Array) -> Potential:
+        """The energy of p(z | y): E_y(z), or -log p(y | z) where p(z) has no energy, and ||z||² / 2."""
+
+        def of_symbol(z):
+            logits = self.logits_fn(params["energy"], z)
+            logits = logits if self.model.energy_fn is not None else jax.nn.log_softmax(logits)
+            return -jnp.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+
+        return tilt(standard_normal, of_symbol)
+
+
+def loss_of(
+    coupling: Coupling, params: PyTree, batch: Batch, z_neg: Array | None, rng_key: Array, kl_weight: Array | float
+) -> tuple[Array, Metrics]:
+    """What is minimised in all groups at once, in nats, and its parts."""
+    model, weights, x = coupling.model, coupling.weights, batch["x"]
+    noise_key, z_key, dropout_key, label_key = jax.random.split(rng_key, 4)
+    mean, log_variance = coupling.encode(params, x, noise_key)
+    z = jnp.where(kl_weight > 0, draw_diagonal(z_key, mean, log_variance), mean)
+    log_prob = jnp.mean(model.observation.log_prob(params["generator"], x, z, dropout_key))
+    divergence = jnp.mean(masked_kl(mean, log_variance, weights.free_nats))
+    metrics = {
+        "log_prob": log_prob,
+        "kl": jnp.mean(masked_kl(mean, log_variance)),
+        "posterior_spread": pytree.spread(z),
+    }
+    if model.energy_fn is not None and z_neg is not None:
+        energies = model.energy_fn(params["energy"], z), model.energy_fn(params["energy"], z_neg)
+        gap = contrastive(*energies)  # not detached from q: E_q[E(z)] is a term of the ELBO
+        divergence = divergence + gap
+        metrics |= {"energy_gap": gap, "energy_pos": jnp.mean(energies[0]), "energy_neg": jnp.mean(energies[1])}
+    metrics["mutual_information"] = mutual_information(coupling.logits_fn(params["energy"], z))
+    value = -log_prob + kl_weight * divergence - weights.mutual_information * metrics["mutual_information"]
+    if weights.cross_entropy:
+        x, labels = labelled_part(batch)
+        noise_key, z_key = jax.random.split(label_key)
+        logits = coupling.logits_fn(params["energy"], draw_diagonal(z_key, *coupling.encode(params, x, noise_key)))
+        metrics |= {
+            "cross_entropy": cross_entropy(logits, labels),
+            "accuracy": jnp.mean(jnp.argmax(logits, 1) == labels),
+        }
+        value = value + weights.cross_entropy * metrics["cross_entropy"]
+    return value, metrics
+
+
+def train_step(coupling: Coupling, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
+    """Samples of p(z) by today's energy, then one update of all groups."""
+    model, params = coupling.model, state.params
+    chain_key, loss_key = jax.random.split(step_key(state))
+    z_neg, metrics = None, {}
+    if model.energy_fn is not None:
+        # Constants of the update: the gradient of log Z does not pass through chains.
+        z_neg, info = jax.lax.stop_gradient(model.run(coupling.chain, model.prior(params), chain_key, len(batch["x"])))
+        metrics = {"prior_grad_norm": jnp.mean(info.grad_norm), "prior_spread": pytree.spread(z_neg)}
+        metrics["num_nonfinite"] = jnp.sum(info.num_nonfinite)
+    kl_weight = coupling.weights.kl(state.step)
+    loss = lambda params: loss_of(coupling, params, batch, z_neg, loss_key, kl_weight)
+    grads, more = jax.grad(loss, has_aux=True)(params)
+    metrics |= more | {f"grad_norm_{group}": pytree.global_norm(grad) for group, grad in grads.items()}
+    return apply_gradients(state, optimizers, grads)._replace(step=state.step + 1), metrics
+
+
+def encode(coupling: Coupling, state: State, x: Array) -> Array:
+    """μ(x), the mean of q(z | x): `[B, ...]` -> `[B, d]`."""
+    return coupling.encode(state.params, x)[0]
+
+
+def latent_logits(coupling: Coupling, state: State, z: Array) -> Array:
+    """-E_y(z), the logits of p(y | z): `[B, d]` -> `[B, K]`."""
+    return coupling.logits_fn(state.params["energy"], z)
+
+
+def class_logits(coupling: Coupling, state: State, x: Array) -> Array:
+    """The logits of p(y | z) at z = μ(x): `[B, ...]` -> `[B, K]`."""
+    return latent_logits(coupling, state, encode(coupling, state, x))
+
+
+def sample_class(coupling: Coupling, state: State, rng_key: Array, labels: Array) -> Array:
+    """x of the given symbols, int `[B]` -> `[B, ...]`: z ~ p(z | y) by the prior's chain, then as `sample`."""
+    z, _ = coupling.model.run(coupling.chain, coupling.given_symbol(state.params, labels), rng_key, len(labels))
+    return coupling.model.observation.draw(state.params["generator"], jax.random.fold_in(rng_key, 1), z)
+
+
+def log_likelihood(
+    coupling: Coupling,
+    state: State,
+    rng_key: Array,
+    x: Array,
+    *,
+    num_samples: int = 100,
+    num_normalizer_samples: int = 10_000,
+) -> Array:
+    """Importance-sampled log p(x) in nats, `[B]`, with q(z | x) as the proposal; of one sample it is the ELBO.
+
+    A lower bound in expectation, but for log Z, which is estimated from N(0, I) draws (`likelihood.log_normalizer`).
+    """
+    model = coupling.model
+    mean, log_variance = coupling.encode(state.params, x)
+
+    def log_weight(key):
+        z = draw_diagonal(key, mean, log_variance)
+        return model.log_joint(state.params, x, z) - diagonal_log_prob(z, mean, log_variance)
+
+    weights_key, normalizer_key = jax.random.split(rng_key)
+    log_p = log_mean_exp(jax.lax.map(log_weight, jax.random.split(weights_key, num_samples)))
+    if model.energy_fn is None:
+        return log_p
+    energy = bind(model.energy_fn, state.params["energy"])
+    return log_p - log_normalizer(normalizer_key, energy, mean.shape[1], num_normalizer_samples)[0]
+
+
+def evaluate(coupling: Coupling, state: State, rng_key: Array, batch: Batch) -> Metrics:
+    """{`observation.metric`} at a draw of q, {"accuracy"} where the batch has labels: `[B]` each."""
+    observation, x = coupling.model.observation, batch["x"]
+    z = draw_diagonal(rng_key, *coupling.encode(state.params, x))
+    found = {observation.metric: observation.error(state.params["generator"], x, z)}
+    if "label" in batch:
+        found["accuracy"] = jnp.argmax(class_logits(coupling, state, x), axis=1) == batch["label"]
+    return found
+
+
+def symbol_vector(
+    energy,
+    generator,
+    encoder,
+    *,
+    prior_chain: Chain,
+    optimizers: Mapping[str, optax.GradientTransformation],
+    latent_dim: int,
+    weights: Weights,
+    sigma: float | None = None,
+    length: int | None = None,
+    bag: bool = False,
+    input_noise: float = 0.0,
+    features: Callable[[Array], Array] = lambda x: x,
+    tilted: bool = True,
+) -> Method:
+    """Build the method.
+
+    Args:
+        energy: Flax module z[B, latent_dim] -> -E_y(z), the logits `[B, K]` of the symbols.
+        generator: Flax module z[B, latent_dim] -> x[B, ...]; a decoder of sentences, `nets.TextDecoder`; or, with
+            `bag`, a module z -> logits of words `[B, vocab_size]`.
+        encoder: Flax module features(x) -> (mean, log-variance) of z, `[B, latent_dim]` each.
+        prior_chain: of p(z) and p(z | y), from N(0, I) (papers: Langevin, 60 steps of 0.4; text 40 of 0.5).
+        optimizers: {"energy": ..., "generator": ..., "encoder": ...}.
+        weights: of cross entropy (0: no labels), mutual information, KL (papers: 200, 100; text 4, 50).
+        sigma: > 0, of the observation noise, in units of x; None for sentences. length, bag: for sentences.
+        input_noise: standard deviation ≥ 0 of the noise on features(x) while training, in their units; the generator
+            explains x itself.
+        features: x[B, ...] -> what the encoder gets, row by row, e.g. a bag of words.
+        tilted: False leaves p(z) at N(0, I): a variational autoencoder with a classifier of z, the ablation.
+
+    Parameter groups: "energy", "generator", "encoder". functions: class_logits, latent_logits, encode, energy (of p(z),
+    where it is tilted), sample_latent, sample_class, log_likelihood; of images and tables decode and interpolate.
+    Raises ValueError for settings out of range, and `init` if the generator's examples are not like the data's, or
+    labels are missing.
+    """
+    if min(input_noise, weights.cross_entropy, weights.mutual_information, weights.free_nats) < 0:
+        raise ValueError(f"input_noise = {input_noise} and the weights {weights[:3]} must be at least 0")
+    logits_fn = pure(energy)
+    energy_fn = (lambda params, z: marginal_labels(bind(logits_fn, params))(z)) if tilted else None
+    options = {"latent_dim": latent_dim, "energy_fn": energy_fn, "prior_chain": prior_chain if tilted else None}
+    model = make_model(generator, sigma=sigma, length=length, bag=bag, **options)
+    coupling = Coupling(model, prior_chain, logits_fn, pure(encoder), features, input_noise, weights)
+
+    def init(rng_key, batch):
+        keys = jax.random.split(rng_key, 4)
+        x = batch["x"]
+        params = {"generator": init_generator(model, generator, keys[0], x)}
+        params["energy"] = energy.init(keys[1], model.zeros()).get("params", {})
+        params["encoder"] = encoder.init(keys[2], features(x[:1]))["params"]
+        if weights.cross_entropy:
+            labelled_part(batch)  # raises where there are none
+        return create_state(keys[3], params, optimizers)
+
+    named = (class_logits, latent_logits, encode, sample_class, log_likelihood)
+    functions: dict[str, Callable] = {f.__name__: partial(f, coupling) for f in named}
+    of_model = (sample_latent, decode, interpolate) if isinstance(model.observation, GaussianObservation) else ()
+    functions |= {f.__name__: partial(f, model) for f in (sample_latent, *of_model)}
+    if tilted:
+        functions["energy"] = lambda state, z: model.prior(state.params)(z)
+    step = partial(train_step, coupling, optimizers)
+    return Method(init, step, partial(sample, model), partial(evaluate, coupling), functions)

@@ -1,0 +1,22 @@
+"""Diagonal Gaussians q(z | x) = N(mean, exp(log_variance)) of an inference network: draws, and a KL with free bits."""
+
+import jax
+import jax.numpy as jnp
+
+from ebmjax.types import Array
+
+
+def draw_diagonal(rng_key: Array, mean: Array, log_variance: Array) -> Array:
+    """z ~ N(mean, exp(log_variance)), differentiable in both: `[B, d]`."""
+    return mean + jnp.exp(0.5 * log_variance) * jax.random.normal(rng_key, mean.shape)
+
+
+def masked_kl(mean: Array, log_variance: Array, free_nats: float = 0.0) -> Array:
+    """KL(q || N(0, I)) in nats, of those dimensions of each row where it exceeds `free_nats`: `[B]`.
+
+    The others have no gradient: they may say that much for free. 0 keeps all of them.
+
+    Reference: Li et al. 2019 (arXiv 1909.00868), after Kingma et al. 2016; used by Pang & Wu 2021 (arXiv 2108.11556).
+    """
+    kl = 0.5 * (jnp.square(mean) + jnp.exp(log_variance) - 1.0 - log_variance)
+    return jnp.sum(jnp.where(kl > free_nats, kl, 0.0), axis=1)
