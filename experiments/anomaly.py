@@ -20,7 +20,7 @@ from ebmjax.viz import anomaly as viz
 from ebmjax.viz import health
 from experiments import generators
 from experiments.anomaly_arms import arms, data_of, split, targets, title_of
-from experiments.anomaly_scores import SCORES, make_scores
+from experiments.anomaly_scores import SCORES, make_scores, those_of
 
 
 def build(config, data_spec):
@@ -46,7 +46,8 @@ def score_functions(run) -> dict:
     config = run.config
     made = arms(config, spec(data_of(config, run.dataset, "train")))
     names, sigma = config.evaluate.scores, config.model.get("sigma")
-    return {arm: jax.jit(make_scores(method.functions, names, sigma)) for arm, method in made.items()}
+    compiled = lambda f: jax.jit(make_scores(f, those_of(f, names), sigma))
+    return {arm: compiled(method.functions) for arm, method in made.items()}
 
 
 def evaluations(run, score, trained, test) -> dict[str, list]:
@@ -55,7 +56,7 @@ def evaluations(run, score, trained, test) -> dict[str, list]:
     states = snapshots(trained.state, fields.evaluate_every, fields.num_evaluations)
     key_of = lambda state: jax.random.fold_in(run.rng_key, state.step)
     found = [map_batches(partial(score, state), test, size, rng_key=key_of(state)) for state in states]
-    return {name: [one[name] for one in found] for name in run.config.evaluate.scores}
+    return {name: [one[name] for one in found] for name in run.config.evaluate.scores if name in found[0]}
 
 
 def score_target(run, functions, target, train, test) -> tuple[dict, dict]:
@@ -69,9 +70,8 @@ def score_target(run, functions, target, train, test) -> tuple[dict, dict]:
         found = evaluations(run, score, trained, test)
         if not arm:
             own = found
-        else:  # the first score under the arm's name alone
-            label = arm.removesuffix("_trained")
-            first = config.evaluate.scores[0]
+        else:  # the first score that it has under the arm's name alone
+            label, first = arm.removesuffix("_trained"), next(iter(found))
             others |= {label if name == first else f"{label}_{name}": value for name, value in found.items()}
     num, dim = config.evaluate.pca_components, train[0].size
     if 0 < num <= min(len(train), dim) and dim <= generators.MAX_PIXELS:
@@ -165,7 +165,7 @@ def protocol(config):
         "PCA. auprc: average precision (steps, not trapezoids), anomalies positive; auroc: area under the ROC curve; "
         f"_mean: over the classes. Each is a mean over the last {fields.num_evaluations} evaluations, one every "
         f"{fields.evaluate_every} steps to the end, auprc_sd their standard deviation; no selection. Scores: "
-        f"{described}. A baseline's name alone: its {settings.scores[0]} score; pca: squared error of "
+        f"{described}. A baseline's name alone: the first of these scores that it has; pca: squared error of "
         f"{settings.pca_components} components; random: the share of anomalies."
     )
 

@@ -10,7 +10,7 @@ from ebmjax.evaluation import hold_out_class
 from ebmjax.training.config import ConfigError, require
 from ebmjax.training.experiment import Experiment
 from ebmjax.training.snapshots import with_snapshots
-from experiments.anomaly_scores import check
+from experiments.anomaly_scores import check, those_of
 
 LOWEST = {"anomaly.evaluate_every": 1, "anomaly.num_evaluations": 1, "evaluate.pca_components": 0}
 OTHER = "other"
@@ -43,8 +43,10 @@ def arms(config, data_spec) -> dict:
     if base.prepare(config, data_spec):
         raise ConfigError(f"method = {config.method} is built on another model, for which there is no held-out class")
     found = {"": base.build(config, data_spec), **base.baselines(config, data_spec)}
-    for name, method in found.items():
-        check(name or config.method, method.functions, config.evaluate.scores)
+    for name, method in found.items():  # a baseline need not have them all
+        wanted = config.evaluate.scores
+        mine = those_of(method.functions, wanted) if name else wanted
+        check(name or config.method, method.functions, mine or wanted)
     return {name: with_snapshots(m, fields.evaluate_every, fields.num_evaluations) for name, m in found.items()}
 
 

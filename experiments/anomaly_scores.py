@@ -1,7 +1,8 @@
 """Decision functions of anomaly detection by name, made of a method's public functions alone.
 
 All are larger for what is more anomalous. A method with latents has encode, decode and sample_latent; its energy is
-then U(z) of its prior, where that is learned, and every other method's is E(x).
+then U(z) of its prior, where that is learned, and every other method's is E(x). Where z is inferred by an encoder, "one
+posterior sample" is the encoder's mean.
 """
 
 import jax
@@ -18,6 +19,8 @@ SCORES = {
     "reconstruction": "||x - g(z)||² at one posterior sample z",
     "log_likelihood": "-log p(x), estimated where it has no closed form",
     "energy": "E(x)",
+    "data_energy": "E(x), of a method that has latents besides",
+    "joint_energy": "E(x, z) at z inferred from x, of an energy of both",
 }
 
 
@@ -33,8 +36,14 @@ def available(functions) -> list[str]:
     """Names in `SCORES` that a method with these functions has."""
     with_latents = has_latents(functions)
     names = list(OF_LATENTS) if with_latents else []
-    names += ["log_likelihood"] if "log_likelihood" in functions else []
+    names += [name for name in ("log_likelihood", "data_energy", "joint_energy") if name in functions]
     return names + (["energy"] if "energy" in functions and not with_latents else [])
+
+
+def those_of(functions, names) -> list[str]:
+    """The scores among `names` that a method with these functions has."""
+    known = available(functions)
+    return [name for name in names if name in known]
 
 
 def check(name: str, functions, wanted) -> None:
@@ -60,12 +69,15 @@ def make_scores(functions, names, sigma: float | None):
     def scores(state, rng_key, x):
         encode_key, density_key = jax.random.split(rng_key)
         found = {}
-        if set(OF_LATENTS) & set(names):
-            found |= of_latents(state, functions["encode"](state, encode_key, x), x)
+        if {*OF_LATENTS, "joint_energy"} & set(names):
+            z = functions["encode"](state, encode_key, x)
+            found |= of_latents(state, z, x)
+        if "joint_energy" in names:
+            found["joint_energy"] = functions["joint_energy"](state, x, z)
         if "log_likelihood" in names:
             found["log_likelihood"] = -functions["log_likelihood"](state, density_key, x)
-        if "energy" in names:
-            found["energy"] = functions["energy"](state, x)
+        for name in {"energy", "data_energy"} & set(names):
+            found[name] = functions[name](state, x)
         return {name: jnp.asarray(found[name]) for name in names}
 
     return scores

@@ -3,6 +3,7 @@
 from ml_collections import ConfigDict
 
 LATENT = ("joint", "joint_unit", "latent", "reconstruction")
+OF_PAIRS = ("joint_energy", "joint", "reconstruction", "latent")
 
 
 def anomaly(config: ConfigDict, scores: tuple[str, ...] = LATENT) -> ConfigDict:

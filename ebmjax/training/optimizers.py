@@ -45,10 +45,16 @@ def warmed_up(schedule: optax.Schedule, warmup_steps: int) -> optax.Schedule:
 
 
 def adam(
-    schedule: optax.Schedule, *, b1: float = 0.9, b2: float = 0.999, clip_norm: float = 0.0
+    schedule: optax.Schedule, *, b1: float = 0.9, b2: float = 0.999, clip_norm: float = 0.0, weight_decay: float = 0.0
 ) -> optax.GradientTransformation:
-    """Adam with an optional clip of the gradient's global norm (0: none)."""
-    return clipped(optax.adam(schedule, b1=b1, b2=b2), clip_norm)
+    """Adam with an optional clip of the gradient's global norm (0: none).
+
+    weight_decay: ≥ 0, of PyTorch's Adam: weight_decay · parameters is added to the clipped gradient.
+    """
+    optimizer = optax.adam(schedule, b1=b1, b2=b2)
+    return clipped(
+        optax.chain(optax.add_decayed_weights(weight_decay), optimizer) if weight_decay else optimizer, clip_norm
+    )
 
 
 def clipped(optimizer: optax.GradientTransformation, clip_norm: float) -> optax.GradientTransformation:
@@ -60,7 +66,8 @@ def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> di
     """One optimiser per parameter group from {group: {learning_rate, schedule, b1, b2, clip_norm, ...}}.
 
     groups: a mapping of mappings with the fields of `learning_rate_schedule` and `adam`, e.g. `config.optimizer`; the
-    field name, "adam" where there is none, may also be "sgd", without momentum; warmup_steps is 0 where there is none.
+    field name, "adam" where there is none, may also be "sgd", without momentum; warmup_steps and weight_decay (of Adam)
+    are 0 where there is none.
     Raises ValueError for another.
     """
     made = {}
@@ -76,7 +83,8 @@ def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> di
         schedule = warmed_up(schedule, fields.get("warmup_steps", 0))
         name = fields.get("name", "adam")
         if name == "adam":
-            made[group] = adam(schedule, b1=fields["b1"], b2=fields["b2"], clip_norm=fields["clip_norm"])
+            options = {name: fields[name] for name in ("b1", "b2", "clip_norm")}
+            made[group] = adam(schedule, **options, weight_decay=fields.get("weight_decay", 0.0))
         elif name == "sgd":
             made[group] = clipped(optax.sgd(schedule), fields["clip_norm"])
         else:

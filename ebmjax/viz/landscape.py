@@ -1,4 +1,4 @@
-"""Pictures of an energy in the plane: its density beside the true one, and where its chains go."""
+"""Pictures of an energy: in the plane its density and where its chains go, elsewhere its course along paths."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,6 +59,23 @@ def plot_long_run(
         row[0].set_ylabel(name, fontsize=12)
         for axis in row[len(times) :]:
             axis.set_axis_off()
+    _save(figure, path, title)
+
+
+def plot_paths(panels: Mapping[str, np.ndarray], path: str | Path, *, title: str | None = None) -> None:
+    """One panel per kind of path, {name: energies `[K, N]`} at N equidistant points of K of them: each path thin, from
+    the higher of its two ends, and their mean thick. Above 0 there is a barrier."""
+    figure = Figure(figsize=(3.8 * len(panels), 3.3), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+    for axis, (name, energies) in zip(axes, panels.items()):
+        rise = np.asarray(energies) - np.max(np.asarray(energies)[:, [0, -1]], axis=1, keepdims=True)
+        share = np.linspace(0, 1, rise.shape[1])
+        axis.plot(share, rise.T, color="#1f4e9e", alpha=0.25, linewidth=0.8)
+        axis.plot(share, rise.mean(axis=0), color="black", linewidth=2)
+        axis.axhline(0, color="0.4", linewidth=0.8)
+        axis.set_title(name, fontsize=11)
+        axis.set_xlabel("from one end to the other")
+    axes[0].set_ylabel("energy above the higher end (nats)")
     _save(figure, path, title)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ebmjax.evaluation import pca_mse
+from ebmjax.evaluation.baselines import mean_fill, neighbour_fill
 
 
 def test_error_on_the_training_rows_is_the_variance_left_out():
@@ -29,3 +30,24 @@ def test_the_mean_comes_from_the_training_rows():
 def test_bad_input_is_refused(num_components, columns):
     with pytest.raises(ValueError, match="pca_mse"):
         pca_mse(np.ones((10, 4)), np.ones((2, columns)), num_components)
+
+
+def test_means_of_what_was_observed():
+    train, seen = np.array([[1.0, 9.0], [3.0, 5.0], [8.0, 7.0]]), np.array([[1, 0], [1, 0], [0, 0]], bool)
+    found = mean_fill(train, seen, np.array([[np.nan, 4.0], [0.0, np.nan]]), np.array([[0, 1], [1, 0]], bool))
+    np.testing.assert_array_equal(found, [[2, 4], [0, 2]])  # the second entry was never seen: the mean of 1 and 3
+
+
+def test_neighbours_fill_what_they_have():
+    """Nearest in the entries that both have; one without the wanted entry is passed over."""
+    train = np.array([[0.0, 0.0, 1.0], [0.1, 0.0, 5.0], [9.0, 9.0, 3.0]])
+    seen = np.ones((3, 3), bool)
+    x, observed = np.array([[0.02, 0.0, np.nan]]), np.array([[1, 1, 0]], bool)
+    fill = lambda num: neighbour_fill(train, seen, x, observed, num)[0, 2]
+    assert fill(1) == 1 and fill(2) == 3
+    seen[0, 2] = False
+    assert fill(1) == 5
+    images = neighbour_fill(
+        train.reshape(3, 3, 1), seen.reshape(3, 3, 1), x.reshape(1, 3, 1), observed.reshape(1, 3, 1)
+    )
+    assert images.shape == (1, 3, 1)

@@ -1,0 +1,68 @@
+"""The divergence triangle's config (Han, Nijkamp et al. 2019, arXiv 1812.10907)."""
+
+from ml_collections import ConfigDict
+
+from configs import encoders
+
+
+def triangle(data: str) -> ConfigDict:
+    """The objective itself, all terms of weight 1; a data set's config states what differs."""
+    config = encoders.encoded("divergence_triangle", data)
+    config.model.latent_weight = 1.0  # of -log q(z | x) at generated x
+    config.model.noisy_samples = (
+        True  # whether generated x have the observation noise where energy and encoder see them
+    )
+    config.model.energy = ConfigDict(
+        {
+            "name": "mlp",
+            "widths": (128, 128),
+            "activation": "leaky_relu",
+            "init": "he",
+            "output_scale": 1.0,
+            "width": 64,
+            "slope": 0.2,
+        }
+    )
+    # Of the evaluation's chains alone, which start from test examples: x' = x - s² / (2T) ∇E + s ε.
+    config.sampler = ConfigDict(
+        {"name": "langevin", "chain": {"num_steps": 100, "step_size": 0.02, "temperature": 1.0}}
+    )
+    config.evaluate.num_chains = 64
+    config.evaluate.long_run_steps = 10_000
+    config.evaluate.mala = ConfigDict({"num_steps": 0, "step_size": 0.02, "temperature_factor": 1.0})
+    config.evaluate.num_paths = 50  # pairs of test examples between which the energy is followed
+    config.evaluate.num_points = 41
+    return config
+
+
+def official(config: ConfigDict) -> None:
+    """The weights, networks and optimisers of the official code for CIFAR-10."""
+    encoders.dcgan(config, 128, 64, 64, normed=False)
+    official_weights(config)
+    config.optimizer.generator.weight_decay = 5e-4
+
+
+def official_weights(config: ConfigDict) -> None:
+    """Those of the official code: the KL's mean over the latent's entries, .1 of -log q, g(z) without noise, σ √½."""
+    config.model.sigma = 0.5**0.5
+    config.model.kl_weight = 1.0 / config.model.latent_dim
+    config.model.latent_weight = 0.1
+    config.model.noisy_samples = False
+
+
+def smoke(config: ConfigDict) -> None:
+    """Seconds instead of minutes: for tests, of no scientific value."""
+    encoders.smoke(config)
+    _short_evaluation(config)
+
+
+def smoke_images(config: ConfigDict, data: str) -> None:
+    """The same for a published config, on fake images of its shape."""
+    encoders.smoke_images(config, data)
+    _short_evaluation(config)
+
+
+def _short_evaluation(config):
+    config.evaluate.long_run_steps = 100
+    config.evaluate.num_chains = config.evaluate.num_paths = 8
+    config.evaluate.num_points = 5

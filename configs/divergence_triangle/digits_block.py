@@ -1,0 +1,17 @@
+"""The divergence triangle (arXiv 1812.10907) on 8 x 8 digits, each training image with a block of 4 x 4 pixels missing.
+
+    python -m experiments.divergence_triangle --config=configs/divergence_triangle/digits_block.py
+
+The block's place differs between images and stays the same over the training.
+"""
+
+from configs.common import variant_of
+from configs.divergence_triangle import digits
+from configs.divergence_triangle.common import smoke
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = digits.get_config()
+    config.missing.name = "block"
+    return variant_of(config, variant, smoke)

@@ -1,0 +1,25 @@
+"""The config of the VAE with an energy of x and z (Han et al. 2020, arXiv 2006.06059)."""
+
+from ml_collections import ConfigDict
+
+from configs import encoders
+
+smoke, smoke_images = encoders.smoke, encoders.smoke_images
+
+
+def vae_latent_ebm(data: str) -> ConfigDict:
+    """The published weights and rates with perceptrons; a data set's config states what differs."""
+    config = encoders.encoded("vae_latent_ebm", data)
+    config.model.weight = 1.0  # of KL(Q || P); at 1 the entropies of q cancel
+    config.model.energy = ConfigDict({"name": "mlp", "widths": (256, 256), "width": 64, "form": "softplus"})
+    for group in config.optimizer.values():
+        group.b1, group.b2 = 0.0, 0.9
+        group.clip_norm = 0.0
+    return config
+
+
+def official(config: ConfigDict) -> None:
+    """The networks and the weight decay of the official code for CIFAR-10."""
+    encoders.dcgan(config, 96, 48, 64, normed=True)
+    for group in ("generator", "encoder"):
+        config.optimizer[group].weight_decay = 1e-4

@@ -1,0 +1,18 @@
+"""A VAE with an energy of x and z (Han et al. 2020, arXiv 2006.06059) on the 8 x 8 digits embedded in scikit-learn.
+
+    python -m experiments.vae_latent_ebm
+
+The default of the experiment.
+"""
+
+from configs import encoders
+from configs.common import variant_of
+from configs.vae_latent_ebm.common import smoke, vae_latent_ebm
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = vae_latent_ebm("digits")
+    encoders.small(config)
+    config.train.num_steps = 2000
+    return variant_of(config, variant, smoke)

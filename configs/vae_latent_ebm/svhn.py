@@ -1,0 +1,18 @@
+"""A VAE with an energy of x and z (arXiv 2006.06059) on SVHN, 32 x 32, as the official code's CIFAR-10.
+
+    python -m ebmjax.data.prepare svhn_cropped
+    python -m experiments.vae_latent_ebm --config=configs/vae_latent_ebm/svhn.py
+
+200 epochs of 732 steps.
+"""
+
+from configs.common import variant_of
+from configs.vae_latent_ebm.common import official, smoke_images, vae_latent_ebm
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
+    config = vae_latent_ebm("svhn_cropped")
+    official(config)
+    config.train.num_steps = 200 * 732
+    return variant_of(config, variant, lambda c: smoke_images(c, "fake:32x32x3"))

@@ -1,0 +1,195 @@
+"""What the experiments with a generator and an encoder have in common: their networks, the VAE beside, missing data."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.linen.initializers import normal
+
+from ebmjax.data.masks import random_block, random_pixels
+from ebmjax.evaluation import map_batches
+from ebmjax.evaluation.baselines import mean_fill, neighbour_fill
+from ebmjax.methods import vae
+from ebmjax.nets import (
+    ENERGY_FORMS,
+    ConvEncoder,
+    ConvEnergy,
+    JointConvEnergy,
+    JointMLPEnergy,
+    MLPEncoder,
+    NormedGenerator,
+    conv_energy_layers,
+    normed_generator_layers,
+)
+from ebmjax.training.config import ConfigError, choose, require
+from ebmjax.training.optimizers import make_optimizers
+from ebmjax.viz import pictures
+from experiments import generators
+from experiments.pieces import make_data_energy, make_generator
+
+LOWEST = {
+    "model.latent_dim": 1,
+    "model.kl_weight": 0,
+    "model.fill_steps": 1,
+    **{f"model.{net}.{field}": 1 for net in ("energy", "generator", "encoder") for field in ("width", "widths")},
+    **{
+        f"optimizer.{group}.{field}": 0
+        for group in ("energy", "generator", "encoder")
+        for field in ("learning_rate", "clip_norm", "weight_decay")
+    },
+    "evaluate.batch_size": 1,
+    "evaluate.max_examples": 2,
+    "evaluate.feature_steps": 0,
+    "missing.fraction": 0,
+    "missing.size": 1,
+    "missing.seed": 0,
+}
+NEEDS_32 = "makes or takes images of 32 x 32, but examples have shape {}; resize them (data.name=...@32), or choose mlp"
+
+
+def check(config) -> None:
+    """Raise ConfigError, one line, for a number out of range."""
+    for field, low in LOWEST.items():
+        require(config, field, low)
+
+
+def make_networks(config, shape) -> dict:
+    """{"generator", "encoder"} for examples of `shape` from config.model.<network>: "mlp" (hidden layers `widths`), the
+    published convolutions "dcgan" (`width`; an encoder with batch normalisation if `normed`), or a generator of
+    `nets.PUBLISHED`."""
+    model = config.model
+    if "dcgan" in (model.generator.name, model.encoder.name) and shape[:2] != (32, 32):
+        raise ConfigError(f"model: dcgan {NEEDS_32.format(shape)}")
+    dim, fields = model.latent_dim, model.encoder
+    encoders = {
+        "mlp": lambda: MLPEncoder(dim, fields.widths, fields.activation),
+        "dcgan": lambda: ConvEncoder(dim, conv_energy_layers(fields.width, 32)[:-1], fields.normed),
+    }
+    encoder = choose(encoders, fields.name, "model.encoder.name")()
+    if model.generator.name == "dcgan":
+        generator = NormedGenerator(normed_generator_layers(model.generator.width, shape[2]))
+    else:
+        generator = make_generator(config, shape)
+    return {"generator": generator, "encoder": encoder}
+
+
+def make_triangle_energy(config, shape):
+    """The energy of x from config.model.energy: one of `make_data_energy`, or "dcgan", the published one (`width`)."""
+    fields = config.model.energy
+    if fields.name != "dcgan":
+        return make_data_energy(config, shape)
+    if shape[:2] != (32, 32):
+        raise ConfigError(f"model.energy.name = dcgan {NEEDS_32.format(shape)}")
+    return ConvEnergy(conv_energy_layers(fields.width, 32, 4), use_bias=False, kernel_init=normal(0.02))
+
+
+def make_joint_energy(config, shape):
+    """The energy of (x, z) from config.model.energy: "mlp" (`widths`) or "dcgan", the published one (`width`)."""
+    fields = config.model.energy
+    choose(ENERGY_FORMS, fields.form, "model.energy.form")
+    nets = {
+        "mlp": lambda: JointMLPEnergy(fields.widths, fields.form),
+        "dcgan": lambda: JointConvEnergy(fields.width, fields.form),
+    }
+    make = choose(nets, fields.name, "model.energy.name")
+    if fields.name == "dcgan" and (len(shape) != 3 or shape[0] != shape[1] or shape[0] % 8):
+        raise ConfigError(f"model.energy.name = dcgan takes squares with sides of 8 n pixels, not {shape}; choose mlp")
+    return make()
+
+
+def make_options(config, data_spec) -> dict:
+    """Keyword arguments of the methods: optimizers, sigma, latent_dim, fill_steps."""
+    steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
+    model = config.model
+    return {
+        "optimizers": make_optimizers(config.optimizer, config.train.num_steps, steps_per_epoch),
+        "sigma": model.sigma,
+        "latent_dim": model.latent_dim,
+        "fill_steps": model.fill_steps,
+    }
+
+
+def make_vae(config, data_spec):
+    """The same generator and encoder trained as a VAE, for as long and by the same optimisers."""
+    options = make_options(config, data_spec)
+    del options["optimizers"]["energy"]
+    networks = make_networks(config, data_spec.shape)
+    return conceal(config, data_spec, vae(**networks, kl_weight=config.model.kl_weight, **options))
+
+
+def make_mask(config, shape):
+    """index `[B]` -> bool `[B, *shape]`, true where observed, from config.missing; None where nothing is missing."""
+    fields = config.missing
+    masks = {
+        "": None,
+        "pixels": partial(random_pixels, shape=shape, fraction=fields.fraction, seed=fields.seed),
+        "block": partial(random_block, shape=shape, size=fields.size, seed=fields.seed),
+    }
+    return choose(masks, fields.name, "missing.name")
+
+
+def conceal(config, data_spec, method):
+    """`method` trained on incomplete examples, where config.missing says so: the hidden entries never reach it."""
+    mask_of = make_mask(config, data_spec.shape)
+    if mask_of is None:
+        return method
+    jax.eval_shape(mask_of, jnp.zeros(1, jnp.int32))  # refuses bad settings now
+
+    def train_step(state, batch):
+        mask = mask_of(batch["index"])
+        return method.train_step(state, batch | {"x": jnp.where(mask, batch["x"], jnp.nan), "mask": mask})
+
+    return method._replace(train_step=train_step)
+
+
+def recovery(run, train, test):
+    """The missing part of the training and test examples: ([picture], metrics, baselines); nothing where none is.
+
+    Test examples have masks of their own, behind those of the training set.
+    """
+    mask_of = make_mask(run.config, train.shape[1:])
+    if mask_of is None:
+        return [], {}, {}
+    masks = [
+        np.asarray(mask_of(np.arange(len(x)) + start)) for x, start in ((train, 0), (test, len(run.dataset.x_train)))
+    ]
+    seen = [np.where(mask, x, np.nan) for x, mask in zip((train, test), masks)]
+    filled = {"": filler(run, run.trained), **{f"_{name}": filler(run, other) for name, other in run.baselines.items()}}
+    if train[0].size <= generators.MAX_PIXELS:
+        filled["_mean"] = partial(mean_fill, seen[0], masks[0])
+        filled["_neighbours"] = partial(neighbour_fill, seen[0], masks[0])
+    metrics, others, shown = {}, {}, test
+    for arm, fill in filled.items():
+        for part, x, gaps, mask in zip(("", "_test"), (train, test), seen, masks):
+            found = fill(gaps, mask)
+            (others if arm else metrics)[f"missing_mse{part}{arm}"] = np.mean(np.square(found - x)[~mask])
+            shown = found if not arm and part else shown
+    if test.ndim != 4:
+        return [], metrics, others
+    path = run.workdir / "missing.png"
+    rows = np.stack([np.where(masks[1], test, 0.0)[:12], shown[:12], test[:12]]).astype(np.float32)
+    pictures.save_interpolations(rows, path, title="test examples: what is seen, what is inferred, the truth")
+    return [path], metrics, others
+
+
+def filler(run, trained):
+    """(x, mask) -> x with its gaps filled by a trained method."""
+    inpaint = jax.jit(lambda batch: trained.method.functions["inpaint"](trained.state, run.rng_key, *batch))
+    return lambda x, mask: map_batches(inpaint, (x, mask), run.config.evaluate.batch_size)
+
+
+def recovery_protocol(config) -> str:
+    """How the figures of `recovery` were measured."""
+    fields = config.missing
+    what = {
+        "pixels": f"{fields.fraction:.0%} random pixels",
+        "block": f"a block of {fields.size} x {fields.size} pixels",
+    }
+    if not fields.name:
+        return ""
+    return (
+        f"Every training example lacks {what[fields.name]}, the same each time. missing_mse: per entry of the missing "
+        "part of training examples, missing_mse_test: of test examples, with masks of their own; _mean: filled by the "
+        "mean over the training examples that have the pixel; _neighbours: with that of the 5 nearest of them."
+    )
