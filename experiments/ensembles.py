@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebmjax.data import to_float
-from ebmjax.evaluation import map_batches
+from ebmjax.evaluation import calibration_error, map_batches
 from ebmjax.evaluation.ensembles import (
-    calibration_error,
     cross_entropy,
     disagreement,
     distill,

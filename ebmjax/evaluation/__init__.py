@@ -3,10 +3,13 @@
 from ebmjax.evaluation.anomaly import HeldOut, auprc, auroc, hold_out_class, precision_recall
 from ebmjax.evaluation.baselines import pca_errors, pca_mse
 from ebmjax.evaluation.batching import map_batches, sample_in_batches
+from ebmjax.evaluation.calibration import calibration_error, reliability
 from ebmjax.evaluation.density import Grid, grid_kl, grid_log_density, kernel_density, square_grid
 from ebmjax.evaluation.features import Classifier, accuracy, fit_classifier
 from ebmjax.evaluation.images import GaussianFit, fit_gaussian, frechet_distance, frechet_from_moments, moments
+from ebmjax.evaluation.ood import ood_scores
 from ebmjax.evaluation.probes import cluster_probe, linear_probe
+from ebmjax.evaluation.refinement import refine
 
 __all__ = [
     "Classifier",
@@ -16,6 +19,7 @@ __all__ = [
     "accuracy",
     "auprc",
     "auroc",
+    "calibration_error",
     "cluster_probe",
     "fit_classifier",
     "fit_gaussian",
@@ -28,9 +32,12 @@ __all__ = [
     "linear_probe",
     "map_batches",
     "moments",
+    "ood_scores",
     "pca_errors",
     "pca_mse",
     "precision_recall",
+    "refine",
+    "reliability",
     "sample_in_batches",
     "square_grid",
 ]

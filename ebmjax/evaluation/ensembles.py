@@ -1,4 +1,4 @@
-"""What several classifiers say together: votes, disagreement, calibration, robustness, and paths between their weights.
+"""What several classifiers say together: votes, disagreement, robustness, and paths between their weights.
 
 Probabilities are numpy arrays `[M, N, C]`: of M networks, for N examples and C classes.
 """
@@ -31,19 +31,6 @@ def disagreement(probs: np.ndarray) -> float:
         raise ValueError("disagreement needs at least two networks")
     votes = _votes(probs)
     return float(1.0 - np.mean(np.sum(votes * (votes - 1), axis=-1)) / (num * (num - 1)))
-
-
-def calibration_error(probs: np.ndarray, labels: np.ndarray, num_bins: int = 15) -> float:
-    """Expected calibration error of one classifier's probs`[N, C]`, in [0, 1].
-
-    Σ (share of the bin) |accuracy - mean confidence| over equal bins of the confidence, the largest probability.
-    Biased upwards by noise, the more the fewer examples a bin has: compare only equal N. Reference: Guo et al. 2017
-    (arXiv 1706.04599), eq. (3).
-    """
-    confidence, correct = np.max(probs, axis=-1), np.argmax(probs, axis=-1) == labels
-    index = np.minimum((confidence * num_bins).astype(int), num_bins - 1)
-    gaps = np.bincount(index, weights=correct - confidence, minlength=num_bins)
-    return float(np.sum(np.abs(gaps)) / len(labels))
 
 
 def cross_entropy(probs: np.ndarray, labels: np.ndarray) -> float:

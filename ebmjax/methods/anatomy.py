@@ -27,9 +27,11 @@ from ebmjax.methods.data_space import (
     make_model,
     positives,
     run,
+    run_from_bank,
+    starts,
     update,
 )
-from ebmjax.types import Array, Batch, Chain, Method, Metrics, State
+from ebmjax.types import Batch, Chain, Method, Metrics, State
 
 INITIAL = ("noise", "data", "bank")
 
@@ -48,23 +50,9 @@ def train_step(
     if bank is None:
         start = x_pos if initial == "data" else fresh(model, start_key, len(x_pos))
         return update(model, optimizers, state, x_pos, *run(model, state.params["energy"], chain_key, start))
-    draw_key, fresh_key, coin_key = jax.random.split(start_key, 3)
-    index = banks.draw(bank, draw_key)
-    start = banks.read(bank, state.extra["chains"], index)
-    if reinitialise:
-        start = banks.reinitialise(coin_key, start, fresh(model, fresh_key, bank.batch_size), reinitialise)
-    x_neg, info = run(model, state.params["energy"], chain_key, start)
+    x_neg, info, store = run_from_bank(model, bank, reinitialise, state, start_key, chain_key)
     state, metrics = update(model, optimizers, state, x_pos, x_neg, info)
-    store = banks.write(bank, state.extra["chains"], index, x_neg)
     return state._replace(extra=state.extra | {"chains": store}), metrics
-
-
-def starts(model: Model, bank: banks.Bank | None, state: State, rng_key: Array, num: int) -> Array:
-    """Where chains of `sample` begin, `[num, *shape]`: chains of the bank, drawn with replacement, else noise."""
-    if bank is None:
-        return fresh(model, rng_key, num)
-    index = jax.random.randint(rng_key, (num,), 0, bank.num_chains)
-    return state.extra["chains"][banks.row_of(bank, index)]
 
 
 def anatomy(

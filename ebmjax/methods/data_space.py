@@ -15,6 +15,7 @@ import jax.numpy as jnp
 
 from ebmjax import pytree
 from ebmjax.energies import bind
+from ebmjax.mcmc import bank as banks
 from ebmjax.mcmc import run_chain
 from ebmjax.methods.base import apply_gradients, create_state, pure, step_key
 from ebmjax.objectives import contrastive, gradient_penalty
@@ -96,6 +97,30 @@ def run(model: Model, params: PyTree, rng_key: Array, x: Array, num_steps: int |
     return end.position, info
 
 
+def run_from_bank(
+    model: Model, bank: banks.Bank, reinitialise: float, state: State, start_key: Array, chain_key: Array
+) -> tuple[Array, Info, PyTree]:
+    """(ends of chains drawn from the bank in extra["chains"], `Info`, the bank with these ends): it does not write.
+
+    reinitialise: probability in [0, 1] that a chain starts in fresh noise instead.
+    """
+    draw_key, fresh_key, coin_key = jax.random.split(start_key, 3)
+    index, store = banks.draw(bank, draw_key), state.extra["chains"]
+    start = banks.read(bank, store, index)
+    if reinitialise:
+        start = banks.reinitialise(coin_key, start, fresh(model, fresh_key, bank.batch_size), reinitialise)
+    x_neg, info = run(model, state.params["energy"], chain_key, start)
+    return x_neg, info, banks.write(bank, store, index, x_neg)
+
+
+def starts(model: Model, bank: banks.Bank | None, state: State, rng_key: Array, num: int) -> Array:
+    """Where chains of `sample` begin, `[num, *shape]`: chains of the bank, drawn with replacement, else noise."""
+    if bank is None:
+        return fresh(model, rng_key, num)
+    index = jax.random.randint(rng_key, (num,), 0, bank.num_chains)
+    return state.extra["chains"][banks.row_of(bank, index)]
+
+
 def positives(model: Model, state: State, batch: Batch) -> tuple[Array, Array, Array]:
     """(x⁺, the data with their noise; the key of this step's starts; that of its chains)."""
     data_key, start_key, chain_key = jax.random.split(step_key(state), 3)
@@ -106,9 +131,17 @@ def positives(model: Model, state: State, batch: Batch) -> tuple[Array, Array, A
 
 
 def update(
-    model: Model, optimizers: Mapping, state: State, x_pos: Array, x_neg: Array, info: Info
+    model: Model,
+    optimizers: Mapping,
+    state: State,
+    x_pos: Array,
+    x_neg: Array,
+    info: Info,
+    further: Callable[[PyTree], tuple[Array, Metrics]] | None = None,
 ) -> tuple[State, Metrics]:
     """One update of the energy from x⁺ `[B, *shape]` and x⁻ `[B', *shape]`, both held fixed; step + 1.
+
+    further: parameters of the energy -> (what is added to the loss, more metrics).
 
     Metrics: energy_gap = mean E(x⁺) - mean E(x⁻); energy_pos, energy_neg; d_s = energy_gap / T, in nats;
     r_s = mean over chain steps and chains of ||∇E|| before each step (of E, not of E / T); chain_spread, the standard
@@ -125,6 +158,9 @@ def update(
         if model.gradient_penalty:
             metrics["gradient_penalty"] = gradient_penalty(bind(model.energy_fn, params), x_pos)
             value += model.gradient_penalty * metrics["gradient_penalty"]
+        if further is not None:
+            term, more = further(params)
+            value, metrics = value + term, metrics | more
         return value, metrics
 
     grad, metrics = jax.grad(loss, has_aux=True)(state.params["energy"])

@@ -9,12 +9,13 @@ from ebmjax.nets.generator import PUBLISHED, ConvGenerator
 from ebmjax.nets.hypernet import Code, HyperNet
 from ebmjax.nets.joint import ENERGY_FORMS, JointConvEnergy, JointMLPEnergy
 from ebmjax.nets.layers import layer_features
-from ebmjax.nets.mlp import ACTIVATIONS, INITIALISATIONS, MLP, MLPEnergy, MLPGenerator
+from ebmjax.nets.mlp import ACTIVATIONS, INITIALISATIONS, MLP, MLPEnergy, MLPGenerator, MLPLogits
 from ebmjax.nets.multilayer import MultilayerMLPGenerator
 from ebmjax.nets.normed import NormedGenerator, normed_generator_layers
 from ebmjax.nets.recurrent import CELLS
 from ebmjax.nets.targets import TARGETS, Layer, Target
 from ebmjax.nets.text import TextDecoder
+from ebmjax.nets.wide_resnet import WideResNet
 
 __all__ = [
     "ACTIVATIONS",
@@ -37,12 +38,14 @@ __all__ = [
     "MLPEncoder",
     "MLPEnergy",
     "MLPGenerator",
+    "MLPLogits",
     "MultilayerMLPGenerator",
     "NonlocalEnergy",
     "NormedGenerator",
     "TARGETS",
     "Target",
     "TextDecoder",
+    "WideResNet",
     "conv",
     "conv_energy_layers",
     "conv_transpose",

@@ -66,6 +66,18 @@ class MLPEnergy(nn.Module):
         return energy if self.output_scale == 1 else self.output_scale * energy
 
 
+class MLPLogits(nn.Module):
+    """Class logits of a vector, or of an image taken as one: `[B, ...]` -> `[B, widths[-1]]`. Fields as in `MLP`."""
+
+    widths: Sequence[int]
+    activation: str = "leaky_relu"
+    init_name: str = "he"
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        return MLP(self.widths, self.activation, self.init_name)(x.reshape(x.shape[0], -1))
+
+
 class MLPGenerator(nn.Module):
     """Decoder of a vector: `[B, nz]` -> `[B, *shape]`, within (-1, 1) if `bounded` (tanh), else on the real line."""
 

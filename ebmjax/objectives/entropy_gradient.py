@@ -40,7 +40,9 @@ def importance_score(
 ) -> tuple[Array, Array]:
     """c(x) by self-normalised importance sampling: (c `[B, ...]`, effective number of draws `[B]` in [1, K]).
 
-    The proposal of each row is N(z₀, diag(scale²)), weighed by w_k ∝ q(x, z_k) / ξ(z_k | z₀). Biased for finite K.
+    The proposal of each row is N(z₀, diag(scale²)), weighed by w_k ∝ q(x, z_k) / ξ(z_k | z₀). Of finitely
+    many draws it is biased towards z₀, which makes the entropy's gradient in g too small: a linear generator of one z
+    settles at a variance of .8 instead of 1 with K = 20, .97 with 200.
 
     Args:
         x: `[B, ...]`, made from z `[B, d]`, z₀. sigma: > 0. scale: > 0, scalar or `[d]`. noise: N(0, I) `[K, B, d]`.

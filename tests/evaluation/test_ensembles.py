@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.evaluation import ensembles
+from ebmjax.evaluation import calibration_error, ensembles, reliability
 
 KEY = jax.random.key(0)
 
@@ -35,11 +35,13 @@ def test_calibration():
     """80 % sure and right in 8 of 10: calibrated; in 5 of 10: off by .3; two bins add up by their shares."""
     answers, labels = np.zeros(10, int), np.zeros(10, int)
     labels[8:] = 1
-    assert ensembles.calibration_error(one_hot(answers), labels) == pytest.approx(0, abs=1e-7)
+    assert calibration_error(one_hot(answers), labels) == pytest.approx(0, abs=1e-7)
     labels[5:] = 1
-    assert ensembles.calibration_error(one_hot(answers), labels) == pytest.approx(0.3)
+    assert calibration_error(one_hot(answers), labels) == pytest.approx(0.3)
+    share, accuracy, confidence = reliability(one_hot(answers), labels, num_bins=10)
+    assert share[8] == 1 and accuracy[8] == 0.5 and confidence[8] == pytest.approx(0.8)  # the bin from .8 to .9
     both = np.concatenate([one_hot(answers), one_hot(answers, certainty=1.0)])
-    assert ensembles.calibration_error(both, np.concatenate([labels, labels])) == pytest.approx(0.5 * 0.3 + 0.5 * 0.5)
+    assert calibration_error(both, np.concatenate([labels, labels])) == pytest.approx(0.5 * 0.3 + 0.5 * 0.5)
 
 
 def test_cross_entropy():

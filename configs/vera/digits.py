@@ -1,0 +1,31 @@
+"""VERA (Grathwohl, Kelly et al. 2021, arXiv 2010.04230) on 8 x 8 digits as vectors, 10 labels a class.
+
+    python -m experiments.vera
+
+The default of the experiment: five draws of the labels at once.
+"""
+
+from configs.common import variant_of
+from configs.vera.common import smoke, vera
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = vera("digits_vectors")
+    config.train.num_steps = 2500
+    config.train.batch_size = 128
+    config.train.steps_per_dispatch = 50
+    config.train.log_every = 50
+    config.model.latent_dim = 32
+    config.model.energy.widths = (128, 128)
+    config.model.energy.init = "he"
+    config.model.generator.widths = (128, 128)
+    config.model.generator.activation = "leaky_relu"
+    config.model.posterior.num_samples = 8
+    config.model.data_noise = 0.3
+    for group in ("energy", "generator"):
+        config.optimizer[group].learning_rate = 2e-3
+        config.optimizer[group].b2 = 0.9
+    config.evaluate.arms = ("supervised", "no_entropy")
+    config.evaluate.picture = (8, 8, 1)
+    return variant_of(config, variant, smoke)

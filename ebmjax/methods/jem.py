@@ -1,0 +1,133 @@
+"""A classifier as an energy, learned with chains: JEM, Grathwohl et al., ICLR 2020 (arXiv 1912.03263).
+
+    p(x, y) ∝ exp(logits(x)[y] / T),   E(x) = -log Σ_y exp(logits(x)[y])
+
+    minimise  E(x⁺) - E(x⁻)  +  weight · mean -log p(y | x)
+
+x⁻ are the ends of short Langevin chains from a pool of persistent ones, of which some start afresh in noise. It is the
+baseline of VERA, which puts a generator in the chains' place. Training may break down ("diverge") at any time: with
+weights of the usual size the chains follow an energy that has sharpened faster than they move.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import jax
+import optax
+
+from ebmjax.energies import bind, marginal_labels
+from ebmjax.mcmc import bank as banks
+from ebmjax.methods.base import labelled_part, pure, step_key
+from ebmjax.methods.data_space import (
+    Model,
+    common_functions,
+    energy_of,
+    fresh,
+    init_state,
+    make_model,
+    positives,
+    run,
+    run_from_bank,
+    starts,
+    update,
+)
+from ebmjax.objectives import LabelWeights, label_terms
+from ebmjax.types import Array, Batch, Chain, EnergyFn, Method, Metrics, State
+
+LABELS = LabelWeights(1.0)
+
+
+def train_step(
+    model: Model,
+    net: EnergyFn,
+    labels: LabelWeights,
+    optimizers: Mapping,
+    bank: banks.Bank,
+    reinitialise: float,
+    state: State,
+    batch: Batch,
+) -> tuple[State, Metrics]:
+    """Chains from the pool, one update by them and by the labels, and the chains' ends back into the pool."""
+    x_pos, start_key, chain_key = positives(model, state, batch)
+    x, y = labelled_part(batch)
+    if model.data_noise:
+        x = x + model.data_noise * jax.random.normal(jax.random.fold_in(step_key(state), 3), x.shape, x.dtype)
+    x_neg, info, store = run_from_bank(model, bank, reinitialise, state, start_key, chain_key)
+    further = lambda params: label_terms(labels, bind(net, params), x_pos, (x, y))
+    state, metrics = update(model, optimizers, state, x_pos, x_neg, info, further)
+    return state._replace(extra=state.extra | {"chains": store}), metrics
+
+
+def jem(
+    net,
+    *,
+    chain: Chain,
+    optimizers: Mapping[str, optax.GradientTransformation],
+    shape: Sequence[int],
+    bank: banks.Bank,
+    labels: LabelWeights = LABELS,
+    reinitialise: float = 0.05,
+    noise: str = "uniform",
+    initial_scale: float = 1.0,
+    temperature: float = 1.0,
+    data_noise: float = 0.03,
+    energy_l2: float = 0.0,
+    gradient_penalty: float = 0.0,
+) -> Method:
+    """Build the method.
+
+    Args:
+        net: Flax module x[B, *shape] -> logits[B, C].
+        chain: from the pool to x⁻ (paper: Langevin, 20 steps of gradient step 1 and noise .01, which are step_size .01
+            and temperature 5e-5).
+        optimizers: {"energy": ...} (paper: Adam, 1e-4).
+        shape: of one example; checked against the data by `init`.
+        bank: `mcmc.bank.make_bank(num_chains, chains_per_step)`, filled with noise by `init` (paper: 10,000 chains).
+        labels: weights of the cross-entropy of labelled examples, and of the entropy of p(y | x) at all data.
+        reinitialise: probability in [0, 1] that a chain starts afresh.
+        noise, initial_scale: of fresh chains, U(-scale, scale) ("uniform") or N(0, scale²) ("normal").
+        temperature: T > 0 of the chain, for reporting alone: d_s = energy_gap / T.
+        data_noise: ≥ 0, standard deviation of noise on data, labelled or not.
+        energy_l2, gradient_penalty: ≥ 0, see `data_space.Model` (paper: 0; .1 of the first is its authors' advice
+            against divergence).
+
+    Parameter group: "energy". The pool is `state.extra["chains"]`. Metrics: those of `data_space.update`, and
+    cross_entropy, accuracy (of the labelled examples), label_entropy. `sample` goes on from chains of the pool.
+    functions: energy, fresh, run, starts, class_logits. Raises ValueError for settings out of range, and
+    `init` for data of another shape.
+    """
+    if not 0 <= reinitialise <= 1:
+        raise ValueError(f"reinitialise = {reinitialise}, a probability, must lie in [0, 1]")
+    if min(labels) < 0:
+        raise ValueError(f"weights of labels must be ≥ 0, got {tuple(labels)}")
+    logits_fn: EnergyFn = pure(net)
+    model = make_model(
+        net,
+        chain,
+        shape,
+        noise,
+        initial_scale=initial_scale,
+        temperature=temperature,
+        data_noise=data_noise,
+        energy_l2=energy_l2,
+        gradient_penalty=gradient_penalty,
+    )._replace(energy_fn=lambda params, x: marginal_labels(bind(logits_fn, params))(x))
+
+    def init(rng_key, batch):
+        state_key, bank_key = jax.random.split(rng_key)
+        labelled_part(batch)  # refuses data without labels
+        return init_state(
+            model, net, optimizers, state_key, batch, banks.fill(bank, fresh(model, bank_key, bank.num_chains))
+        )
+
+    def sample(state, rng_key, num):
+        start_key, chain_key = jax.random.split(rng_key)
+        return run(model, state.params["energy"], chain_key, starts(model, bank, state, start_key, num))[0]
+
+    def class_logits(state: State, x: Array) -> Array:
+        return logits_fn(state.params["energy"], x)
+
+    step = partial(train_step, model, logits_fn, labels, optimizers, bank, reinitialise)
+    evaluate = lambda state, rng_key, batch: {"energy": energy_of(model, state, batch["x"])}
+    functions = common_functions(model) | {"starts": partial(starts, model, bank), "class_logits": class_logits}
+    return Method(init, step, sample, evaluate, functions)

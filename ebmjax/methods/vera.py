@@ -1,0 +1,295 @@
+"""VERA, an energy trained against a generator: Grathwohl, Kelly, Hashemi, Norouzi, Swersky, Duvenaud, ICLR 2021 (arXiv
+2010.04230).
+
+    log Z = max_q  E_q[-E(x)] + H(q),   q: x = g(z) + σ ε,   z ~ N(0, I), ε ~ N(0, I)
+
+so that maximum likelihood of p(x) = exp(-E(x)) / Z is a game: the energy falls at data and rises at the generator's
+samples, the generator lowers the energy of its samples and raises their entropy, whose gradient is estimated by
+importance sampling (`objectives.entropy_gradient`). With the logits of classes as the output of the energy's net,
+E(x) = -log Σ_y exp(logits[y]), it is a classifier as well (JEM), learned from few labels.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from ebmjax import pytree
+from ebmjax.energies import bind, marginal_labels, standard_normal
+from ebmjax.flows import dequantize
+from ebmjax.mcmc import run_chain
+from ebmjax.methods.base import apply_gradients, create_state, labelled_part, pure, step_key
+from ebmjax.objectives import LabelWeights, contrastive, gradient_penalty, label_terms
+from ebmjax.objectives.entropy_gradient import (
+    entropy_surrogate,
+    importance_score,
+    latent_posterior,
+    proposal_bound,
+    residual_score,
+)
+from ebmjax.types import Array, Batch, Chain, EnergyFn, Method, Metrics, Potential, PyTree, State
+
+PROPOSAL_SCALE = 0.1
+"""Standard deviation of the proposal before it is learned."""
+
+
+class Model(NamedTuple):
+    """The energy's net (logits where labels are learned), the generator's, and the settings; see `vera`."""
+
+    net: EnergyFn
+    generator: EnergyFn
+    latent_dim: int
+    num_samples: int
+    sigma_range: tuple[float, float]
+    entropy_weight: float
+    gradient_penalty: float
+    energy_l2: float
+    data_noise: float
+    labels: LabelWeights | None
+    num_levels: int | None
+    posterior_chain: Chain | None
+    num_burn_in: int
+
+    def energy(self, params: PyTree) -> Potential:
+        """E, of the group "energy": `[B, ...]` -> `[B]`."""
+        net = bind(self.net, params)
+        return net if self.labels is None else marginal_labels(net)
+
+    def decode(self, params: PyTree) -> Callable[[Array], Array]:
+        """g, of the group "generator": `[B, d]` -> `[B, ...]`."""
+        return bind(self.generator, params["net"])
+
+    def draw(self, params: PyTree, z: Array, noise: Array) -> Array:
+        """g(z) + σ ε, of the group "generator"."""
+        return self.decode(params)(z) + jnp.exp(params["log_sigma"]) * noise
+
+    def data(self, rng_key: Array, x: Array) -> Array:
+        """x as training sees it: dequantised if it has grey levels, with Gaussian noise if there is any."""
+        level_key, noise_key = jax.random.split(rng_key)
+        x = x if self.num_levels is None else dequantize(level_key, x, self.num_levels)
+        return x + self.data_noise * jax.random.normal(noise_key, x.shape, x.dtype) if self.data_noise else x
+
+
+def latent(model: Model, rng_key: Array, x: Array) -> tuple[Array, Array]:
+    """(z ~ N(0, I) `[B, d]`, ε ~ N(0, I) like x `[B, ...]`)."""
+    z_key, noise_key = jax.random.split(rng_key)
+    return jax.random.normal(z_key, (len(x), model.latent_dim)), jax.random.normal(noise_key, x.shape)
+
+
+def energy_update(model: Model, optimizers: Mapping, state: State, batch: Batch, x_neg: Array) -> tuple[State, Metrics]:
+    """Lower E at data and raise it at samples, which are constants here, with the penalty and what labels say."""
+    data_key, label_key = jax.random.split(jax.random.fold_in(step_key(state), 1))
+    x_pos = model.data(data_key, batch["x"])
+    labelled = None
+    if model.labels is not None:
+        x, labels = labelled_part(batch)
+        labelled = model.data(label_key, x), labels
+
+    def loss(params):
+        energy = model.energy(params)
+        energy_pos, energy_neg = energy(x_pos), energy(x_neg)
+        value = contrastive(energy_pos, energy_neg, energy_l2=model.energy_l2)
+        metrics = {"energy_pos": jnp.mean(energy_pos), "energy_neg": jnp.mean(energy_neg)}
+        if model.gradient_penalty:  # at data alone
+            metrics["gradient_penalty"] = gradient_penalty(energy, x_pos)
+            value += model.gradient_penalty * metrics["gradient_penalty"]
+        if model.labels is not None and labelled is not None:
+            term, more = label_terms(model.labels, bind(model.net, params), x_pos, labelled)
+            value, metrics = value + term, metrics | more
+        return value, metrics
+
+    grad, metrics = jax.grad(loss, has_aux=True)(state.params["energy"])
+    metrics["energy_gap"] = metrics["energy_pos"] - metrics["energy_neg"]
+    metrics["grad_norm_energy"] = pytree.global_norm(grad)
+    return apply_gradients(state, optimizers, {"energy": grad}), metrics
+
+
+def score(model: Model, state: State, rng_key: Array, x: Array, z: Array) -> tuple[Array, PyTree, Metrics]:
+    """c(x) = -∇ log q(x) of x made from z: (`[B, ...]`, the posterior chain's memory, {"effective_samples"})."""
+    params = state.params["generator"]
+    decode, sigma = model.decode(params), jnp.exp(params["log_sigma"])
+    if model.posterior_chain is None:
+        noise = jax.random.normal(rng_key, (model.num_samples, *z.shape))
+        scale = jnp.exp(state.params["proposal"])
+        c, effective = importance_score(decode, x, z, sigma=sigma, scale=scale, noise=noise)
+        return c, (), {"effective_samples": jnp.mean(effective)}
+    # Dieng et al. 2019: a chain of q(z | x) from z, which is an exact draw of it, so that any length is unbiased.
+    chain, keep = model.posterior_chain, lambda state, info: state.position
+    kernel = chain.make_kernel(latent_posterior(decode, x, sigma))
+    adapt = state.extra["posterior"]
+    end, info, kept = run_chain(kernel, rng_key, z, chain.num_steps, adapt=adapt, collect=keep, unroll=chain.unroll)
+    c = jnp.mean(residual_score(decode, x, kept[model.num_burn_in :], sigma), axis=0)
+    return c, end.adapt, {"posterior_acceptance": jnp.mean(info.acceptance_rate)}
+
+
+def generator_update(
+    model: Model, optimizers: Mapping, state: State, rng_key: Array, z: Array, noise: Array
+) -> tuple[State, Metrics]:
+    """Lower E at the samples of (z, ε) and raise their entropy; then the proposal's scale, by its bound."""
+    params, energy = state.params["generator"], model.energy(state.params["energy"])
+    score_key, proposal_key = jax.random.split(rng_key)
+    x = model.draw(params, z, noise)
+    c, metrics, extra, grads = None, {}, state.extra, {}
+    if model.entropy_weight:
+        c, memory, metrics = score(model, state, score_key, x, z)
+        extra = extra if model.posterior_chain is None else extra | {"posterior": memory}
+
+    def loss(params):
+        x = model.draw(params, z, noise)
+        entropy = 0.0 if c is None else entropy_surrogate(c, x)  # c is a constant, x is not
+        return jnp.mean(energy(x)) - model.entropy_weight * entropy
+
+    grads["generator"] = jax.grad(loss)(params)
+    if "proposal" in state.params:
+        draw, sigma = jax.random.normal(proposal_key, z.shape), jnp.exp(params["log_sigma"])
+        bound = lambda s: proposal_bound(model.decode(params), x, z, sigma=sigma, log_scale=s, noise=draw)
+        grads["proposal"] = jax.grad(lambda log_scale: -bound(log_scale))(state.params["proposal"])
+        metrics["proposal_scale"] = jnp.exp(jnp.mean(state.params["proposal"]))
+    metrics |= {"grad_norm_generator": pytree.global_norm(grads["generator"]), "sample_spread": pytree.spread(x)}
+    state = apply_gradients(state._replace(extra=extra), optimizers, grads)
+    return state._replace(params=state.params | {"generator": clamped(model, state.params["generator"])}), metrics
+
+
+def clamped(model: Model, params: PyTree) -> PyTree:
+    """The group "generator" with σ within its range."""
+    low, high = (jnp.log(value) for value in model.sigma_range)
+    return params | {"log_sigma": jnp.clip(params["log_sigma"], low, high)}
+
+
+def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
+    """Samples of the generator, an update of the energy, and one of the generator by the new energy."""
+    draw_key, update_key = jax.random.split(step_key(state))
+    z, noise = latent(model, draw_key, batch["x"])
+    x_neg = model.draw(state.params["generator"], z, noise)
+    state, metrics = energy_update(model, optimizers, state, batch, x_neg)
+    state, more = generator_update(model, optimizers, state, update_key, z, noise)
+    metrics |= more | {"sigma": jnp.exp(state.params["generator"]["log_sigma"])}
+    return state._replace(step=state.step + 1), metrics
+
+
+def sample(model: Model, state: State, rng_key: Array, num: int) -> Array:
+    """x = g(z) + σ ε, draws of q: `[num, ...]`."""
+    z_key, noise_key = jax.random.split(rng_key)
+    mean = generate(model, state, jax.random.normal(z_key, (num, model.latent_dim)))
+    return mean + jnp.exp(state.params["generator"]["log_sigma"]) * jax.random.normal(noise_key, mean.shape)
+
+
+def generate(model: Model, state: State, z: Array) -> Array:
+    """g(z): `[B, d]` -> `[B, ...]`."""
+    return model.decode(state.params["generator"])(z)
+
+
+def energy_of(model: Model, state: State, x: Array) -> Array:
+    """E(x): `[B, ...]` -> `[B]`."""
+    return model.energy(state.params["energy"])(x)
+
+
+def check(model: Model) -> None:
+    """Raise ValueError, one line, for settings out of range or that do not fit together."""
+    low, high = model.sigma_range
+    if not 0 < low <= high:
+        raise ValueError(f"sigma_range = {model.sigma_range} must be 0 < smallest ≤ largest")
+    if model.num_samples < 1:
+        raise ValueError(f"num_samples = {model.num_samples}, of the importance sampling, must be at least 1")
+    for name in ("entropy_weight", "gradient_penalty", "energy_l2", "data_noise"):
+        if getattr(model, name) < 0:
+            raise ValueError(f"{name} = {getattr(model, name)} must be ≥ 0")
+    if model.labels is not None and min(model.labels) < 0:
+        raise ValueError(f"weights of labels must be ≥ 0, got {tuple(model.labels)}")
+    if model.posterior_chain is not None and not 0 <= model.num_burn_in < model.posterior_chain.num_steps:
+        steps = model.posterior_chain.num_steps
+        raise ValueError(f"num_burn_in = {model.num_burn_in} must leave some of the posterior chain's {steps} steps")
+
+
+def begin(model: Model, modules: tuple, sigma: float, optimizers: Mapping, rng_key: Array, batch: Batch) -> State:
+    """Step 0: fresh nets, σ = `sigma`, and the proposal's first scale, or the memory of the posterior chain."""
+    energy, generator = modules
+    energy_key, generator_key, state_key = jax.random.split(rng_key, 3)
+    z, extra = jnp.zeros((1, model.latent_dim)), {}
+    net = generator.init(generator_key, z)["params"]
+    made, there = jax.eval_shape(model.generator, net, z).shape[1:], batch["x"].shape[1:]
+    if made != there:
+        raise ValueError(f"the generator makes examples of shape {made}, the data has {there}")
+    params = {
+        "energy": energy.init(energy_key, batch["x"][:1])["params"],
+        "generator": clamped(model, {"net": net, "log_sigma": jnp.log(jnp.float32(sigma))}),
+    }
+    if model.posterior_chain is not None:
+        extra = {"posterior": model.posterior_chain.make_kernel(standard_normal).init(z).adapt}
+    elif model.entropy_weight:
+        params["proposal"] = jnp.full(model.latent_dim, jnp.log(PROPOSAL_SCALE))
+    return create_state(state_key, params, {g: o for g, o in optimizers.items() if g in params}, extra)
+
+
+def vera(
+    energy,
+    generator,
+    *,
+    latent_dim: int,
+    optimizers: Mapping[str, optax.GradientTransformation],
+    num_samples: int = 20,
+    sigma: float = 0.01,
+    sigma_range: tuple[float, float] = (0.01, 0.3),
+    entropy_weight: float = 1.0,
+    gradient_penalty: float = 0.1,
+    energy_l2: float = 0.0,
+    data_noise: float = 0.0,
+    labels: LabelWeights | None = None,
+    num_levels: int | None = None,
+    posterior_chain: Chain | None = None,
+    num_burn_in: int = 0,
+) -> Method:
+    """Build the method.
+
+    Args:
+        energy: Flax module x[B, ...] -> energy[B]; with `labels` -> logits[B, C].
+        generator: Flax module z[B, latent_dim] -> x[B, ...].
+        optimizers: {"energy", "generator", "proposal"}: paper: Adam with betas (0, .9), the last with (.9, .999).
+        num_samples: K ≥ 1 of the importance sampling.
+        sigma, sigma_range: the generator's noise σ at the start, and what it is clamped to after every step.
+        entropy_weight: λ ≥ 0 of H(q) (paper: 1 for tables, 1e-4 for images). Only λ = 1 is maximum likelihood; at 0
+            the generator falls into the modes of p.
+        gradient_penalty: γ ≥ 0 of mean ||∇E||² / 2 at data. energy_l2: ≥ 0, of mean E² at data and at samples.
+        data_noise: ≥ 0, standard deviation of noise on data, labelled or not.
+        labels: weights of what labels say: the cross-entropy of batch["labelled"] = {"x", "label"}, or of a batch with
+            "label", and the entropy of p(y | x) at all data. None: no classes.
+        num_levels: grey levels of images over which noise is added (256); None for tables, and images as they are.
+        posterior_chain: of q(z | x) from the z that made x, in place of importance sampling (the HMC variant: 4
+            transitions of 5 leapfrog steps, 2 of them `num_burn_in`). What adapts in it is kept in extra["posterior"].
+
+    Parameter groups: "energy", "generator" ({"net", "log_sigma"}) and "proposal" (log of its scale, `[latent_dim]`),
+    without the last where there is a posterior chain, or no entropy. Metrics: energy_pos, energy_neg, energy_gap,
+    gradient_penalty (before its weight), sigma, proposal_scale, effective_samples in [1, K], sample_spread; with
+    labels cross_entropy, accuracy, label_entropy. `sample` draws from the generator with its noise. functions: energy,
+    generate (state, z), draw (state, z, noise); class_logits with labels. Raises ValueError for settings out of range,
+    and `init` if the generator's examples have another shape than the data's.
+    """
+    model = Model(
+        pure(energy),
+        pure(generator),
+        latent_dim,
+        num_samples,
+        sigma_range,
+        entropy_weight,
+        gradient_penalty,
+        energy_l2,
+        data_noise,
+        labels,
+        num_levels,
+        posterior_chain,
+        num_burn_in,
+    )
+    check(model)
+    functions: dict[str, Callable] = {
+        "energy": partial(energy_of, model),
+        "generate": partial(generate, model),
+        "draw": lambda state, z, noise: model.draw(state.params["generator"], z, noise),
+    }
+    if labels is not None:
+        functions["class_logits"] = lambda state, x: model.net(state.params["energy"], x)
+    init = partial(begin, model, (energy, generator), sigma, optimizers)
+    evaluate = lambda state, rng_key, batch: {"energy": energy_of(model, state, batch["x"])}
+    return Method(init, partial(train_step, model, optimizers), partial(sample, model), evaluate, functions)

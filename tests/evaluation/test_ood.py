@@ -1,0 +1,64 @@
+"""Scores for foreign examples, and refinement of samples, where both are known in closed form."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebmjax.evaluation import auroc, ood_scores, refine
+from ebmjax.evaluation.ood import SCORES, between
+from ebmjax.mcmc import Chain, adapt_step_size, mala, sign_rule
+from ebmjax.objectives import cross_entropy, label_entropy
+
+
+def two_gaussians(x):
+    """Logits of an equal mixture of N(±2, I), with c(x) = -||x||² / 2 in both."""
+    return jnp.stack([-2 * x[:, 0], 2 * x[:, 0]], axis=1) - 0.5 * jnp.sum(x**2, axis=1, keepdims=True)
+
+
+def test_scores():
+    """d LSE / dx = Σ p(y|x) d logit_y / dx; p(y | x) is that without c(x); far away all three scores are larger."""
+    x = jax.random.normal(jax.random.key(0), (50, 3)).at[:25, 0].add(2.0).at[25:, 0].add(-2.0)
+    found = jax.jit(partial(ood_scores, two_gaussians))(x)
+    assert found.keys() == SCORES.keys()
+    p = jax.nn.sigmoid(4 * x[:, 0])
+    np.testing.assert_allclose(found["max_prob"], -jnp.maximum(p, 1 - p), rtol=1e-5)
+    grad = x.at[:, 0].add(-2 * (2 * p - 1))
+    np.testing.assert_allclose(found["grad_norm"], jnp.linalg.norm(grad, axis=1), rtol=1e-4)
+    energy = 0.5 * jnp.sum(x**2, axis=1) - jnp.logaddexp(2 * x[:, 0], -2 * x[:, 0])
+    np.testing.assert_allclose(found["energy"], energy, rtol=1e-4, atol=1e-4)
+    foreign = jax.jit(partial(ood_scores, two_gaussians))(jnp.zeros((50, 3)).at[:, 1].set(6.0))
+    is_foreign = np.arange(100) >= 50
+    for name in SCORES:
+        assert auroc(np.concatenate([found[name], foreign[name]]), is_foreign) > 0.99
+
+
+def test_between():
+    x = np.arange(6.0).reshape(3, 2)
+    np.testing.assert_allclose(between(x), [[2, 3], [1, 2], [3, 4]])
+
+
+def test_terms_of_labels():
+    """Entropy within [0, log C], attained where all classes are equal; c(x) in all logits changes neither term."""
+    logits, labels = jax.random.normal(jax.random.key(1), (20, 4)) * 3, jnp.arange(20) % 4
+    shift = jnp.arange(20.0)[:, None]
+    for term in (label_entropy, lambda logits: cross_entropy(logits, labels)):
+        np.testing.assert_allclose(term(logits + shift), term(logits), rtol=1e-4)
+    assert 0 < label_entropy(logits) < np.log(4)
+    np.testing.assert_allclose(label_entropy(jnp.zeros((5, 4))), np.log(4), rtol=1e-6)
+    np.testing.assert_allclose(label_entropy(100 * jnp.eye(4)), 0, atol=1e-6)
+    np.testing.assert_allclose(cross_entropy(jnp.zeros((20, 4)), labels), np.log(4), rtol=1e-6)
+
+
+def test_refinement_reaches_the_energy():
+    """x = 2 z + ε with E = x² / 2: u then leaves exp(-E) alone, or times N(0, I), whose x has variance 5 / 6."""
+    draw = lambda u: 2 * u["z"] + u["noise"]
+    start = {name: jax.random.normal(jax.random.key(i), (4000, 1)) for i, name in enumerate(("z", "noise"))}
+    kernel = partial(adapt_step_size, make_kernel=mala, step_size=0.5, target=0.57, rule=sign_rule(0.1))
+    energy = lambda x: 0.5 * jnp.sum(x**2, axis=1)
+    run = jax.jit(partial(refine, energy=energy, draw=draw, chain=Chain(kernel, 150)), static_argnames="prior")
+    for prior, variance in ((True, 5 / 6), (False, 1.0)):
+        x, acceptance = run(jax.random.key(2), start=start, prior=prior)
+        assert abs(np.var(x) / variance - 1) < 4 * np.sqrt(2 / 4000)  # standard errors of a variance
+        assert abs(np.mean(acceptance) - 0.57) < 0.15
