@@ -106,12 +106,14 @@ def inception_features(
     protocol: str = "float",
     *,
     batch_size: int = 50,
+    put: Callable = jnp.asarray,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> np.ndarray:
     """Features `[M, 2048]` of images `x[N, H, W, 1 or 3]` with pixels in [0, 255], `batch_size` at a time.
 
     features: of `make_inception_features` with the same protocol. x: a memory map will do, rows are read as needed.
-    M is N, or less where the protocol drops what does not fill a batch of 50. progress: wraps the batches' iterator (a bar).
+    M is N, or less where the protocol drops what does not fill a batch of 50. put: brings a batch to the devices, split
+    over them as it likes. progress: wraps the iterator (a bar).
     """
     if np.min(x[:1]) < 0 or np.max(x) > 255 or np.min(x) < 0:
         raise ValueError(f"Inception features: pixels must lie in [0, 255], got [{np.min(x):.3g}, {np.max(x):.3g}]")
@@ -121,5 +123,5 @@ def inception_features(
     found = np.empty((num, FEATURES), np.float32)
     for start in progress(range(0, num, batch_size)):
         rows = np.minimum(np.arange(start, start + batch_size), num - 1)  # the last batch is filled up: one shape
-        found[start : start + batch_size] = np.asarray(features(x[rows]))[: num - start]
+        found[start : start + batch_size] = np.asarray(features(put(x[rows])))[: num - start]
     return found

@@ -43,6 +43,15 @@ def write(path: Path, results: dict) -> None:
     write_atomically(path, json.dumps(results, indent=2) + "\n")
 
 
+def kept(path: Path) -> dict:
+    """What `experiments.evaluate` has added to a results.json, which its experiment's own leave there."""
+    try:
+        held = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {"evaluations": held["evaluations"]} if "evaluations" in held else {}
+
+
 def print_table(path: Path, *, stream=None) -> None:
     """Print the figures of a results.json: ours, then what they are to be compared with."""
     results = json.loads(path.read_text())

@@ -189,7 +189,7 @@ def finish(experiment: Experiment, finished: Run, seconds: float) -> None:
         "pictures": {p.name: caption for p, caption in captions.items()},
         "versions": results.versions(),
     }
-    results.write(path, summary)
+    results.write(path, summary | results.kept(path))
     results.print_table(path)
     print("wrote:", *(f"  {p}" for p in [*captions, path, write_report(finished.workdir)]), sep="\n")
 

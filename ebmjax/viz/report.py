@@ -12,7 +12,7 @@ from ebmjax.viz.pictures import replacing
 from ebmjax.viz.workdir import WorkDir, flatten, mapping, read_workdir
 
 TOLD_ABOVE = ("experiment", "method", "dataset", "metrics", "baselines", "protocol", "seed", "num_steps", "commit")
-TOLD_ABOVE += ("command", "pictures")
+TOLD_ABOVE += ("command", "pictures", "evaluations")
 
 
 def write_report(workdir: str | Path) -> Path:
@@ -62,8 +62,10 @@ def sections(run: WorkDir, level: int) -> str:
     )
     early = while_training(run.folder / "samples")
     protocol = run.results.get("protocol")
+    added = evaluations(run.results.get("evaluations"))
     parts = {
         "Protocol": f"<p>{page.text(protocol)}</p>" if protocol else page.note("Not recorded."),
+        **({"Evaluated afterwards": added} if added else {}),
         "Pictures": shown + (page.details("While it was learning", early) if early else ""),
         "Training curves, with the last value": drawn + baseline_curves(run.folder / "baselines"),
         "Settings": settings(run),
@@ -110,6 +112,20 @@ def figure_rows(metrics: Mapping, baselines: Mapping) -> list[str]:
     )
     rows = [cells(page.identifier(name), page.number(value), beside[name]) for name, value in metrics.items()]
     return rows + ([cells("", "", rest)] if rest else [])
+
+
+def evaluations(added) -> str:
+    """The figures of `experiments.evaluate`, each with its error, its counts and its protocol; "" without any."""
+    rows = []
+    for entry in map(mapping, added if isinstance(added, list) else []):
+        error = entry.get("standard_error")
+        value = page.number(entry.get("value")) + (f" ± {page.number(error)}" if error is not None else "")
+        counts = ", ".join(f"{count} {name}" for name, count in mapping(entry.get("counts")).items())
+        steps = f"after {entry.get('num_steps')} steps, seed {entry.get('seed')}, {entry.get('time')}"
+        how = f'{page.text(entry.get("protocol"))} <span class="soft">{page.text(f"{counts}; {steps}")}</span>'
+        head = f'<th scope="row">{page.identifier(entry.get("name", "?"))}</th>'
+        rows.append(f'<tr>{head}<td class="number">{value}</td><td>{how}</td></tr>')
+    return page.table(("figure", "value ± standard error", "protocol"), rows, kind="figures") if rows else ""
 
 
 def curves(path: Path) -> str:

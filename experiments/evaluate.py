@@ -1,0 +1,132 @@
+"""More figures of a trained run, or of one that still trains: each with its protocol, added to the run's results.json.
+
+    python -m experiments.evaluate runs/latent_ebm/svhn --with fid kid --inception WEIGHTS.npz --num 50000
+    python -m experiments.evaluate runs/short_run/digits --with annealed frechet_pixels
+
+What is measured: frechet_pixels, density_pixels (precision, recall, density, coverage), fid and kid (--inception),
+log_likelihood (where the method has one), annealed (log Z of the learned energy, from both sides). The experiment's own
+figures are made anew by its --mode=evaluate.
+"""
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import jax
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from ebmjax.data import DataError, load
+from ebmjax.evaluation.inception import PROTOCOLS
+from ebmjax.training import results
+from ebmjax.training.config import ConfigError
+from ebmjax.training.run import restore
+from ebmjax.training.sharding import make_mesh, split
+from ebmjax.viz.report import write_report
+from experiments.evaluators import EVALUATORS, Figure, Subject
+
+COUNTS = ("num", "num_reference", "batch_size", "num_betas", "num_chains")
+
+
+def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line. Raises ConfigError for names that are unknown and counts below 1."""
+    parser = argparse.ArgumentParser(
+        "python -m experiments.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("workdir", type=Path, help="of the run")
+    parser.add_argument("--with", nargs="+", required=True, metavar="NAME", dest="names", help=", ".join(EVALUATORS))
+    parser.add_argument("--num", type=int, default=2000, help="samples, and examples to compare with")
+    parser.add_argument("--num_reference", type=int, default=0, help="training images behind a FID; 0: all")
+    parser.add_argument("--batch_size", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--inception", default="", metavar="FILE.npz", help="weights of the FID Inception")
+    parser.add_argument("--protocol", default="float", choices=sorted(PROTOCOLS), help="of FID and KID")
+    parser.add_argument("--num_betas", type=int, default=1000, help="inverse temperatures of annealing")
+    parser.add_argument("--num_chains", type=int, default=64, help="of annealing")
+    parser.add_argument("--step_size", type=float, default=0.1, help="of annealing")
+    arguments = parser.parse_args(argv)
+    for name in arguments.names:
+        if name not in EVALUATORS:
+            raise ConfigError(f"--with {name}: there is no such evaluator; there are {', '.join(EVALUATORS)}")
+    for name in COUNTS:
+        if getattr(arguments, name) < (0 if name == "num_reference" else 2 if name == "num_chains" else 1):
+            raise ConfigError(f"--{name} {getattr(arguments, name)} is too small")
+    if arguments.step_size <= 0:
+        raise ConfigError(f"--step_size {arguments.step_size} must be > 0")
+    return arguments
+
+
+def record(figure: Figure, step: int, seed: int) -> dict:
+    """A figure as results.json holds it."""
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    origin = {"num_steps": step, "seed": seed, "commit": results.commit(), "time": when}
+    return (
+        figure._asdict()
+        | origin
+        | {"machine": f"{jax.device_count()} x {jax.devices()[0].device_kind}, {platform.machine()}"}
+    )
+
+
+def add(workdir: Path, added: Sequence[dict]) -> None:
+    """Append to results.json; a figure of the same name and the same number of training steps is replaced."""
+    path = workdir / "results.json"
+    held = json.loads(path.read_text()) if path.exists() else {}
+    new = {(entry["name"], entry["num_steps"]) for entry in added}
+    kept = [entry for entry in held.get("evaluations", []) if (entry["name"], entry["num_steps"]) not in new]
+    results.write(path, held | {"evaluations": [*kept, *added]})
+
+
+def evaluate(arguments: argparse.Namespace) -> list[dict]:
+    """Measure what is asked, one evaluator after another; each one's figures are kept as soon as they are known."""
+    config, trained = restore(arguments.workdir)
+    dataset, mesh = load(**config.data), make_mesh(arguments.batch_size)
+    subject = Subject(
+        arguments.workdir,
+        config,
+        dataset,
+        trained,
+        jax.random.key(arguments.seed),
+        vars(arguments),
+        put=partial(jax.device_put, device=split(mesh)),
+        progress=partial(track, description="Inception features", console=Console(file=sys.stderr)),
+    )
+    found = []
+    for name in arguments.names:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        added = [record(figure, int(trained.state.step), arguments.seed) for figure in EVALUATORS[name](subject)]
+        add(arguments.workdir, added)
+        found += added
+    return found
+
+
+def print_table(found: Sequence[dict]) -> None:
+    """The figures with their errors, and on what they rest."""
+    table = Table("figure", "value", "standard error", "counts", "protocol")
+    for entry in found:
+        error = "" if entry["standard_error"] is None else f"{entry['standard_error']:.2g}"
+        counts = ", ".join(f"{count} {name}" for name, count in entry["counts"].items())
+        table.add_row(entry["name"], f"{entry['value']:.5g}", error, counts, entry["protocol"])
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; exit code 2 and one line for what cannot be done."""
+    try:
+        arguments = read_arguments(argv)
+        found = evaluate(arguments)
+    except (ConfigError, DataError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print_table(found)
+    print(f"wrote: {arguments.workdir / 'results.json'}", f"{write_report(arguments.workdir)}", sep="\n  ")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

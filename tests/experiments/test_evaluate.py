@@ -1,0 +1,126 @@
+"""experiments.evaluate: figures of a trained run with errors, kept with it, in closed form where there is one."""
+
+import importlib
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from ebmjax.data import Dataset
+from ebmjax.training import cli, results
+from ebmjax.training.config import ConfigError
+from ebmjax.training.experiment import Trained
+from ebmjax.types import Method
+from ebmjax.viz.report import write_report
+from experiments import evaluate, flow
+from experiments.evaluators import EVALUATORS, Subject
+
+ROOT = Path(__file__).parents[2]
+OPTIONS = {"num": 500, "num_reference": 0, "batch_size": 500, "num_betas": 200, "num_chains": 200, "step_size": 0.5}
+KEY = jax.random.key(0)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A flow in the plane, trained for a moment."""
+    workdir = tmp_path_factory.mktemp("runs") / "flow"
+    cli.main(
+        flow.EXPERIMENT, ["flow", f"--config={ROOT}/configs/flow/eight_gaussians.py:smoke", f"--workdir={workdir}"]
+    )
+    return workdir
+
+
+def test_figures_are_added_and_stay(run, capsys):
+    own = json.loads((run / "results.json").read_text())
+    words = [str(run), "--with", "log_likelihood", "frechet_pixels", "--num", "64", "--batch_size", "64"]
+    assert evaluate.main(words) == 0 and evaluate.main(words) == 0  # the second time they are replaced
+    held = json.loads((run / "results.json").read_text())
+    found = held.pop("evaluations")
+    assert held == own
+    assert [entry["name"] for entry in found] == ["test_log_likelihood", "frechet_pixels"]
+    assert found[0]["value"] == pytest.approx(own["metrics"]["test_log_likelihood"], rel=1e-4)  # the same 64 points
+    assert found[0]["standard_error"] > 0 and found[0]["counts"] == {"test": 64}
+    assert {"protocol", "seed", "commit", "time", "machine", "num_steps"} <= set(found[0])
+    assert "Evaluated afterwards" in (run / "report.html").read_text()
+    cli.main(flow.EXPERIMENT, ["flow", "--mode=evaluate", f"--workdir={run}"])
+    assert json.loads((run / "results.json").read_text())["evaluations"] == found
+
+
+def test_refusals(run, tmp_path, capsys):
+    for words, said in (
+        ([str(tmp_path / "none"), "--with", "fid"], "holds no trained run"),
+        ([str(run), "--with", "fdi"], "--with fdi: there is no such evaluator; there are frechet_pixels"),
+        ([str(run), "--with", "fid"], "--with fid: 8gaussians does not hold images"),
+        ([str(run), "--with", "kid", "--num", "0"], "--num 0 is too small"),
+        ([str(run), "--with", "annealed", "--step_size", "0"], "--step_size 0.0 must be > 0"),
+    ):
+        assert evaluate.main(words) == 2
+        error = capsys.readouterr().err
+        assert said in error and "Traceback" not in error
+
+
+def subject(functions, sample, dataset, **options):
+    trained = Trained(Method(None, None, sample, None, functions), None)
+    return Subject(Path("run"), ConfigDict({"experiment": "toy"}), dataset, trained, KEY, OPTIONS | options)
+
+
+def gaussian_data(sd):
+    draw = lambda seed: (sd * np.random.default_rng(seed).normal(size=(500, 2))).astype(np.float32)
+    return Dataset("toy", draw(0), None, draw(1), None, None)
+
+
+def test_annealed_in_closed_form():
+    """E = |x|² / 2: log Z = log 2π, and the test log-likelihood is -log 2π - mean |x|² / 2."""
+    data = gaussian_data(1.0)
+    energy = lambda state, x: jnp.sum(x**2, axis=1) / 2
+    sample = lambda state, key, num: jax.random.normal(key, (num, 2))
+    found = {f.name: f for f in EVALUATORS["annealed"](subject({"energy": energy}, sample, data))}
+    for bound in ("log_z_lower", "log_z_upper"):
+        figure = found[bound]
+        assert abs(figure.value - np.log(2 * np.pi)) < 4 * figure.standard_error < 0.2
+    exact = -np.log(2 * np.pi) - np.mean(np.sum(data.x_test**2, axis=1)) / 2
+    assert abs(found["test_log_likelihood_annealed"].value - exact) < 4 * found["log_z_lower"].standard_error
+
+
+def test_what_a_method_lacks_is_said():
+    data = gaussian_data(1.0)
+    with pytest.raises(ConfigError, match="toy has no likelihood; try annealed"):
+        EVALUATORS["log_likelihood"](subject({}, None, data))
+    images = data._replace(max_value=255)
+    with pytest.raises(ConfigError, match="give the weights of the FID Inception by --inception"):
+        EVALUATORS["fid"](subject({}, None, images, inception="", protocol="float"))
+    with pytest.raises(ConfigError, match="--inception nowhere.npz"):
+        EVALUATORS["kid"](subject({}, None, images, inception="nowhere.npz", protocol="float"))
+
+
+def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
+    """The second time no feature is computed; another data set has other statistics."""
+    evaluators = importlib.import_module("experiments.evaluators")
+    monkeypatch.setenv("EBMJAX_CACHE", str(tmp_path))
+    calls = []
+
+    def features(x):
+        calls.append(len(x))
+        return np.asarray(x, np.float32).reshape(len(x), -1)
+
+    images = np.random.default_rng(0).integers(0, 256, (100, 2, 2, 1)).astype(np.uint8)
+    made = lambda x: subject({}, None, Dataset("toy", x, None, x, None, 255), protocol="uint8")
+    first, count = evaluators.reference_statistics(made(images), features, "digest")
+    again, _ = evaluators.reference_statistics(made(images), features, "digest")
+    assert calls == [100] and count == 100
+    np.testing.assert_array_equal(first.factor, again.factor)
+    np.testing.assert_allclose(first.mean, images.reshape(100, 4).mean(axis=0), rtol=1e-5)
+    evaluators.reference_statistics(made(images[:50]), features, "digest")
+    assert calls == [100, 50]
+
+
+def test_a_run_that_still_trains_gets_figures_before_its_own(tmp_path):
+    added = [{"name": "fid_float", "value": 1.0, "num_steps": 5}]
+    evaluate.add(tmp_path, added)
+    assert json.loads((tmp_path / "results.json").read_text()) == {"evaluations": added}
+    assert results.kept(tmp_path / "results.json") == {"evaluations": added}
+    write_report(tmp_path)
