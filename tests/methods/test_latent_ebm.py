@@ -98,6 +98,7 @@ def test_likelihood_with_a_learned_prior():
     var = 1.5**2 + 0.49
     exact = -0.5 * (x[:, 0] - 1.5 * alpha - 0.2) ** 2 / var - 0.5 * np.log(2 * np.pi * var)
     np.testing.assert_allclose(found, exact, atol=0.06)
+    assert abs(np.mean(found) - np.mean(exact)) < 0.05
     log_z, error = log_normalizer(jax.random.key(1), lambda z: -alpha * z[:, 0], 1, 100_000)
     assert abs(log_z - alpha**2 / 2) < 4 * error < 0.02
 
