@@ -33,7 +33,7 @@ from ebmjax.objectives.observation import GaussianObservation
 from ebmjax.types import Array, Batch, Chain, EnergyFn, Method, Metrics, Potential, PyTree, State
 
 
-class Weights(NamedTuple):
+class CouplingWeights(NamedTuple):
     """Of the terms beside the ELBO, each ≥ 0. free_nats: dimensions of z whose KL is no larger are left out of it.
 
     kl: step -> weight in [0, 1] of KL and energies; where it is 0 a step trains an autoencoder, with z = μ(x).
@@ -55,7 +55,7 @@ class Coupling(NamedTuple):
     encode_fn: Callable
     features: Callable[[Array], Array]
     input_noise: float
-    weights: Weights
+    weights: CouplingWeights
 
     def encode(self, params: PyTree, x: Array, rng_key: Array | None = None) -> tuple[Array, Array]:
         """(μ, log σ²) of q(z | x), `[B, d]` each; with the noise of training where there is a key."""
@@ -141,9 +141,14 @@ def class_logits(coupling: Coupling, state: State, x: Array) -> Array:
     return latent_logits(coupling, state, encode(coupling, state, x))
 
 
+def sample_class_latent(coupling: Coupling, state: State, rng_key: Array, labels: Array) -> Array:
+    """z ~ p(z | y) of the given symbols by the prior's chain: int `[B]` -> `[B, d]`."""
+    return coupling.model.run(coupling.chain, coupling.given_symbol(state.params, labels), rng_key, len(labels))[0]
+
+
 def sample_class(coupling: Coupling, state: State, rng_key: Array, labels: Array) -> Array:
-    """x of the given symbols, int `[B]` -> `[B, ...]`: z ~ p(z | y) by the prior's chain, then as `sample`."""
-    z, _ = coupling.model.run(coupling.chain, coupling.given_symbol(state.params, labels), rng_key, len(labels))
+    """x of the given symbols, int `[B]` -> `[B, ...]`: z from `sample_class_latent`, then as `sample`."""
+    z = sample_class_latent(coupling, state, rng_key, labels)
     return coupling.model.observation.draw(state.params["generator"], jax.random.fold_in(rng_key, 1), z)
 
 
@@ -193,7 +198,7 @@ def symbol_vector(
     prior_chain: Chain,
     optimizers: Mapping[str, optax.GradientTransformation],
     latent_dim: int,
-    weights: Weights,
+    weights: CouplingWeights,
     sigma: float | None = None,
     length: int | None = None,
     bag: bool = False,
@@ -218,7 +223,8 @@ def symbol_vector(
         tilted: False leaves p(z) at N(0, I): a variational autoencoder with a classifier of z, the ablation.
 
     Parameter groups: "energy", "generator", "encoder". functions: class_logits, latent_logits, encode, energy (of p(z),
-    where it is tilted), sample_latent, sample_class, log_likelihood; of images and tables decode and interpolate.
+    where it is tilted), sample_latent, sample_class_latent, sample_class, log_likelihood; of images and tables decode
+    and interpolate.
     Raises ValueError for settings out of range, and `init` if the generator's examples are not like the data's, or
     labels are missing.
     """
@@ -240,7 +246,7 @@ def symbol_vector(
             labelled_part(batch)  # raises where there are none
         return create_state(keys[3], params, optimizers)
 
-    named = (class_logits, latent_logits, encode, sample_class, log_likelihood)
+    named = (class_logits, latent_logits, encode, sample_class_latent, sample_class, log_likelihood)
     functions: dict[str, Callable] = {f.__name__: partial(f, coupling) for f in named}
     of_model = (sample_latent, decode, interpolate) if isinstance(model.observation, GaussianObservation) else ()
     functions |= {f.__name__: partial(f, model) for f in (sample_latent, *of_model)}

@@ -20,3 +20,13 @@ def masked_kl(mean: Array, log_variance: Array, free_nats: float = 0.0) -> Array
     """
     kl = 0.5 * (jnp.square(mean) + jnp.exp(log_variance) - 1.0 - log_variance)
     return jnp.sum(jnp.where(kl > free_nats, kl, 0.0), axis=1)
+
+
+def cyclical_weight(step, num_steps: int, *, cycles: int, zero: float, ramp: float, largest: float) -> Array:
+    """A weight that is 0 for the fraction `zero` of each of `cycles` equal parts of `num_steps`, rises linearly for the
+    fraction `ramp`, and stays at `largest` for the rest; after `num_steps` too.
+
+    step: int scalar, may be traced. zero + ramp ≤ 1. Reference: Fu et al. 2019 (arXiv 1903.10145).
+    """
+    place = jnp.minimum(step / num_steps, 1.0 - 1e-6) * cycles % 1.0
+    return largest * jnp.clip((place - zero) / max(ramp, 1e-6), 0.0, 1.0)

@@ -13,7 +13,7 @@ import optax
 import pytest
 
 from ebmjax.mcmc import Chain, langevin
-from ebmjax.methods import Weights, latent_ebm, symbol_vector
+from ebmjax.methods import CouplingWeights, latent_ebm, symbol_vector
 from ebmjax.nets import MLPEnergy
 from ebmjax.types import EOS, PAD
 
@@ -34,7 +34,7 @@ class Encoder(nn.Module):
 
 
 def linear(num_symbols=3, **options):
-    options = {"weights": Weights(0.0, 0.0), "sigma": SIGMA} | options
+    options = {"weights": CouplingWeights(0.0, 0.0), "sigma": SIGMA} | options
     return symbol_vector(
         nn.Dense(num_symbols),
         nn.Dense(1),
@@ -157,7 +157,7 @@ def test_one_symbol_is_the_latent_ebm():
             return -net.apply({"params": params["energy"]}, z)[:, None]
 
     options = {"prior_chain": chain, "optimizers": {}, "latent_dim": 1, "sigma": SIGMA}
-    method = symbol_vector(Logit(), nn.Dense(1), Encoder(), weights=Weights(0, 0), **options)
+    method = symbol_vector(Logit(), nn.Dense(1), Encoder(), weights=CouplingWeights(0, 0), **options)
     state = method.init(KEY, batch)
     state = state._replace(params=state.params | {"generator": params["generator"], "energy": {}})
     other_state = other.init(KEY, batch)._replace(params=params)
@@ -176,7 +176,7 @@ def labelled():
     batch = {"x": jax.random.normal(KEY, (8, 1)), "label": jnp.arange(8) % 3, "index": jnp.arange(8)}
     found = {}
     for weight in (0.0, 2.0):
-        method = linear(weights=Weights(weight, 0.0, 0.0, schedule))
+        method = linear(weights=CouplingWeights(weight, 0.0, 0.0, schedule))
         state, step = with_params(method.init(KEY, batch)), jax.jit(method.train_step)
         found[weight] = (state, step(state, batch), step(state._replace(step=state.step + 1), batch))
     return batch, found
@@ -214,7 +214,7 @@ def test_without_weight_of_kl_it_is_an_autoencoder(labelled):
 
 def test_refused():
     with pytest.raises(ValueError, match="needs labels"):
-        linear(weights=Weights(1.0, 0.0)).init(KEY, {"x": jnp.ones((8, 1)), "index": jnp.arange(8)})
+        linear(weights=CouplingWeights(1.0, 0.0)).init(KEY, {"x": jnp.ones((8, 1)), "index": jnp.arange(8)})
     with pytest.raises(ValueError, match="must be at least 0"):
         linear(input_noise=-0.1)
 
@@ -228,7 +228,7 @@ def test_bags_of_words():
         prior_chain=Chain(partial(langevin, step_size=STEP_SIZE), 2),
         optimizers={},
         latent_dim=1,
-        weights=Weights(0.0, 1.0),
+        weights=CouplingWeights(0.0, 1.0),
         length=5,
         bag=True,
         features=lambda x: jnp.sum(x == 4, axis=1, keepdims=True).astype(jnp.float32),

@@ -1,0 +1,24 @@
+"""Symbol-vector coupling on bags of words without labels: ten symbols for the sentences of Python's documentation.
+
+    python -m experiments.symbol_vector --config=configs/symbol_vector/bag.py
+
+Needs no data. All settings are ours. For sentences with labels, agnews.py.
+"""
+
+from configs.common import variant_of
+from configs.symbol_vector.common import small, smoke, symbol_vector
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = symbol_vector("pydoc")
+    small(config)
+    config.data.vocabulary_size = 2000
+    config.labels.weight = 0.0
+    config.labels.num_seeds = 1
+    config.model.text = "bag"
+    config.model.num_symbols = 10
+    config.model.generator.widths = (128,)
+    config.evaluate.arms = ("no_energy",)
+    config.train.num_steps = 1500
+    return variant_of(config, variant, smoke)

@@ -1,0 +1,21 @@
+"""Symbol-vector coupling on a table of your own, 10 labels a class: written for UCR's CROP, 46 columns, 24 classes.
+
+    python -m experiments.symbol_vector --config=configs/symbol_vector/crop.py --config.data.name=npz:FILE
+
+FILE has x_train, y_train, x_test, y_test: floats [N, D] and integers [N] (`ebmjax/data/files.py`); columns are
+standardised by the training part. All settings are ours. This CROP is satellite series, not the table of 174 features
+of that name in other papers.
+"""
+
+from configs.common import variant_of
+from configs.symbol_vector.common import small, smoke, symbol_vector
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = symbol_vector("npz:FILE")
+    small(config)
+    config.data.standardise = True
+    config.model.input_noise = 0.3
+    config.train.num_steps = 1500
+    return variant_of(config, variant, smoke)

@@ -1,0 +1,24 @@
+"""Symbol-vector coupling on HEPMASS, 10 labels a class, the setting of arXiv 2010.09359 for tables.
+
+    python -m experiments.symbol_vector --config=configs/symbol_vector/hepmass.py --config.data.name=npz:FILE
+
+FILE as in crop.py: 21 columns of collisions, 2 classes (UCI). Nets and learning rates are ours, for the paper's are not
+known: it gives no figure here that could be compared.
+"""
+
+from configs.common import variant_of
+from configs.symbol_vector.common import small, smoke, symbol_vector
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = symbol_vector("npz:FILE")
+    small(config)
+    config.data.standardise = True
+    config.train.batch_size = 500
+    config.train.num_steps = 30_000
+    config.model.energy.widths = (200, 200)
+    config.model.generator.widths = config.model.encoder.widths = (256, 256)
+    config.model.input_noise = 0.3
+    config.sampler.prior.num_steps = 60
+    return variant_of(config, variant, smoke)

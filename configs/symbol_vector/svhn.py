@@ -1,0 +1,27 @@
+"""Symbol-vector coupling on SVHN, 1,000 labels: the experiment of arXiv 2010.09359, which reports about 92 % there.
+
+    python -m experiments.symbol_vector --config=configs/symbol_vector/svhn.py
+
+Generator, energy's width, chain and weights are published; the wide residual net 28-3 that infers z has no dropout
+here. The published code for images was not released: learning rates are those for bags of words. A GPU's work.
+"""
+
+from configs.common import variant_of
+from configs.symbol_vector.common import images, smoke, symbol_vector
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = symbol_vector("svhn_cropped")
+    images(config, "svhn", 64)
+    config.labels.per_class = 100
+    config.model.latent_dim = 100
+    config.model.encoder.name = "wide_resnet"
+    config.train.batch_size = 100
+    return variant_of(config, variant, smoke_images)
+
+
+def smoke_images(config):
+    """`smoke` on fake images."""
+    smoke(config)
+    config.data.name = "fake:32x32x3"

@@ -1,0 +1,28 @@
+"""Symbol-vector coupling on reviews with their sentiment: sentences for a label, as in arXiv 2108.11556, section 4.
+
+    python -m experiments.symbol_vector --config=configs/symbol_vector/yelp.py --config.data.name=lines:FILE
+
+FILE has lines `label TAB sentence`, labels 0 and 1, all of them used. Published settings: 60 steps of the chain, four
+cycles of the KL's weight up to 1, cross entropy 4, batches of 128. by_symbol.txt has samples of either sentiment.
+"""
+
+from configs.common import variant_of
+from configs.symbol_vector.common import symbol_vector, text
+from configs.symbol_vector.sequence import decoder, smoke
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = symbol_vector("lines:FILE")
+    text(config, decoder(512, 0.3))
+    config.labels.weight = 4.0
+    config.labels.per_class = 0
+    config.model.num_symbols = 0
+    config.model.kl.largest = 1.0
+    config.model.kl.cycles = 4
+    config.sampler.prior.num_steps = 60
+    config.train.batch_size = 128
+    config.train.num_steps = 24 * 78  # 24 epochs of 10,000 sentences
+    config.train.log_every = 50
+    config.evaluate.arms = ("supervised",)
+    return variant_of(config, variant, smoke)

@@ -1,0 +1,198 @@
+"""Symbol-vector coupling in a latent space (Pang et al. 2020, arXiv 2010.09359; Pang & Wu 2021, arXiv 2108.11556).
+
+A generator of images, tables or text whose latent energy has an output for each class: it learns from all examples, and
+from the labels of few, and draws what belongs to a class. It is trained on several draws of the labels at once, and so
+are the arms beside it: a classifier of the labelled examples alone ("supervised"), the same model with N(0, I) in place
+of the energy ("no_energy"), and without the mutual information ("no_mutual_information").
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebmjax.data import spec, to_float
+from ebmjax.data.text import to_sentence
+from ebmjax.evaluation import map_batches, reliability
+from ebmjax.objectives.mutual_information import mutual_information
+from ebmjax.training import cli
+from ebmjax.training.experiment import Evaluation, Experiment, Trained
+from ebmjax.training.files import write_atomically
+from ebmjax.training.replicas import replica
+from ebmjax.viz import classifiers, health, latent, pictures
+from experiments.generators import draw_samples, logged_rows
+from experiments.symbol_arms import data_of, make_arm, num_symbols
+
+SHOWN = 10
+"""Samples drawn of each symbol for pictures."""
+
+
+def build(config, data_spec):
+    """The method of a config, on all draws of the labels."""
+    return make_arm(config, data_spec, "")
+
+
+def baselines(config, data_spec):
+    """The arms beside it, config.evaluate.arms, trained as long on the same draws."""
+    return {name: make_arm(config, data_spec, name) for name in config.evaluate.arms}
+
+
+def members(run, trained):
+    """{draw: its training}."""
+    return [Trained(trained.method, replica(trained.state, i)) for i in range(run.config.labels.num_seeds)]
+
+
+def rows_of(run, trained, name, x):
+    """functions[name] of the rows x `[N, ...]`, in batches."""
+    fn = partial(jax.jit(trained.method.functions[name]), trained.state)
+    return map_batches(fn, x, run.config.evaluate.batch_size)
+
+
+def accuracy_figures(run, test, labels):
+    """(metrics, baselines, {arm: accuracies `[S]`}, {arm: reliability of all draws together})."""
+    metrics, others, accuracies, curves = {}, {}, {}, {}
+    for arm, trained in {"": run.trained, **run.baselines}.items():
+        logits = np.stack([rows_of(run, member, "class_logits", test) for member in members(run, trained)])
+        found = accuracies[arm or "symbol-vector"] = np.mean(np.argmax(logits, axis=-1) == labels, axis=-1)
+        probs = np.asarray(jax.nn.softmax(logits)).reshape(-1, logits.shape[-1])
+        curves[arm or "symbol-vector"] = reliability(probs, np.tile(labels, len(found)))
+        target, label = (others, f"{arm}_") if arm else (metrics, "")
+        target[f"accuracy_{label}mean"] = np.mean(found)
+        target[f"accuracy_{label}sd"] = np.std(found, ddof=1) if len(found) > 1 else 0.0
+    if "supervised" in accuracies:
+        gains = accuracies["symbol-vector"] - accuracies["supervised"]
+        metrics |= {"gain_over_supervised_lowest": np.min(gains), "gain_over_supervised_highest": np.max(gains)}
+    return metrics, others, accuracies, curves
+
+
+def likelihood_figures(run, test):
+    """({"nll"}, {"nll_<arm>"}) in nats per example of the first draw's models; nothing where num_samples is 0."""
+    settings, metrics, others = run.config.evaluate, {}, {}
+    for arm, trained in {"": run.trained, **run.baselines}.items():
+        if not settings.num_samples or "log_likelihood" not in trained.method.functions:
+            continue
+        first = members(run, trained)[0]
+        # One key for all batches: each subtracts the same estimate of log Z.
+        estimate = partial(first.method.functions["log_likelihood"], num_samples=settings.num_samples)
+        fn = jax.jit(lambda x, estimate=estimate, state=first.state: estimate(state, run.rng_key, x))
+        nll = -np.mean(map_batches(fn, test, min(settings.batch_size, len(test))))
+        (others if arm else metrics)[f"nll_{arm}".rstrip("_")] = nll
+    return metrics, others
+
+
+def drawn_by_symbol(run, first, num):
+    """(x `[K, num, ...]`, z `[K, num, d]`) of `num` draws of each symbol."""
+    symbols = num_symbols(run.config, spec(run.dataset))
+    labels = jnp.repeat(jnp.arange(symbols), num)
+    draw = lambda name: np.asarray(jax.jit(first.method.functions[name])(first.state, run.rng_key, labels))
+    x, z = draw("sample_class"), draw("sample_class_latent")
+    return x.reshape(symbols, num, *x.shape[1:]), z.reshape(symbols, num, -1)
+
+
+def control_figures(run, x, train):
+    """{"controlled_accuracy"}: the share of samples x `[K, num, ...]` of a class that the 5 nearest training examples,
+    with all their labels, give that class; of images and tables."""
+    if run.config.model.text or not run.config.labels.weight:
+        return {}
+    from sklearn.neighbors import KNeighborsClassifier  # takes half a second to import
+
+    flat = lambda a: np.asarray(a).reshape(len(a), -1)
+    judge = KNeighborsClassifier(5).fit(flat(train), run.dataset.y_train[: len(train)])
+    found = judge.predict(flat(x.reshape(-1, *x.shape[2:])))
+    return {"controlled_accuracy": np.mean(found == np.repeat(np.arange(len(x)), x.shape[1]))}
+
+
+def draw(run, x, z, mean, labels):
+    """{path: caption} of samples by symbol, and of the latent space."""
+    path = run.workdir / "latent.png"
+    title = f"symbol-vector coupling on {run.dataset.name}"
+    latent.plot_latent(mean, labels, z, path, title=title)
+    captions = {path: "Means of test examples by label, and samples of each symbol, by the same principal components."}
+    shape = tuple(run.config.evaluate.picture) or x.shape[2:]
+    if run.dataset.vocabulary is not None:
+        path = run.workdir / "by_symbol.txt"
+        write_atomically(path, "\n".join(lines_of(x, run.dataset.vocabulary)) + "\n")
+        captions = {path: "Samples of each symbol.", **captions}
+    elif len(shape) == 3:
+        path = run.workdir / "by_symbol.png"
+        grid = x[:, :SHOWN].reshape(-1, *shape)
+        pictures.save_grid(np.clip(grid, -1, 1), path, SHOWN, title="samples of each symbol, a row each")
+        captions = {path: "Samples of each symbol, a row each, of the first draw of the labels.", **captions}
+    if rows := logged_rows(run):
+        health.plot_health(rows, run.workdir / "health.png", title=f"{title}, mean of the draws")
+        captions[run.workdir / "health.png"] = "Health of the training: means over the draws of the labels"
+    return captions
+
+
+def lines_of(x, vocabulary):
+    """The first samples of each symbol, `[K, num, L]`, as text."""
+    for symbol, rows in enumerate(x):
+        yield f"symbol {symbol}"
+        yield from (f"  {to_sentence(row, vocabulary)}" for row in rows[:SHOWN])
+
+
+def evaluate(run):
+    """Accuracies of all arms and draws; of the first draw likelihood, samples of each symbol and the latent space."""
+    config, data = run.config, run.dataset
+    train, test = (to_float(x[: config.evaluate.max_examples], data.max_value) for x in (data.x_train, data.x_test))
+    metrics, others, captions = {}, {}, {}
+    labels, first = None, members(run, run.trained)[0]
+    if config.labels.weight:
+        labels = data.y_test[: len(test)]
+        metrics, others, accuracies, curves = accuracy_figures(run, test, labels)
+        path = run.workdir / "arms.png"
+        title = f"{data.name}, {config.labels.per_class or 'all'} labels a class"
+        classifiers.plot_arms(accuracies, curves, path, title=title)
+        about = (
+            "Left: test accuracy for each draw of the labels. Right: confidence against accuracy, all draws together."
+        )
+        captions[path] = about
+    mean = rows_of(run, first, "encode", test)
+    logits = jax.jit(first.method.functions["latent_logits"])(first.state, mean)
+    metrics["mutual_information"] = mutual_information(logits)
+    for target, found in zip((metrics, others), likelihood_figures(run, test)):
+        target.update(found)
+    x, z = drawn_by_symbol(run, first, 50)
+    metrics |= control_figures(run, x, train)
+    shown = np.argmax(logits, axis=1) if labels is None else labels
+    captions |= draw(run, x, z, mean, shown)
+    return Evaluation(metrics, others, protocol(config, len(test)), captions)
+
+
+def protocol(config, num_test):
+    """How the figures were measured."""
+    labels = config.labels
+    per_class = f"{labels.per_class} labels a class" if labels.per_class else "all labels"
+    text = f"{num_test} test examples, "
+    if labels.weight:
+        text += (
+            f"{per_class}, {labels.num_seeds} draws of them (mean and standard deviation over these), trained at once, "
+            "each with its own initial weights and noise; the class of an example is the most probable symbol at the "
+            "mean of q(z | x). _supervised: a perceptron of the labelled examples alone with noise on its inputs; "
+            "_no_energy: the same model with N(0, I) as p(z); _no_mutual_information: without that term. "
+            "gain_over_supervised: of the draws, the least and the largest difference. controlled_accuracy: share of "
+            "50 samples of each class that the 5 nearest training examples, with all their labels, give that class. "
+        )
+    else:
+        text += "no labels. "
+    if config.evaluate.num_samples:
+        text += (
+            f"nll: nats per example, importance-sampled from q(z | x) by {config.evaluate.num_samples} draws, of the "
+            "first draw of the labels (a bound, but for the estimate of log Z). "
+        )
+    return text + "mutual_information: of z and y in nats at the test examples' means. Last parameters, no selection."
+
+
+EXPERIMENT = Experiment(
+    name="symbol_vector",
+    default_config="configs/symbol_vector/digits.py",
+    build=build,
+    baselines=baselines,
+    data_of=data_of,
+    evaluate=evaluate,
+    draw_samples=draw_samples,
+)
+
+if __name__ == "__main__":
+    cli.main(EXPERIMENT, doc=__doc__)
