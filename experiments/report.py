@@ -6,16 +6,14 @@ python -m experiments.report runs/ --out report.html
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ebmjax.viz import page
 from ebmjax.viz.pictures import replacing
 from ebmjax.viz.report import figure_rows, identity, sections
 from ebmjax.viz.workdir import WorkDir, mapping, read_workdir
-
-Published = Mapping[tuple[str, str], Mapping[str, float]]
-"""{(method, data set): {metric: value}}, the figures of papers under the names that ours have."""
+from experiments.published import published_of
 
 
 def find_runs(folder: str | Path) -> list[WorkDir]:
@@ -28,36 +26,36 @@ def find_runs(folder: str | Path) -> list[WorkDir]:
     return sorted(runs, key=lambda run: (run.method, run.dataset, run.seed, str(run.folder)))
 
 
-def overview(folder: Path, runs: Sequence[WorkDir], published: Published | None = None) -> str:
+def overview(folder: Path, runs: Sequence[WorkDir], papers: Callable[..., Mapping] = published_of) -> str:
     """The page: a table with the figures of every run, each followed by what opens to the rest of it.
 
-    published: shown as one more thing to compare with, "paper", beside the metrics of the same name.
+    papers: (method, data set) -> {metric: (value, note)}, shown beside metrics of that name with the difference.
     """
     title = f"Runs in {folder.resolve().name}"
     methods, datasets = ({getattr(run, part) for run in runs} for part in ("method", "dataset"))
     counts = f"{_count(runs, 'run')} of {_count(methods, 'method')} on {_count(datasets, 'data set')}."
-    header = ("method", "data set", "metric", "this run", "compare with")
-    rows = (_rows(run, (published or {}).get((run.method, run.dataset), {}), folder) for run in runs)
+    header = ("method", "data set", "metric", "this run", "paper", "difference", "compare with")
+    rows = (_rows(run, papers(run.method, run.dataset), folder) for run in runs)
     body = page.heading(1, title) + f'<p class="soft">{counts}</p>' + page.table(header, rows, kind="figures runs")
     return page.page(title, body)
 
 
-def write_overview(folder: str | Path, out: str | Path, published: Published | None = None) -> list[WorkDir]:
+def write_overview(folder: str | Path, out: str | Path) -> list[WorkDir]:
     """Write the page of the runs in `folder` to `out`, and return them. Raises ValueError if there are none."""
     runs = find_runs(folder)
     if not runs:
         raise ValueError(f"there are no runs in {folder}: a run is a folder with a config.json or a results.json")
     with replacing(out) as temporary:
-        Path(temporary).write_text(overview(Path(folder), runs, published), encoding="utf-8")
+        Path(temporary).write_text(overview(Path(folder), runs), encoding="utf-8")
     return runs
 
 
-def _rows(run: WorkDir, published: Mapping[str, float], folder: Path) -> str:
+def _rows(run: WorkDir, papers: Mapping, folder: Path) -> str:
     """The rows of one run: its figures, then one across the table that opens."""
-    paper = {f"{name}_paper": value for name, value in published.items()}
-    baselines = {**mapping(run.results.get("baselines")), **paper}
-    figures = figure_rows(mapping(run.results.get("metrics")), baselines)
-    figures = figures or [f'<td colspan="3">{page.note("No figures yet.")}</td>']
+    added = {entry["name"]: entry["value"] for entry in run.results.get("evaluations", [])}
+    metrics = {**mapping(run.results.get("metrics")), **added}
+    figures = figure_rows(metrics, mapping(run.results.get("baselines")), papers)
+    figures = figures or [f'<td colspan="5">{page.note("No figures yet.")}</td>']
     span = f'rowspan="{len(figures)}"'
     seed = f'<span class="soft seed">seed {page.text(run.seed)}</span>'
     whole = f'<th class="whole" scope="row" {span}>{page.identifier(run.method)}</th>'
@@ -67,7 +65,7 @@ def _rows(run: WorkDir, published: Mapping[str, float], folder: Path) -> str:
     name = run.folder.resolve().name if place == "." else place
     more = page.details(f"{name}: samples, curves, settings", identity(run) + sections(run, level=2))
     rows = [f"<tr>{whole}{first}</tr>", *(f"<tr>{cells}</tr>" for cells in others)]
-    return "".join(rows) + f'<tr><td class="more" colspan="5">{more}</td></tr>'
+    return "".join(rows) + f'<tr><td class="more" colspan="7">{more}</td></tr>'
 
 
 def _count(things, name: str) -> str:

@@ -102,16 +102,36 @@ def figures(results: Mapping) -> str:
     return page.table(("metric", "this run", "compare with"), (f"<tr>{cells}</tr>" for cells in rows), kind="figures")
 
 
-def figure_rows(metrics: Mapping, baselines: Mapping) -> list[str]:
-    """The cells of a table's rows: a metric, its value, and its baselines; at last those that belong to no metric."""
+def figure_rows(metrics: Mapping, baselines: Mapping, papers: Mapping | None = None) -> list[str]:
+    """The cells of a table's rows: a metric, its value, and its baselines; at last those that belong to no metric.
+
+    papers: {metric: (value, note)}, for two more cells after ours, the paper's figure and ours less it.
+    """
     beside, rest = pair(metrics, baselines)
     item = lambda name, value: f'<li>{page.number(value)} <span class="soft">{page.identifier(name)}</span></li>'
     listed = lambda found: f"<ul>{''.join(item(*pair) for pair in found.items())}</ul>" if found else ""
-    cells = lambda name, ours, found: (
-        f'<th scope="row">{name}</th><td class="number">{ours}</td><td class="beside">{listed(found)}</td>'
+
+    def cells(name, ours, value, found):
+        paper = "" if papers is None else paper_cells(value, papers.get(name))
+        head = f'<th scope="row">{page.identifier(name)}</th><td class="number">{ours}</td>'
+        return f'{head}{paper}<td class="beside">{listed(found)}</td>'
+
+    rows = [cells(name, page.number(value), value, beside[name]) for name, value in metrics.items()]
+    return rows + ([cells("", "", None, rest)] if rest else [])
+
+
+def paper_cells(ours, paper: tuple[float, str] | None) -> str:
+    """The cells of a paper's figure, with its note, and of the difference; both empty where there is none."""
+    if paper is None:
+        return "<td></td><td></td>"
+    value, note = paper
+    known = isinstance(ours, int | float)
+    difference = page.number(float(ours) - value) if known else ""
+    sign = "+" if known and ours > value else ""
+    return (
+        f'<td class="number">{page.number(value)}<span class="soft seed">{page.text(note)}</span></td>'
+        f'<td class="number">{sign}{difference}</td>'
     )
-    rows = [cells(page.identifier(name), page.number(value), beside[name]) for name, value in metrics.items()]
-    return rows + ([cells("", "", rest)] if rest else [])
 
 
 def evaluations(added) -> str:

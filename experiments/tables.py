@@ -1,0 +1,185 @@
+"""docs/results.md and the tables of docs/methods/*.md, made from the results of runs that are kept in docs/runs/.
+
+    python -m experiments.tables --add RUN [RUN ...]   # keep the results.json of finished runs, then write the tables
+    python -m experiments.tables                       # write them from what is kept
+    python -m experiments.tables --check               # exit code 1 if a table is not what it would write
+
+A kept result is a run's results.json without what only its machine knows (paths, times of day). Runs of one command
+that differ by their seed alone make one table: mean ± standard deviation over the seeds.
+"""
+
+import argparse
+import json
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ebmjax.viz.report import pair
+from experiments.published import published_of
+
+ROOT = Path(__file__).parents[1]
+RUNS, METHODS, RESULTS = (ROOT / "docs" / name for name in ("runs", "methods", "results.md"))
+KEPT = ("experiment", "dataset", "metrics", "baselines", "protocol", "seed", "num_steps", "seconds")
+KEPT += ("evaluation_seconds", "commit", "command", "versions", "evaluations")
+BEGIN, END = "<!-- tables: made by experiments.tables -->", "<!-- end of the tables -->"
+HEAD = """# Results
+
+What was trained here and kept in docs/runs/, made by `python -m experiments.tables`; what was seen beside the figures
+is in docs/methods/. Two shared virtual CPU cores, no GPU, last parameters, no selection among evaluations, unless a
+table says otherwise; settings were chosen on seed 0. Figures are means ± standard deviations over the seeds. How each
+was measured is the protocol under its table. Figures of the papers stand where the data set is theirs.
+"""
+
+
+def public(command: str) -> str:
+    """A command without the folders of whoever ran it: absolute paths keep their last part."""
+    return re.sub(r"(?<![\w.])/(?:[\w.\-]+/)+", "", command)
+
+
+def label_of(command: str) -> tuple[str, int]:
+    """(name of the config and of what the command overrides, as a file's name; the seed)."""
+    words, name, seed = shlex.split(command), "default", 0
+    overrides = []
+    for word in words:
+        field, _, value = word.removeprefix("--config").lstrip(".").partition("=")
+        if word.startswith("--config="):
+            name = Path(word.removeprefix("--config=").split(":")[0]).stem
+        elif field == "seed":
+            seed = int(value)
+        elif word.startswith("--config."):
+            overrides.append(f"{field.split('.')[-1]}={Path(value).name.split(':')[-1]}")
+    return "-".join([name, *(re.sub(r"[^\w.=]+", "_", text) for text in overrides)]), seed
+
+
+def keep(run: Path) -> Path:
+    """Copy the results of a finished run into docs/runs/. Raises ValueError for a folder without them, or for one whose
+    checkout had uncommitted changes."""
+    path = run / "results.json"
+    if not path.exists():
+        raise ValueError(f"{run} holds no results.json: is it evaluated?")
+    found = json.loads(path.read_text())
+    if not found.get("command"):
+        raise ValueError(f"{path} does not say which command repeats it: its config is no longer what the files give")
+    if found["commit"].endswith("-dirty"):
+        raise ValueError(f"{path} is of a checkout with uncommitted changes: train it from a commit")
+    found["command"], found["protocol"] = public(found["command"]), public(found["protocol"])
+    found["dataset"] = public(found["dataset"])
+    label, seed = label_of(found["command"])
+    target = RUNS / found["experiment"] / f"{label}-{seed}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    held = {name: found[name] for name in KEPT if name in found}
+    target.write_text(json.dumps(held, indent=1) + "\n")
+    return target
+
+
+def groups() -> dict[str, dict[str, list[dict]]]:
+    """{experiment: {label: kept results, by seed}}."""
+    found: dict[str, dict[str, list[dict]]] = {}
+    for path in sorted(RUNS.glob("*/*.json")):
+        results = json.loads(path.read_text())
+        label = path.stem.rsplit("-", 1)[0]
+        found.setdefault(results["experiment"], {}).setdefault(label, []).append(results)
+    return {name: {k: sorted(v, key=lambda r: r["seed"]) for k, v in of.items()} for name, of in found.items()}
+
+
+def spread(values: Sequence[float]) -> str:
+    """mean ± standard deviation (n - 1 in the denominator), four significant digits of the mean."""
+    mean = f"{np.mean(values):.4g}"
+    return mean if len(set(values)) == 1 else f"{mean} ± {np.std(values, ddof=1):.2g}"
+
+
+def table(label: str, runs: Sequence[Mapping]) -> str:
+    """The section of one command: what it is, its figures, its protocol."""
+    first = runs[0]
+    metrics = [run["metrics"] | {e["name"]: e["value"] for e in run.get("evaluations", [])} for run in runs]
+    of = lambda tables, name: spread([t[name] for t in tables if name in t])
+    names = {name: 0.0 for found in metrics for name in found}
+    others = {name: 0.0 for run in runs for name in run["baselines"]}
+    beside, rest = pair(names, others)
+    papers = published_of(first["experiment"], first["dataset"], label.split("-")[0])
+    lines = ["| figure | ours | paper | compare with |", "|---|---|---|---|"]
+    for name in names:
+        listed = "; ".join(f"{of([r['baselines'] for r in runs], key_of(name, s, others))} {s}" for s in beside[name])
+        paper = f"{papers[name].value:g}" if name in papers else ""
+        lines.append(f"| {name} | {of(metrics, name)} | {paper} | {listed} |")
+    if rest:
+        listed = "; ".join(f"{of([r['baselines'] for r in runs], name)} {name}" for name in rest)
+        lines.append(f"| | | | {listed} |")
+    notes = sorted({f"{papers[n].note}" for n in names if n in papers})
+    told = [f"`{without_seed(first['command'])}`", "", told_of(runs), "", *lines, "", first["protocol"]]
+    return "\n".join(told + ([f"Paper: {'; '.join(notes)}."] if notes else []) + [""])
+
+
+def key_of(metric: str, suffix: str, baselines: Mapping) -> str:
+    """The name of a baseline that `pair` put beside a metric."""
+    options = (f"{metric}_{suffix}", f"{suffix}_{metric}", f"{suffix}_mse")
+    return next(name for name in options if name in baselines)
+
+
+def told_of(runs: Sequence[Mapping]) -> str:
+    """Seeds, steps, budget and commits of a table."""
+    steps = sorted({run["num_steps"] for run in runs})
+    minutes = spread([(run.get("seconds", 0.0) + run.get("evaluation_seconds", 0.0)) / 60 for run in runs])
+    commits = ", ".join(sorted({run["commit"][:7] for run in runs}))
+    seeds = ("Seeds " if len(runs) > 1 else "Seed ") + ", ".join(str(run["seed"]) for run in runs)
+    length = ", ".join(f"{n:,}" for n in steps)
+    return f"{seeds}; {length} iterations, {minutes} minutes of training and evaluation; commit {commits}."
+
+
+def without_seed(command: str) -> str:
+    """The command without its seed."""
+    return " ".join(word for word in command.split(" ") if not word.startswith("--config.seed="))
+
+
+def sections(of: Mapping[str, Sequence[Mapping]], level: int) -> str:
+    """The tables of one experiment under headings of `level`."""
+    return "\n".join(f"{'#' * level} {label}\n{table(label, runs)}" for label, runs in of.items())
+
+
+def pages() -> dict[Path, str]:
+    """{file: what it should hold}: docs/results.md, and every card with its tables renewed."""
+    found = groups()
+    made = {RESULTS: HEAD + "".join(f"\n## {name}\n{sections(of, 3)}" for name, of in found.items())}
+    for path in sorted(METHODS.glob("*.md")):
+        text = path.read_text()
+        if text.count(BEGIN) != 1 or text.count(END) != 1:
+            raise ValueError(f"{path.name} must hold the lines {BEGIN!r} and {END!r} once each")
+        before, rest = text.split(BEGIN)
+        named = re.findall(r"`experiments\.(\w+)`", before)
+        own = {name: found[name] for name in dict.fromkeys(named) if name in found}
+        tables = "".join(f"\n### {name}\n{sections(of, 4)}" for name, of in own.items())
+        made[path] = before + BEGIN + "\n" + (tables or "\nNothing is kept yet.\n") + END + rest.split(END)[1]
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line: 0, 1 if a page is stale, 2 for what cannot be kept."""
+    parser = argparse.ArgumentParser(
+        "python -m experiments.tables", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--add", nargs="+", type=Path, default=[], metavar="RUN", help="work directories")
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    arguments = parser.parse_args(argv)
+    try:
+        for run in arguments.add:
+            print(f"kept {keep(run).relative_to(ROOT)}")
+        made = pages()
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    stale = [path for path, text in made.items() if not path.exists() or path.read_text() != text]
+    for path in stale:
+        if arguments.check:
+            print(f"{path.relative_to(ROOT)} is stale: run python -m experiments.tables", file=sys.stderr)
+        else:
+            path.write_text(made[path])
+            print(f"wrote {path.relative_to(ROOT)}")
+    return 1 if stale and arguments.check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
