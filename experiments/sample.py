@@ -169,7 +169,7 @@ def finish(config, target, arms, exact, workdir, *, note=""):
         "seed": config.seed,
         "num_steps": config.num_steps,
         "commit": results.commit(),
-        "command": command_of("sample", DEFAULT_CONFIG, config),
+        "command": command_of(config.experiment, f"configs/{config.experiment}/funnel.py", config),
         "versions": results.versions(),
     }
     results.write(workdir / "results.json", summary)
