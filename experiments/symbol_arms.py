@@ -3,7 +3,6 @@ with."""
 
 from functools import partial
 
-from ebmjax.data import Dataset, with_labels
 from ebmjax.methods import CouplingWeights, classifier, symbol_vector
 from ebmjax.nets import ACTIVATIONS, CELLS, INITIALISATIONS, MLP, ConvEncoder, MLPEncoder, MLPLogits, WideResNet
 from ebmjax.nets.text_encoder import Heads, TextEncoder, bag_of_words
@@ -36,14 +35,6 @@ LOWEST = {
     **{f"optimizer.{group}.learning_rate": 0 for group in ("energy", "generator", "encoder", "classifier")},
 }
 GROUPS = ("energy", "generator", "encoder")
-
-
-def data_of(config, dataset: Dataset, title: str) -> Dataset:
-    """The data set of which training sees labels.per_class labels a class, drawn by the seeds 0, 1, ...; none where
-    their weight is 0."""
-    if config.labels.weight == 0:
-        return dataset._replace(y_train=None, labelled=None)
-    return with_labels(dataset, config.labels.per_class, range(config.labels.num_seeds))
 
 
 def check(config, data_spec) -> None:

@@ -21,8 +21,9 @@ from ebmjax.training.experiment import Evaluation, Experiment, Trained
 from ebmjax.training.files import write_atomically
 from ebmjax.training.replicas import replica
 from ebmjax.viz import classifiers, health, latent, pictures
+from experiments.few_labels import data_of, logits_of, spread
 from experiments.generators import draw_samples, logged_rows
-from experiments.symbol_arms import data_of, make_arm, num_symbols
+from experiments.symbol_arms import make_arm, num_symbols
 
 SHOWN = 10
 """Samples drawn of each symbol for pictures."""
@@ -38,28 +39,21 @@ def baselines(config, data_spec):
     return {name: make_arm(config, data_spec, name) for name in config.evaluate.arms}
 
 
-def members(run, trained):
-    """{draw: its training}."""
-    return [Trained(trained.method, replica(trained.state, i)) for i in range(run.config.labels.num_seeds)]
-
-
-def rows_of(run, trained, name, x):
-    """functions[name] of the rows x `[N, ...]`, in batches."""
-    fn = partial(jax.jit(trained.method.functions[name]), trained.state)
-    return map_batches(fn, x, run.config.evaluate.batch_size)
+def first_draw(trained):
+    """The training with the first draw of the labels."""
+    return Trained(trained.method, replica(trained.state, 0))
 
 
 def accuracy_figures(run, test, labels):
     """(metrics, baselines, {arm: accuracies `[S]`}, {arm: reliability of all draws together})."""
     metrics, others, accuracies, curves = {}, {}, {}, {}
     for arm, trained in {"": run.trained, **run.baselines}.items():
-        logits = np.stack([rows_of(run, member, "class_logits", test) for member in members(run, trained)])
+        logits = logits_of(run, trained, test)
         found = accuracies[arm or "symbol-vector"] = np.mean(np.argmax(logits, axis=-1) == labels, axis=-1)
         probs = np.asarray(jax.nn.softmax(logits)).reshape(-1, logits.shape[-1])
         curves[arm or "symbol-vector"] = reliability(probs, np.tile(labels, len(found)))
         target, label = (others, f"{arm}_") if arm else (metrics, "")
-        target[f"accuracy_{label}mean"] = np.mean(found)
-        target[f"accuracy_{label}sd"] = np.std(found, ddof=1) if len(found) > 1 else 0.0
+        target[f"accuracy_{label}mean"], target[f"accuracy_{label}sd"] = spread(found)
     if "supervised" in accuracies:
         gains = accuracies["symbol-vector"] - accuracies["supervised"]
         metrics |= {"gain_over_supervised_lowest": np.min(gains), "gain_over_supervised_highest": np.max(gains)}
@@ -72,7 +66,7 @@ def likelihood_figures(run, test):
     for arm, trained in {"": run.trained, **run.baselines}.items():
         if not settings.num_samples or "log_likelihood" not in trained.method.functions:
             continue
-        first = members(run, trained)[0]
+        first = first_draw(trained)
         # One key for all batches: each subtracts the same estimate of log Z.
         estimate = partial(first.method.functions["log_likelihood"], num_samples=settings.num_samples)
         fn = jax.jit(lambda x, estimate=estimate, state=first.state: estimate(state, run.rng_key, x))
@@ -137,7 +131,7 @@ def evaluate(run):
     config, data = run.config, run.dataset
     train, test = (to_float(x[: config.evaluate.max_examples], data.max_value) for x in (data.x_train, data.x_test))
     metrics, others, captions = {}, {}, {}
-    labels, first = None, members(run, run.trained)[0]
+    labels, first = None, first_draw(run.trained)
     if config.labels.weight:
         labels = data.y_test[: len(test)]
         metrics, others, accuracies, curves = accuracy_figures(run, test, labels)
@@ -148,7 +142,8 @@ def evaluate(run):
             "Left: test accuracy for each draw of the labels. Right: confidence against accuracy, all draws together."
         )
         captions[path] = about
-    mean = rows_of(run, first, "encode", test)
+    encode = partial(jax.jit(first.method.functions["encode"]), first.state)
+    mean = map_batches(encode, test, config.evaluate.batch_size)
     logits = jax.jit(first.method.functions["latent_logits"])(first.state, mean)
     metrics["mutual_information"] = mutual_information(logits)
     for target, found in zip((metrics, others), likelihood_figures(run, test)):

@@ -1,10 +1,13 @@
 """Several trainings of one method as one program: each with parameters, noise and labelled examples of its own."""
 
+from typing import Any
+
 import jax
 
 from ebmjax.types import Array, Batch, Method, PyTree, State
 
-SHARED = State(step=None, params=0, opt_state=0, ema=0, extra=0, rng_key=0)
+AXES: dict[str, Any] = {field: None if field == "step" else 0 for field in State._fields}
+SHARED = State(**AXES)
 """Axes of the replicas in a state of them."""
 
 
@@ -41,4 +44,4 @@ def replicated(method: Method, num: int) -> Method:
 
 def replica(state: State, i: int | Array) -> State:
     """The state of replica i alone."""
-    return jax.tree.map(lambda leaf: leaf[i], state._replace(step=()))._replace(step=state.step)
+    return State(state.step, *jax.tree.map(lambda leaf: leaf[i], state[1:]))

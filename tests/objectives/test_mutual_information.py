@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from ebmjax.objectives import kl_to_normal
-from ebmjax.objectives.amortised import draw_diagonal, masked_kl
-from ebmjax.objectives.mutual_information import mutual_information
+from ebmjax.objectives.amortised import cyclical_weight, draw_diagonal, masked_kl
+from ebmjax.objectives.mutual_information import mutual_information as information
+
+mutual_information = jax.jit(information)
 
 MEAN = jnp.array([[0.1, 2.0, -1.0], [0.0, 0.0, 3.0]])
 LOG_VARIANCE = jnp.array([[0.0, -1.0, 0.5], [0.0, -2.0, -1.0]])
@@ -54,3 +56,11 @@ def test_draws_have_their_moments():
     z = draw_diagonal(jax.random.key(0), jnp.full((40_000, 2), 3.0), jnp.full((40_000, 2), np.log(4.0)))
     np.testing.assert_allclose(z.mean(0), 3.0, atol=5 * 2 / 200)
     np.testing.assert_allclose(z.var(0), 4.0, atol=5 * 4 * np.sqrt(2) / 200)
+
+
+def test_weight_in_cycles():
+    """Two cycles of 100 steps: half of each at 0, a quarter rising, a quarter at .5, and so it stays."""
+    weight = lambda step: float(cyclical_weight(step, 200, cycles=2, zero=0.5, ramp=0.25, largest=0.5))
+    assert [weight(step) for step in (0, 49, 100, 149)] == [0, 0, 0, 0]
+    np.testing.assert_allclose([weight(step) for step in (55, 60, 70, 170)], [0.1, 0.2, 0.4, 0.4], rtol=1e-5)
+    assert [weight(step) for step in (80, 99, 180, 200, 10**6)] == [0.5] * 5
