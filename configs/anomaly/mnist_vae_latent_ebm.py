@@ -3,9 +3,9 @@
     python -m ebmjax.data.prepare mnist
     python -m experiments.anomaly --config=configs/anomaly/mnist_vae_latent_ebm.py --config.anomaly.held_out="(1, 9)"
 
-Perceptrons of our own, for a CPU; the paper's networks and protocol for this table are not released. Its figures for the
-digits 1, 4, 5, 7 and 9 are .297, .723, .676, .490 and .383, those of its VAE .063, .337, .325, .148 and .104; for the
-share of anomalies that goes with them, see mnist.py.
+Perceptrons of our own, for a CPU; the paper's networks and protocol for this table are not released. Its figures for
+the digits 1, 4, 5, 7 and 9 are .297, .723, .676, .490 and .383, those of its VAE .063, .337, .325, .148 and .104; for
+the share of anomalies that goes with them, see mnist.py.
 """
 
 from configs.anomaly import common
