@@ -105,10 +105,11 @@ def foreign_figures(run, trained, test):
 
 def refined_samples(run, num):
     """(samples of the first draw's generator, the same after Metropolis-adjusted chains, figures of these)."""
-    (method, states), steps = run.trained, run.config.evaluate.refine_steps
-    state, size = replica(states, 0), run.config.evaluate.batch_size
+    (method, states), settings = run.trained, run.config.evaluate
+    state = replica(states, 0)
     energy, functions = partial(method.functions["energy"], state), method.functions
     kernel = partial(adapt_step_size, make_kernel=mala, step_size=0.05, target=0.57, rule=sign_rule(0.02))
+    chain = Chain(kernel, settings.refine_steps)
 
     @partial(jax.jit, static_argnums=1)
     def draw(key, num):
@@ -116,11 +117,11 @@ def refined_samples(run, num):
         z = jax.random.normal(keys[0], (num, run.config.model.latent_dim))
         noise = jax.random.normal(keys[1], (num, *run.dataset.x_test.shape[1:]))
         make = lambda u: functions["draw"](state, *u)
-        x, acceptance = refine(keys[2], energy, make, (z, noise), Chain(kernel, steps))
+        x, acceptance = refine(keys[2], energy, make, (z, noise), chain, prior=settings.refine_prior)
         first = make((z, noise))
         return first, x, energy(first), energy(x), acceptance
 
-    first, x, before, after, acceptance = sample_in_batches(draw, run.rng_key, num, min(num, size))
+    first, x, before, after, acceptance = sample_in_batches(draw, run.rng_key, num, min(num, settings.batch_size))
     figures = {"energy_samples": np.mean(before), "energy_refined": np.mean(after)}
     return first, x, figures | {"refine_acceptance": np.mean(acceptance)}
 
@@ -180,6 +181,7 @@ def evaluate(run):
 def protocol(config, num_train, num_test):
     """How the figures were measured."""
     labels, kinds = config.labels, "; ".join(f"{name}: {what}" for name, what in SCORES.items())
+    held = ", which stay near N(0, I)" if config.evaluate.refine_prior else ""
     per_class = f"{labels.per_class} labels a class" if labels.per_class else "all labels"
     return (
         f"{num_test} test examples, {per_class}, {labels.num_seeds} draws of them (mean, and standard deviation over "
@@ -189,8 +191,8 @@ def protocol(config, num_train, num_test):
         "they were before. seconds: of training, all draws together, without compilation. auroc_<foreign>_<score>: "
         f"foreign examples against test examples, {kinds}; uniform: in the range of each column; between: means of two "
         f"test examples. frechet_pixels: of {num_train} samples to the training examples over the columns; _refined: "
-        f"after {config.evaluate.refine_steps} Metropolis-adjusted steps over z and the noise; _real: test examples. "
-        "Last parameters, no selection."
+        f"after {config.evaluate.refine_steps} Metropolis-adjusted steps over z and the noise{held}; _real: test "
+        "examples. Last parameters, no selection."
     )
 
 

@@ -24,8 +24,8 @@ LOWEST = {
     "model.generator.widths": 1,
     "model.posterior.num_samples": 1,
     "supervised.input_noise": 0,
-    "supervised.learning_rate": 0,
-    "jem.learning_rate": 0,
+    "supervised.optimizer.learning_rate": 0,
+    "jem.optimizer.learning_rate": 0,
     "evaluate.batch_size": 1,
     "evaluate.max_examples": 2,
     "evaluate.refine_steps": 0,
@@ -107,11 +107,10 @@ def make_jem(config, data_spec) -> Method:
     starts = chain_starts(config, data_spec)
     if starts.pop("initial") != "bank":
         raise ConfigError(f"initial.name = {config.initial.name}: JEM's chains start from a bank")
-    adam = config.optimizer.energy.to_dict() | {"learning_rate": fields.learning_rate, "b1": fields.b1}
     return jem(
         make_net(config, data_spec),
         chain=make_chain(config, "chain"),
-        optimizers=optimizer_of(config, "energy", adam, data_spec),
+        optimizers=optimizer_of(config, "energy", fields.optimizer, data_spec),
         shape=data_spec.shape,
         labels=LabelWeights(labels.weight, labels.entropy_weight),
         temperature=config.sampler.chain.temperature,
@@ -125,8 +124,7 @@ def make_jem(config, data_spec) -> Method:
 def make_supervised(config, data_spec) -> Method:
     """The same net by labelled examples alone, with noise on its inputs: config.supervised."""
     fields = config.supervised
-    adam = config.optimizer.energy.to_dict() | {"learning_rate": fields.learning_rate, "b1": 0.9}
-    optimizers = optimizer_of(config, "classifier", adam, data_spec)
+    optimizers = optimizer_of(config, "classifier", fields.optimizer, data_spec)
     return classifier(make_net(config, data_spec), optimizers=optimizers, input_noise=fields.input_noise)
 
 

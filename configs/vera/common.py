@@ -62,9 +62,14 @@ def vera(data: str) -> ConfigDict:
     config.optimizer = ConfigDict(
         {"energy": adam(1e-3), "generator": adam(1e-3), "proposal": adam(0.02, b1=0.9, b2=0.999)}
     )
-    config.supervised = ConfigDict({"input_noise": 0.5, "learning_rate": 1e-3})
+    config.supervised = ConfigDict({"input_noise": 0.5, "optimizer": adam(1e-3, b1=0.9, b2=0.999)})
     config.jem = ConfigDict(
-        {"learning_rate": 1e-4, "b1": 0.9, "data_noise": 0.03, "energy_l2": 0.0, "gradient_penalty": 0.0}
+        {
+            "data_noise": 0.03,
+            "energy_l2": 0.0,
+            "gradient_penalty": 0.0,
+            "optimizer": adam(1e-4, b1=0.9, b2=0.999),
+        }
     )
     # JEM's chains: x' = x - ∇E + .01 ε, from a pool (docs/conventions.md).
     config.sampler = ConfigDict(
@@ -80,6 +85,7 @@ def vera(data: str) -> ConfigDict:
             "arms": ("supervised",),  # trained beside it: supervised, no_entropy, jem, vera
             "foreign": ("uniform", "between"),  # or data sets by name
             "refine_steps": 100,  # of samples; 0: none
+            "refine_prior": False,  # whether z and the noise stay where the generator was trained
             "picture": (),  # shape of the image that a row of a table is, or ()
         }
     )
@@ -98,6 +104,7 @@ def smoke(config: ConfigDict) -> None:
     config.evaluate.max_examples = 64
     config.evaluate.batch_size = 64
     config.evaluate.refine_steps = 2
+    config.evaluate.arms = tuple(name for name in config.evaluate.arms if name != "no_entropy")
 
 
 def smoke_images(config: ConfigDict, data: str) -> None:

@@ -23,9 +23,12 @@ def get_config(variant=""):
     config.model.generator.activation = "leaky_relu"
     config.model.posterior.num_samples = 8
     config.model.data_noise = 0.3
-    for group in ("energy", "generator"):
-        config.optimizer[group].learning_rate = 2e-3
-        config.optimizer[group].b2 = 0.9
+    config.model.sigma = 0.1
+    for optimizer in (config.optimizer.energy, config.optimizer.generator):
+        optimizer.learning_rate = 2e-3
+        optimizer.schedule = "cosine"
+    config.supervised.optimizer.schedule = "cosine"
     config.evaluate.arms = ("supervised", "no_entropy")
     config.evaluate.picture = (8, 8, 1)
+    config.evaluate.refine_prior = True
     return variant_of(config, variant, smoke)

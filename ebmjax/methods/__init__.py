@@ -12,6 +12,7 @@ from ebmjax.methods.jem import jem
 from ebmjax.methods.language_model import language_model
 from ebmjax.methods.latent_ebm import latent_ebm
 from ebmjax.methods.multilayer_short_run import StepSizeSearch, multilayer_short_run
+from ebmjax.methods.score_matching import score_matching
 from ebmjax.methods.short_run import short_run
 from ebmjax.methods.symbol_vector import CouplingWeights, symbol_vector
 from ebmjax.methods.text_short_run import text_short_run
@@ -41,6 +42,7 @@ __all__ = [
     "latent_ebm",
     "multilayer_short_run",
     "official_weights",
+    "score_matching",
     "short_run",
     "symbol_vector",
     "text_short_run",

@@ -18,65 +18,38 @@ import jax.numpy as jnp
 import optax
 
 from ebmjax import pytree
-from ebmjax.energies import bind, marginal_labels, standard_normal
+from ebmjax.energies import bind, marginal_labels
 from ebmjax.flows import dequantize
-from ebmjax.mcmc import run_chain
+from ebmjax.methods import entropy_sampler
 from ebmjax.methods.base import apply_gradients, create_state, labelled_part, pure, step_key
+from ebmjax.methods.entropy_sampler import Sampler
 from ebmjax.objectives import LabelWeights, contrastive, gradient_penalty, label_terms
-from ebmjax.objectives.entropy_gradient import (
-    entropy_surrogate,
-    importance_score,
-    latent_posterior,
-    proposal_bound,
-    residual_score,
-)
+from ebmjax.objectives.entropy_gradient import entropy_surrogate
 from ebmjax.types import Array, Batch, Chain, EnergyFn, Method, Metrics, Potential, PyTree, State
-
-PROPOSAL_SCALE = 0.1
-"""Standard deviation of the proposal before it is learned."""
 
 
 class Model(NamedTuple):
-    """The energy's net (logits where labels are learned), the generator's, and the settings; see `vera`."""
+    """The energy's net (logits where labels are learned), the generator, and the settings; see `vera`."""
 
     net: EnergyFn
-    generator: EnergyFn
-    latent_dim: int
-    num_samples: int
-    sigma_range: tuple[float, float]
+    sampler: Sampler
     entropy_weight: float
     gradient_penalty: float
     energy_l2: float
     data_noise: float
     labels: LabelWeights | None
     num_levels: int | None
-    posterior_chain: Chain | None
-    num_burn_in: int
 
     def energy(self, params: PyTree) -> Potential:
         """E, of the group "energy": `[B, ...]` -> `[B]`."""
         net = bind(self.net, params)
         return net if self.labels is None else marginal_labels(net)
 
-    def decode(self, params: PyTree) -> Callable[[Array], Array]:
-        """g, of the group "generator": `[B, d]` -> `[B, ...]`."""
-        return bind(self.generator, params["net"])
-
-    def draw(self, params: PyTree, z: Array, noise: Array) -> Array:
-        """g(z) + σ ε, of the group "generator"."""
-        return self.decode(params)(z) + jnp.exp(params["log_sigma"]) * noise
-
     def data(self, rng_key: Array, x: Array) -> Array:
         """x as training sees it: dequantised if it has grey levels, with Gaussian noise if there is any."""
         level_key, noise_key = jax.random.split(rng_key)
         x = x if self.num_levels is None else dequantize(level_key, x, self.num_levels)
         return x + self.data_noise * jax.random.normal(noise_key, x.shape, x.dtype) if self.data_noise else x
-
-
-def latent(model: Model, rng_key: Array, x: Array) -> tuple[Array, Array]:
-    """(z ~ N(0, I) `[B, d]`, ε ~ N(0, I) like x `[B, ...]`)."""
-    z_key, noise_key = jax.random.split(rng_key)
-    return jax.random.normal(z_key, (len(x), model.latent_dim)), jax.random.normal(noise_key, x.shape)
 
 
 def energy_update(model: Model, optimizers: Mapping, state: State, batch: Batch, x_neg: Array) -> tuple[State, Metrics]:
@@ -107,63 +80,36 @@ def energy_update(model: Model, optimizers: Mapping, state: State, batch: Batch,
     return apply_gradients(state, optimizers, {"energy": grad}), metrics
 
 
-def score(model: Model, state: State, rng_key: Array, x: Array, z: Array) -> tuple[Array, PyTree, Metrics]:
-    """c(x) = -∇ log q(x) of x made from z: (`[B, ...]`, the posterior chain's memory, {"effective_samples"})."""
-    params = state.params["generator"]
-    decode, sigma = model.decode(params), jnp.exp(params["log_sigma"])
-    if model.posterior_chain is None:
-        noise = jax.random.normal(rng_key, (model.num_samples, *z.shape))
-        scale = jnp.exp(state.params["proposal"])
-        c, effective = importance_score(decode, x, z, sigma=sigma, scale=scale, noise=noise)
-        return c, (), {"effective_samples": jnp.mean(effective)}
-    # Dieng et al. 2019: a chain of q(z | x) from z, which is an exact draw of it, so that any length is unbiased.
-    chain, keep = model.posterior_chain, lambda state, info: state.position
-    kernel = chain.make_kernel(latent_posterior(decode, x, sigma))
-    adapt = state.extra["posterior"]
-    end, info, kept = run_chain(kernel, rng_key, z, chain.num_steps, adapt=adapt, collect=keep, unroll=chain.unroll)
-    c = jnp.mean(residual_score(decode, x, kept[model.num_burn_in :], sigma), axis=0)
-    return c, end.adapt, {"posterior_acceptance": jnp.mean(info.acceptance_rate)}
-
-
 def generator_update(
     model: Model, optimizers: Mapping, state: State, rng_key: Array, z: Array, noise: Array
 ) -> tuple[State, Metrics]:
     """Lower E at the samples of (z, ε) and raise their entropy; then the proposal's scale, by its bound."""
-    params, energy = state.params["generator"], model.energy(state.params["energy"])
+    sampler, params, energy = model.sampler, state.params["generator"], model.energy(state.params["energy"])
     score_key, proposal_key = jax.random.split(rng_key)
-    x = model.draw(params, z, noise)
+    x = sampler.draw(params, z, noise)
     c, metrics, extra, grads = None, {}, state.extra, {}
     if model.entropy_weight:
-        c, memory, metrics = score(model, state, score_key, x, z)
-        extra = extra if model.posterior_chain is None else extra | {"posterior": memory}
+        c, memory, metrics = sampler.score(state, score_key, x, z)
+        extra = extra if sampler.posterior_chain is None else extra | {"posterior": memory}
 
     def loss(params):
-        x = model.draw(params, z, noise)
+        x = sampler.draw(params, z, noise)
         entropy = 0.0 if c is None else entropy_surrogate(c, x)  # c is a constant, x is not
         return jnp.mean(energy(x)) - model.entropy_weight * entropy
 
     grads["generator"] = jax.grad(loss)(params)
     if "proposal" in state.params:
-        draw, sigma = jax.random.normal(proposal_key, z.shape), jnp.exp(params["log_sigma"])
-        bound = lambda s: proposal_bound(model.decode(params), x, z, sigma=sigma, log_scale=s, noise=draw)
-        grads["proposal"] = jax.grad(lambda log_scale: -bound(log_scale))(state.params["proposal"])
-        metrics["proposal_scale"] = jnp.exp(jnp.mean(state.params["proposal"]))
+        grads["proposal"] = sampler.proposal_gradient(state, proposal_key, x, z)
     metrics |= {"grad_norm_generator": pytree.global_norm(grads["generator"]), "sample_spread": pytree.spread(x)}
     state = apply_gradients(state._replace(extra=extra), optimizers, grads)
-    return state._replace(params=state.params | {"generator": clamped(model, state.params["generator"])}), metrics
-
-
-def clamped(model: Model, params: PyTree) -> PyTree:
-    """The group "generator" with σ within its range."""
-    low, high = (jnp.log(value) for value in model.sigma_range)
-    return params | {"log_sigma": jnp.clip(params["log_sigma"], low, high)}
+    return state._replace(params=state.params | {"generator": sampler.clamp(state.params["generator"])}), metrics
 
 
 def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
     """Samples of the generator, an update of the energy, and one of the generator by the new energy."""
     draw_key, update_key = jax.random.split(step_key(state))
-    z, noise = latent(model, draw_key, batch["x"])
-    x_neg = model.draw(state.params["generator"], z, noise)
+    z, noise = model.sampler.fresh(draw_key, batch["x"])
+    x_neg = model.sampler.draw(state.params["generator"], z, noise)
     state, metrics = energy_update(model, optimizers, state, batch, x_neg)
     state, more = generator_update(model, optimizers, state, update_key, z, noise)
     metrics |= more | {"sigma": jnp.exp(state.params["generator"]["log_sigma"])}
@@ -173,13 +119,13 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
 def sample(model: Model, state: State, rng_key: Array, num: int) -> Array:
     """x = g(z) + σ ε, draws of q: `[num, ...]`."""
     z_key, noise_key = jax.random.split(rng_key)
-    mean = generate(model, state, jax.random.normal(z_key, (num, model.latent_dim)))
+    mean = generate(model, state, jax.random.normal(z_key, (num, model.sampler.latent_dim)))
     return mean + jnp.exp(state.params["generator"]["log_sigma"]) * jax.random.normal(noise_key, mean.shape)
 
 
 def generate(model: Model, state: State, z: Array) -> Array:
     """g(z): `[B, d]` -> `[B, ...]`."""
-    return model.decode(state.params["generator"])(z)
+    return model.sampler.decode(state.params["generator"])(z)
 
 
 def energy_of(model: Model, state: State, x: Array) -> Array:
@@ -188,40 +134,13 @@ def energy_of(model: Model, state: State, x: Array) -> Array:
 
 
 def check(model: Model) -> None:
-    """Raise ValueError, one line, for settings out of range or that do not fit together."""
-    low, high = model.sigma_range
-    if not 0 < low <= high:
-        raise ValueError(f"sigma_range = {model.sigma_range} must be 0 < smallest ≤ largest")
-    if model.num_samples < 1:
-        raise ValueError(f"num_samples = {model.num_samples}, of the importance sampling, must be at least 1")
+    """Raise ValueError, one line, for settings out of range."""
+    entropy_sampler.check(model.sampler)
     for name in ("entropy_weight", "gradient_penalty", "energy_l2", "data_noise"):
         if getattr(model, name) < 0:
             raise ValueError(f"{name} = {getattr(model, name)} must be ≥ 0")
     if model.labels is not None and min(model.labels) < 0:
         raise ValueError(f"weights of labels must be ≥ 0, got {tuple(model.labels)}")
-    if model.posterior_chain is not None and not 0 <= model.num_burn_in < model.posterior_chain.num_steps:
-        steps = model.posterior_chain.num_steps
-        raise ValueError(f"num_burn_in = {model.num_burn_in} must leave some of the posterior chain's {steps} steps")
-
-
-def begin(model: Model, modules: tuple, sigma: float, optimizers: Mapping, rng_key: Array, batch: Batch) -> State:
-    """Step 0: fresh nets, σ = `sigma`, and the proposal's first scale, or the memory of the posterior chain."""
-    energy, generator = modules
-    energy_key, generator_key, state_key = jax.random.split(rng_key, 3)
-    z, extra = jnp.zeros((1, model.latent_dim)), {}
-    net = generator.init(generator_key, z)["params"]
-    made, there = jax.eval_shape(model.generator, net, z).shape[1:], batch["x"].shape[1:]
-    if made != there:
-        raise ValueError(f"the generator makes examples of shape {made}, the data has {there}")
-    params = {
-        "energy": energy.init(energy_key, batch["x"][:1])["params"],
-        "generator": clamped(model, {"net": net, "log_sigma": jnp.log(jnp.float32(sigma))}),
-    }
-    if model.posterior_chain is not None:
-        extra = {"posterior": model.posterior_chain.make_kernel(standard_normal).init(z).adapt}
-    elif model.entropy_weight:
-        params["proposal"] = jnp.full(model.latent_dim, jnp.log(PROPOSAL_SCALE))
-    return create_state(state_key, params, {g: o for g, o in optimizers.items() if g in params}, extra)
 
 
 def vera(
@@ -267,29 +186,23 @@ def vera(
     generate (state, z), draw (state, z, noise); class_logits with labels. Raises ValueError for settings out of range,
     and `init` if the generator's examples have another shape than the data's.
     """
-    model = Model(
-        pure(energy),
-        pure(generator),
-        latent_dim,
-        num_samples,
-        sigma_range,
-        entropy_weight,
-        gradient_penalty,
-        energy_l2,
-        data_noise,
-        labels,
-        num_levels,
-        posterior_chain,
-        num_burn_in,
-    )
+    sampler = Sampler(pure(generator), latent_dim, num_samples, sigma_range, posterior_chain, num_burn_in)
+    model = Model(pure(energy), sampler, entropy_weight, gradient_penalty, energy_l2, data_noise, labels, num_levels)
     check(model)
+
+    def init(rng_key, batch):
+        energy_key, generator_key, state_key = jax.random.split(rng_key, 3)
+        learn = entropy_weight > 0
+        params, extra = entropy_sampler.begin(sampler, generator, sigma, generator_key, batch["x"], learn)
+        params["energy"] = energy.init(energy_key, batch["x"][:1])["params"]
+        return create_state(state_key, params, {g: o for g, o in optimizers.items() if g in params}, extra)
+
     functions: dict[str, Callable] = {
         "energy": partial(energy_of, model),
         "generate": partial(generate, model),
-        "draw": lambda state, z, noise: model.draw(state.params["generator"], z, noise),
+        "draw": lambda state, z, noise: sampler.draw(state.params["generator"], z, noise),
     }
     if labels is not None:
         functions["class_logits"] = lambda state, x: model.net(state.params["energy"], x)
-    init = partial(begin, model, (energy, generator), sigma, optimizers)
     evaluate = lambda state, rng_key, batch: {"energy": energy_of(model, state, batch["x"])}
     return Method(init, partial(train_step, model, optimizers), partial(sample, model), evaluate, functions)

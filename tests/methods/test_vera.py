@@ -99,16 +99,6 @@ def small(**options):
     return vera(MLPEnergy((8,)), MLPGenerator((3,), (8,), bounded=False), latent_dim=2, optimizers=SMALL, **options)
 
 
-def test_penalty_of_a_linear_energy():
-    """||a||² / 2 whatever the data are: its gradient is that of data points alone."""
-    linear = vera(MLPEnergy(()), nn.Dense(3), latent_dim=2, optimizers=SMALL)
-    batch = {"x": jnp.ones((4, 3))}
-    state = linear.init(jax.random.key(0), batch)
-    (kernel,) = [leaf for leaf in jax.tree.leaves(state.params["energy"]) if leaf.size == 3]
-    metrics = jax.jit(linear.train_step)(state, batch)[1]
-    np.testing.assert_allclose(metrics["gradient_penalty"], 0.5 * np.sum(np.square(kernel)), rtol=1e-5)
-
-
 def test_labels():
     """E = -log Σ exp logits; labelled examples come beside the batch, or with it, and are learned."""
     optimizers = SMALL | {"energy": optax.adam(1e-2, b1=0.0)}

@@ -1,0 +1,101 @@
+"""A generator that samples an energy, with the gradient of its entropy: what VERA plays against.
+
+    q(x):  x = g(z) + σ ε,   z ~ N(0, I), ε ~ N(0, I)
+
+Its parameters are the groups "generator", {"net", "log_sigma"}, and "proposal", log of the standard deviations by which
+importance sampling looks for other z of the same x (`objectives.entropy_gradient`).
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from ebmjax.energies import bind, standard_normal
+from ebmjax.mcmc import run_chain
+from ebmjax.objectives.entropy_gradient import importance_score, latent_posterior, proposal_bound, residual_score
+from ebmjax.types import Array, Chain, EnergyFn, Metrics, PyTree, State
+
+PROPOSAL_SCALE = 0.1
+"""Standard deviation of the proposal before it is learned."""
+
+
+class Sampler(NamedTuple):
+    """The generator's net, (params, z[B, d]) -> x[B, ...], and the settings; see `methods.vera`."""
+
+    net: EnergyFn
+    latent_dim: int
+    num_samples: int
+    sigma_range: tuple[float, float]
+    posterior_chain: Chain | None
+    num_burn_in: int
+
+    def decode(self, params: PyTree) -> Callable[[Array], Array]:
+        """g, of the group "generator": `[B, d]` -> `[B, ...]`."""
+        return bind(self.net, params["net"])
+
+    def draw(self, params: PyTree, z: Array, noise: Array) -> Array:
+        """g(z) + σ ε, of the group "generator"."""
+        return self.decode(params)(z) + jnp.exp(params["log_sigma"]) * noise
+
+    def fresh(self, rng_key: Array, x: Array) -> tuple[Array, Array]:
+        """(z ~ N(0, I) `[B, d]`, ε ~ N(0, I) like x `[B, ...]`)."""
+        z_key, noise_key = jax.random.split(rng_key)
+        return jax.random.normal(z_key, (len(x), self.latent_dim)), jax.random.normal(noise_key, x.shape)
+
+    def clamp(self, params: PyTree) -> PyTree:
+        """The group "generator" with σ within its range."""
+        low, high = (jnp.log(value) for value in self.sigma_range)
+        return params | {"log_sigma": jnp.clip(params["log_sigma"], low, high)}
+
+    def score(self, state: State, rng_key: Array, x: Array, z: Array) -> tuple[Array, PyTree, Metrics]:
+        """c(x) = -∇ log q(x) of x made from z: (`[B, ...]`, what the posterior chain carries over, metrics)."""
+        params = state.params["generator"]
+        decode, sigma = self.decode(params), jnp.exp(params["log_sigma"])
+        if self.posterior_chain is None:
+            noise = jax.random.normal(rng_key, (self.num_samples, *z.shape))
+            scale = jnp.exp(state.params["proposal"])
+            c, effective = importance_score(decode, x, z, sigma=sigma, scale=scale, noise=noise)
+            return c, (), {"effective_samples": jnp.mean(effective), "proposal_scale": jnp.mean(scale)}
+        # Dieng et al. 2019: a chain of q(z | x) from z, which is an exact draw of it, so that any length is unbiased.
+        chain, keep = self.posterior_chain, lambda state, info: state.position
+        kernel = chain.make_kernel(latent_posterior(decode, x, sigma))
+        adapt = state.extra["posterior"]
+        end, info, kept = run_chain(kernel, rng_key, z, chain.num_steps, adapt=adapt, collect=keep, unroll=chain.unroll)
+        c = jnp.mean(residual_score(decode, x, kept[self.num_burn_in :], sigma), axis=0)
+        return c, end.adapt, {"posterior_acceptance": jnp.mean(info.acceptance_rate)}
+
+    def proposal_gradient(self, state: State, rng_key: Array, x: Array, z: Array) -> Array:
+        """Of minus the proposal's bound, `[d]`; nothing else learns from it."""
+        params, noise = state.params["generator"], jax.random.normal(rng_key, z.shape)
+        decode, sigma = self.decode(params), jnp.exp(params["log_sigma"])
+        bound = lambda s: proposal_bound(decode, x, z, sigma=sigma, log_scale=s, noise=noise)
+        return jax.grad(lambda log_scale: -bound(log_scale))(state.params["proposal"])
+
+
+def begin(sampler: Sampler, generator, sigma: float, rng_key: Array, x: Array, learn_proposal: bool):
+    """(parameter groups, extra) at step 0. Raises ValueError if the generator's examples are not like x `[B, ...]`."""
+    z = jnp.zeros((1, sampler.latent_dim))
+    net = generator.init(rng_key, z)["params"]
+    made, there = jax.eval_shape(sampler.net, net, z).shape[1:], x.shape[1:]
+    if made != there:
+        raise ValueError(f"the generator makes examples of shape {made}, the data has {there}")
+    params = {"generator": sampler.clamp({"net": net, "log_sigma": jnp.log(jnp.float32(sigma))})}
+    if sampler.posterior_chain is not None:
+        return params, {"posterior": sampler.posterior_chain.make_kernel(standard_normal).init(z).adapt}
+    if learn_proposal:
+        params["proposal"] = jnp.full(sampler.latent_dim, jnp.log(PROPOSAL_SCALE))
+    return params, {}
+
+
+def check(sampler: Sampler) -> None:
+    """Raise ValueError, one line, for settings out of range or that do not fit together."""
+    low, high = sampler.sigma_range
+    if not 0 < low <= high:
+        raise ValueError(f"sigma_range = {sampler.sigma_range} must be 0 < smallest ≤ largest")
+    if sampler.num_samples < 1:
+        raise ValueError(f"num_samples = {sampler.num_samples}, of the importance sampling, must be at least 1")
+    if sampler.posterior_chain is not None and not 0 <= sampler.num_burn_in < sampler.posterior_chain.num_steps:
+        steps = sampler.posterior_chain.num_steps
+        raise ValueError(f"num_burn_in = {sampler.num_burn_in} must leave some of the posterior chain's {steps} steps")

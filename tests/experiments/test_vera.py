@@ -1,0 +1,144 @@
+"""VERA's experiment from end to end, its configs, and its slow verdict."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from ebmjax.data import DataSpec
+from ebmjax.training import cli
+from ebmjax.training.run import to_settings
+from ebmjax.types import Method, State
+from experiments.vera import EXPERIMENT
+from experiments.vera_arms import make_arm, stopping_where_it_diverges
+
+ROOT = Path(__file__).parents[2]
+SPECS = {
+    "digits": ((64,), 10),
+    "against_jem": ((64,), 10),
+    "breast_cancer": ((30,), 2),
+    "crop": ((46,), 24),
+    "electricdevices": ((96,), 7),
+    "hepmass": ((15,), 2),
+    "mnist": ((28, 28, 1), 10),
+    "svhn": ((32, 32, 3), 10),
+    "cifar10": ((32, 32, 3), 10),
+}
+PATHS = sorted(p for folder in ("vera", "jem") for p in (ROOT / "configs" / folder).glob("*.py") if p.stem != "common")
+PUBLISHED = {"hepmass": 1_018_252, "mnist": 1_789_260, "cifar10": 36_461_242 + 16 + 9 * 1120, "svhn": 36_471_338}
+"""Parameters of the nets of logits: tables and MNIST from arXiv 2010.04230, images WRN-28-10 without normalisation."""
+
+
+def load(path):
+    module = importlib.util.module_from_spec(found := importlib.util.spec_from_file_location(path.stem, path))
+    found.loader.exec_module(module)
+    return module
+
+
+def main(*words):
+    cli.main(EXPERIMENT, ["vera", *map(str, words)])
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_config(path):
+    """Builds at full size, every arm of it, and has the published numbers of parameters."""
+    module = load(path)
+    assert "python -m experiments.vera --config=configs/" in module.__doc__ or path.stem == "digits"
+    shape, num_classes = SPECS[path.stem]
+    for variant in ("", "smoke"):
+        config = module.get_config(variant)
+        to_settings(config)
+        made = DataSpec("any", shape, 10_000, 1000, num_classes, 255 if len(shape) == 3 else None)
+        for name in (config.method, *config.evaluate.arms):
+            make_arm(config, made, name)
+    config, batch = module.get_config(), {"x": jax.ShapeDtypeStruct((200, *shape), np.float32)}
+    labelled = {"x": jax.ShapeDtypeStruct((config.labels.num_seeds, 200, *shape), np.float32)}
+    labelled["label"] = jax.ShapeDtypeStruct((config.labels.num_seeds, 200), np.int32)
+    state = jax.eval_shape(
+        make_arm(config, made, config.method).init, jax.random.key(0), batch | {"labelled": labelled}
+    )
+    num = sum(int(np.prod(leaf.shape[1:])) for leaf in jax.tree.leaves(state.params["energy"]))
+    assert num == PUBLISHED.get(path.stem, num)
+    with pytest.raises(ValueError, match="unknown variant"):
+        module.get_config("tiny")
+
+
+def test_what_a_run_writes(tmp_path):
+    main(f"--config={ROOT}/configs/vera/digits.py:smoke", f"--workdir={tmp_path}")
+    found = json.loads((tmp_path / "results.json").read_text())
+    metrics, baselines = found["metrics"], found["baselines"]
+    assert {"accuracy_mean", "accuracy_sd", "ece", "nll", "seconds", "diverged", "energy_refined"} <= set(metrics)
+    assert {"auroc_uniform_energy", "auroc_between_max_prob", "auroc_between_grad_norm"} <= set(metrics)
+    assert {"accuracy_supervised_mean", "ece_supervised", "frechet_pixels_real"} <= set(baselines)
+    assert np.isfinite([*metrics.values(), *baselines.values()]).all()
+    assert metrics["diverged"] == 0
+    for name in ("arms", "samples", "samples_refined", "health"):
+        assert np.asarray(Image.open(tmp_path / f"{name}.png")).std() > 5
+    main("--mode=sample", f"--workdir={tmp_path}")
+    assert np.load(tmp_path / "samples.npy").shape == (100, 64)
+
+
+def test_a_draw_that_diverges_stays_where_it_was():
+    """A method that doubles its parameter every step, with a NaN metric at step 3: it is at rest from there on."""
+
+    def train_step(state, batch):
+        metrics = {"energy_gap": jnp.where(state.step == 3, jnp.nan, state.params["w"])}
+        return state._replace(step=state.step + 1, params={"w": 2 * state.params["w"]}), metrics
+
+    start = lambda key, batch: State(jnp.int32(0), {"w": jnp.float32(1)}, {}, {}, {}, key)
+    method = stopping_where_it_diverges(Method(start, train_step, None, None, {}))
+    state = method.init(jax.random.key(0), {})
+    state, metrics = jax.lax.scan(lambda s, _: method.train_step(s, {}), state, length=6)
+    assert state.params["w"] == 8 and state.extra["diverged_at"] == 3 and state.step == 6
+    np.testing.assert_array_equal(metrics["energy_gap"], [1, 2, 4, 0, 0, 0])
+    np.testing.assert_array_equal(metrics["num_diverged"], [0, 0, 0, 1, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("--config.method=verra", "did you mean 'vera'?"),
+        ("--config.model.energy.name=cnn", "unknown name 'cnn'"),
+        ("--config.model.energy.name=wide_resnet", "wide_resnet needs images"),
+        ("--config.model.entropy_weight=-1.0", "entropy_weight = -1.0 must be ≥ 0"),
+        ("--config.labels.per_class=1000", "1000 labels a class must be at least 1"),
+        ("--config.data.name=8gaussians", "needs labels"),
+        ("--config.model.posterior.name=exact", "unknown name 'exact'; known: hmc, importance"),
+    ],
+)
+def test_bad_input_is_one_line(word, message, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(f"--config={ROOT}/configs/vera/digits.py:smoke", word, f"--workdir={tmp_path}/run")
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["vera/cifar10", "jem/cifar10", "vera/mnist", "jem/digits", "vera/against_jem"])
+def test_others(name, tmp_path):
+    """Every other kind of net and arm, on fake images where its data are not at hand."""
+    main(f"--config={ROOT}/configs/{name}.py:smoke", f"--workdir={tmp_path}")
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert all(np.isfinite(v) for v in (found["metrics"] | found["baselines"]).values())
+
+
+@pytest.mark.slow
+def test_hmc_variant(tmp_path):
+    words = ["--config.model.posterior.name=hmc", "--config.evaluate.arms=()", f"--workdir={tmp_path}"]
+    main(f"--config={ROOT}/configs/vera/digits.py:smoke", *words)
+    assert (tmp_path / "results.json").exists()
+
+
+@pytest.mark.slow
+def test_verdict(tmp_path):
+    """Minutes: not below the tuned net that learns from labels alone."""
+    words = ["--config.evaluate.arms=('supervised',)", "--config.seed=1", f"--workdir={tmp_path}"]
+    main(f"--config={ROOT}/configs/vera/digits.py", *words)
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert found["metrics"]["accuracy_mean"] >= found["baselines"]["accuracy_supervised_mean"]
+    assert found["metrics"]["diverged"] == 0
