@@ -165,6 +165,9 @@ def evaluate(run):
         named = {f"accuracy_{label}{key}": found.pop(key) for key in ("mean", "sd")}
         named |= {f"{key}_{label}".rstrip("_"): value for key, value in found.items()}
         (metrics if own else others).update(named)
+    if "supervised" in accuracies:
+        gains = accuracies[config.method] - accuracies["supervised"]
+        metrics |= {"gain_over_supervised_lowest": np.min(gains), "gain_over_supervised_highest": np.max(gains)}
     found, more, captions = sample_figures(run, train, test)
     metrics, others = metrics | found | foreign_figures(run, run.trained, test), others | more
     path = run.workdir / "arms.png"
@@ -188,7 +191,8 @@ def protocol(config, num_train, num_test):
         "these), trained at once, each with its own initial weights and noise; _supervised: the same net by labels "
         "alone with noise on its inputs; _no_entropy: without the entropy of the generator; _jem: by chains. ece: 15 "
         "bins. diverged: draws whose metrics ceased to be finite, or whose energy gap passed 1e8; they are judged as "
-        "they were before. seconds: of training, all draws together, without compilation. auroc_<foreign>_<score>: "
+        "they were before. gain_over_supervised: of the draws, the least and the largest difference. seconds: of "
+        "training, all draws together, without compilation. auroc_<foreign>_<score>: "
         f"foreign examples against test examples, {kinds}; uniform: in the range of each column; between: means of two "
         f"test examples. frechet_pixels: of {num_train} samples to the training examples over the columns; _refined: "
         f"after {config.evaluate.refine_steps} Metropolis-adjusted steps over z and the noise{held}; _real: test "
