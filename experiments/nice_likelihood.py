@@ -10,6 +10,7 @@ from functools import partial
 import jax
 import numpy as np
 
+from ebmjax.data import spec
 from ebmjax.evaluation import map_batches
 from ebmjax.flows import FlowEnergy, quantize
 from ebmjax.methods import flow_mle, score_matching, vera
@@ -88,7 +89,7 @@ def evaluate(run):
     """Exact log-likelihoods of every arm's flow, and grids of its samples."""
     settings, data = run.config.evaluate, run.dataset
     train, test = (continuous(run, x[: settings.max_examples]) for x in (data.x_train, data.x_test))
-    flow = flow_of(run.config, data)  # a data set has a name and, like its spec, white's value
+    flow = flow_of(run.config, spec(data))
     energy = jax.jit(flow.energy)
     metrics, others, captions = {}, {}, {}
     for name, trained in {"": run.trained, **run.baselines}.items():
