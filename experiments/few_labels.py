@@ -12,10 +12,7 @@ from ebmjax.training.replicas import replica
 
 
 def data_of(config, dataset: Dataset, title: str) -> Dataset:
-    """The data set of which training sees labels.per_class labels a class, drawn by the seeds 0, 1, ...; none where
-    labels.weight is 0."""
-    if config.labels.weight == 0:
-        return dataset._replace(y_train=None, labelled=None)
+    """The data set of which training sees labels.per_class labels a class, drawn by the seeds 0, 1, ..."""
     return with_labels(dataset, config.labels.per_class, range(config.labels.num_seeds))
 
 

@@ -10,6 +10,7 @@ from ebmjax.objectives.amortised import cyclical_weight
 from ebmjax.training.config import ConfigError, choose, require
 from ebmjax.training.optimizers import make_optimizers
 from ebmjax.training.replicas import replicated
+from experiments import few_labels
 from experiments.pieces import make_chain, make_generator
 from experiments.sentences import make_decoder
 
@@ -35,6 +36,13 @@ LOWEST = {
     **{f"optimizer.{group}.learning_rate": 0 for group in ("energy", "generator", "encoder", "classifier")},
 }
 GROUPS = ("energy", "generator", "encoder")
+
+
+def data_of(config, dataset, title):
+    """What training sees: few labels, or none where their weight is 0."""
+    if config.labels.weight == 0:
+        return dataset._replace(y_train=None, labelled=None)
+    return few_labels.data_of(config, dataset, title)
 
 
 def check(config, data_spec) -> None:

@@ -21,9 +21,9 @@ from ebmjax.training.experiment import Evaluation, Experiment, Trained
 from ebmjax.training.files import write_atomically
 from ebmjax.training.replicas import replica
 from ebmjax.viz import classifiers, health, latent, pictures
-from experiments.few_labels import data_of, logits_of, spread
+from experiments.few_labels import logits_of, spread
 from experiments.generators import draw_samples, logged_rows
-from experiments.symbol_arms import make_arm, num_symbols
+from experiments.symbol_arms import data_of, make_arm, num_symbols
 
 SHOWN = 10
 """Samples drawn of each symbol for pictures."""

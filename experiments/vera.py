@@ -32,8 +32,9 @@ from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.training.replicas import replica
 from ebmjax.viz import classifiers, health, pictures
+from experiments.few_labels import data_of, logits_of, spread
 from experiments.generators import MAX_PIXELS, logged_rows
-from experiments.vera_arms import data_of, make_arm
+from experiments.vera_arms import make_arm
 
 
 def build(config, data_spec):
@@ -46,21 +47,12 @@ def baselines(config, data_spec):
     return {name: make_arm(config, data_spec, name) for name in config.evaluate.arms if name != config.method}
 
 
-def logits_of(run, trained, x):
-    """Logits `[S, N, C]` of every draw's classifier."""
-    size, (method, states) = run.config.evaluate.batch_size, trained
-    logits = jax.jit(method.functions["class_logits"])
-    num = run.config.labels.num_seeds
-    return np.stack([map_batches(partial(logits, replica(states, i)), x, size) for i in range(num)])
-
-
 def arm_figures(run, trained, x, labels):
     """({figure: value}, accuracies `[S]`, reliability of all draws together) on test examples."""
     probs = np.asarray(jax.nn.softmax(logits_of(run, trained, x)))
     accuracies = np.mean(np.argmax(probs, axis=-1) == labels, axis=-1)
     found = {
-        "mean": np.mean(accuracies),
-        "sd": np.std(accuracies, ddof=1) if len(accuracies) > 1 else 0.0,
+        **dict(zip(("mean", "sd"), spread(accuracies))),
         "nll": cross_entropy(probs, labels),
         "ece": np.mean([calibration_error(one, labels) for one in probs]),
         "diverged": np.sum(np.asarray(trained.state.extra["diverged_at"]) >= 0),

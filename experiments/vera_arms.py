@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 
-from ebmjax.data import Dataset, with_labels
 from ebmjax.mcmc import Chain, adapt_step_size, hmc, sign_rule
 from ebmjax.methods import classifier, jem, vera
 from ebmjax.nets import ACTIVATIONS, INITIALISATIONS, MLPLogits, WideResNet
@@ -32,11 +31,6 @@ LOWEST = {
 }
 TOO_LARGE = 1e8
 """An energy gap above which a training has diverged, as in JEM's code."""
-
-
-def data_of(config, dataset: Dataset, title: str) -> Dataset:
-    """The data set of which training sees labels.per_class labels a class, drawn by the seeds 0, 1, ..."""
-    return with_labels(dataset, config.labels.per_class, range(config.labels.num_seeds))
 
 
 def make_net(config, data_spec):
