@@ -4,41 +4,35 @@ First trains the flow by maximum likelihood (in the folder flow/ of the work dir
 the flow's samples. In the plane it is compared with noise-contrastive estimation and with a longer-trained flow.
 """
 
-from functools import partial
-
-import jax
 import jax.numpy as jnp
-import numpy as np
 
-from ebmjax.data import to_float
-from ebmjax.evaluation import (
-    fit_classifier,
-    fit_gaussian,
-    frechet_distance,
-    grid_kl,
-    grid_log_density,
-    map_batches,
-    sample_in_batches,
-    square_grid,
-)
-from ebmjax.flows import bin_width, bits_per_dim, dequantize, quantize, triangular_affine
+from ebmjax.data import to_float, with_labels
+from ebmjax.flows import triangular_affine
 from ebmjax.methods import flow_contrastive
-from ebmjax.nets import Confined
-from ebmjax.objectives import noise_contrastive
+from ebmjax.nets import Confined, MLPLogits
 from ebmjax.training import cli
-from ebmjax.training.config import require
+from ebmjax.training.config import ConfigError, require
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.training.optimizers import make_optimizers
-from ebmjax.viz import health, landscape, pictures
+from ebmjax.viz import health
+from experiments.contrastive_figures import (
+    GRID_LIMIT,
+    classification,
+    density_figures,
+    label_figures,
+    sample_figures,
+    toy_figures,
+)
 from experiments.flow import by_likelihood, draw_samples, flow_of, num_levels, prepare
 from experiments.pieces import make_data_energy
-from experiments.toys import TOYS
 
 LOWEST = {
     "model.energy.width": 1,
     "model.energy.widths": 1,
     "model.confinement": 0,
+    "labels.per_class": 0,
+    "labels.weight": 0,
     "gate.threshold": 0,
     "gate.energy_every": 0,
     **{f"optimizer.{group}.learning_rate": 0 for group in ("energy", "log_normalizer", "flow")},
@@ -47,8 +41,6 @@ LOWEST = {
     "evaluate.feature_steps": 0,
     "evaluate.num_importance": 2,
 }
-GRID_LIMIT = 7.0
-"""Half the side of the square on which toys are integrated: beyond it their models have no mass to speak of."""
 
 
 def build(config, data_spec, flow, *, noise=None, noise_params=None):
@@ -56,8 +48,8 @@ def build(config, data_spec, flow, *, noise=None, noise_params=None):
     for field, low in LOWEST.items():
         require(config, field, low)
     require(config, "gate.decay", 0, 1)
-    energy = make_data_energy(config, data_spec.shape)
-    weight = config.model.confinement
+    labels, weight = config.labels.weight, config.model.confinement
+    energy = make_data_energy(config, data_spec.shape) if labels == 0 else make_logits(config, data_spec)
     optimizers = make_optimizers(config.optimizer, config.train.num_steps, 1)
     gate = config.gate.to_dict()
     if noise is not None:
@@ -69,8 +61,26 @@ def build(config, data_spec, flow, *, noise=None, noise_params=None):
         flow_params=noise_params if noise is not None else flow.state.params["flow"],
         optimizers=optimizers,
         num_levels=num_levels(data_spec),
+        label_weight=labels,
         **gate,
     )
+
+
+def make_logits(config, data_spec):
+    """Class logits in the place of an energy: an MLP of config.model.energy's widths. Raises ConfigError."""
+    fields = config.model.energy
+    if data_spec.num_classes is None:
+        raise ConfigError(f"labels.weight = {config.labels.weight}: {data_spec.name} has no labels")
+    if fields.name != "mlp" or config.model.confinement:
+        raise ConfigError("labels.weight > 0 needs model.energy.name = mlp and model.confinement = 0")
+    return MLPLogits((*fields.widths, data_spec.num_classes), fields.activation, fields.init)
+
+
+def data_of(config, dataset, title):
+    """What the game sees of the labels: labels.per_class a class, drawn by the seed, if it learns from them at all."""
+    if title != "train" or config.labels.weight == 0:
+        return dataset
+    return with_labels(dataset, config.labels.per_class, config.seed)
 
 
 def matched_gaussian(dim):
@@ -99,92 +109,6 @@ def baselines(config, data_spec, flow):
     }
 
 
-def classification(run, x):
-    """V and accuracy on x `[N, ...]` and as many samples of the flow, in nats and as a fraction."""
-    method, state = run.trained
-    settings, ratio = run.config.evaluate, jax.jit(partial(method.functions["log_ratio"], state))
-    samples = sample_in_batches(partial(method.sample, state), run.rng_key, len(x), settings.batch_size)
-    at_data, at_noise = (map_batches(ratio, y, settings.batch_size) for y in (x, samples))
-    loss, accuracy = noise_contrastive(at_data, at_noise)
-    return {"value": -loss, "accuracy": accuracy}
-
-
-def energies_of(run):
-    """{arm: potential}: "" the model, "flow" the trained flow, "flow_fce" after its game, and the baselines."""
-    method, state = run.trained
-    flow = run.prepared["flow"]
-    arms = {
-        "": partial(method.functions["energy"], state),
-        "flow": partial(flow.method.functions["energy"], flow.state),
-        "flow_fce": lambda x: -method.functions["flow_log_prob"](state, x),
-    }
-    return arms | {name: partial(t.method.functions["energy"], t.state) for name, t in run.baselines.items()}
-
-
-def toy_figures(run):
-    """Every arm normalised on the grid: KL from the known law, test log-likelihood; log Z against the learned c."""
-    data, flow = run.dataset, run.prepared["flow"]
-    grid, toy = square_grid(GRID_LIMIT, 400), TOYS.get(data.name)
-    true = None if toy is None else grid_log_density(toy.target.energy, grid)
-    metrics, others, densities = {}, {}, {}
-    for arm, energy in energies_of(run).items():
-        energy = jax.jit(energy)
-        log_density = grid_log_density(energy, grid)
-        log_z = jax.nn.logsumexp(-energy(grid.x)) + np.log(grid.cell)
-        target, suffix = (others, f"_{arm}") if arm else (metrics, "")
-        if true is not None:
-            target[f"kl_true{suffix or '_model'}"] = grid_kl(true, log_density, grid)
-        target[f"test_log_likelihood{suffix}"] = np.mean(-energy(jnp.asarray(data.x_test))) - log_z
-        learned = (run.trained if not arm else run.baselines.get(arm, flow)).state.params.get("log_normalizer")
-        if learned is not None:
-            target[f"log_z_error{suffix}"] = np.abs(learned - log_z)
-        densities[arm or "EBM"] = np.exp(log_density).reshape(grid.num, grid.num)
-    method, state = run.trained
-    draws = {"data": data.x_test, "samples of the flow, after": method.sample(state, run.rng_key, 5000)}
-    path = run.workdir / "landscape.png"
-    landscape.plot_landscape(densities, draws, GRID_LIMIT, path, title=f"flow contrastive estimation on {data.name}")
-    return metrics, others, [path]
-
-
-def density_figures(run, test):
-    """Bits per dimension, of the model with its learned c and of both flows, and log Z by importance sampling."""
-    settings, (method, state), levels = run.config.evaluate, run.trained, run.dataset.max_value + 1
-    noisy = np.asarray(dequantize(run.rng_key, jnp.asarray(test), levels))
-    learned, arms = state.params["log_normalizer"], energies_of(run)
-
-    def bits(energy):
-        log_prob = -map_batches(jax.jit(energy), noisy, settings.batch_size)
-        return np.mean(bits_per_dim(log_prob, test[0].size, bin_width(levels)))
-
-    metrics = {"bits_per_dim": bits(lambda x: arms[""](x) + learned), "log_normalizer": learned}
-    others = {f"bits_per_dim_{name}": bits(arms[name]) for name in ("flow", "flow_fce")}
-    estimate = jax.jit(partial(method.functions["log_normalizer"], num_samples=settings.num_importance))
-    others["log_z_importance"], others["log_z_importance_error"] = estimate(state, run.rng_key)
-    return metrics | classification(run, noisy), others
-
-
-def sample_figures(run, train, test):
-    """Grids of the flow's samples, before and after the game, and their Fréchet distances to the training images."""
-    settings, data = run.config.evaluate, run.dataset
-    arms = {"": run.trained, "_flow": run.prepared["flow"]}
-    metrics, others, paths = {}, {}, [run.workdir / f"samples{name}.png" for name in arms]
-    draw = lambda arm: sample_in_batches(
-        partial(arm.method.sample, arm.state), run.rng_key, len(train), settings.batch_size
-    )
-    samples = {name: quantize(draw(arm), num_levels(data)) for name, arm in arms.items()}
-    for path, x in zip(paths, samples.values()):
-        pictures.save_grid(x[:100], path)
-    if data.y_train is None or not settings.feature_steps:
-        return metrics, others, paths
-    labels, key = data.y_train[: len(train)], jax.random.fold_in(run.rng_key, 1)
-    classifier = fit_classifier(key, train, labels, int(labels.max()) + 1, num_steps=settings.feature_steps)
-    reference = fit_gaussian(classifier.features(train))
-    for name, x in (samples | {"_real": test}).items():
-        target = others if name else metrics
-        target[f"frechet_features{name}"] = frechet_distance(classifier.features(jnp.asarray(x)), reference)
-    return metrics, others, paths
-
-
 def evaluate(run):
     """Energy, flow and opponents against the data, and the state of the game."""
     data = run.dataset
@@ -193,6 +117,8 @@ def evaluate(run):
         train, test = (to_float(x[:most], data.max_value) for x in (data.x_train, data.x_test))
         metrics, others, paths = sample_figures(run, train, test)
         found, more = density_figures(run, test)
+        metrics, others = metrics | found, others | more
+        found, more = label_figures(run, train, test)
         metrics, others = metrics | found, others | more
     else:
         metrics, others, paths = toy_figures(run) if data.x_train.shape[1:] == (2,) else ({}, {}, [])
@@ -215,7 +141,9 @@ def protocol(config):
         f"of maximum likelihood. In the plane densities are normalised on 400 x 400 cells of [-{GRID_LIMIT}, "
         f"{GRID_LIMIT}]²: KL(true || .), mean test log-likelihood, in nats; log_z_error: |c - log Z| there. "
         "value, accuracy: of the classifier, on test data and as many samples of the flow. bits_per_dim of "
-        "the model rests on the learned c and is no bound. energy_updates: share of the steps. Averaged "
+        "the model rests on the learned c and is no bound. accuracy_labels: of the class logits on test images, "
+        f"{config.labels.per_class} labels a class (0: all); _supervised: of a classifier fitted to these alone. "
+        "energy_updates: share of the steps. Averaged "
         "parameters where training averages, no selection."
     )
 
@@ -225,6 +153,7 @@ EXPERIMENT = Experiment(
     default_config="configs/flow_contrastive/eight_gaussians.py",
     prepare=prepare,
     build=build,
+    data_of=data_of,
     baselines=baselines,
     evaluate=evaluate,
     draw_samples=draw_samples,

@@ -27,6 +27,8 @@ def flow_contrastive(data: str) -> ConfigDict:
     # The energy learns where the accuracy, averaged with `decay`, is below the threshold, and at least every
     # `energy_every`-th step (0: no such floor); else the flow does. The paper's rule: decay 0, energy_every 0.
     config.gate = ConfigDict({"threshold": 0.6, "decay": 0.9, "energy_every": 2})
+    # weight > 0: the energy is that of class logits, and learns from per_class labels a class too (0: all of them).
+    config.labels = ConfigDict({"per_class": 10, "weight": 0.0})
     config.optimizer = ConfigDict({"energy": adam(1e-3), "log_normalizer": adam(1e-3), "flow": adam(5e-4)})
     config.evaluate.batch_size = 1000
     config.evaluate.max_examples = 10_000  # of training, test and generated examples each

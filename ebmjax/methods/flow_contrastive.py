@@ -20,7 +20,7 @@ from ebmjax.energies import bind, marginal_labels
 from ebmjax.evaluation import likelihood
 from ebmjax.flows import Flow, dequantize
 from ebmjax.flows.base import latent_log_prob
-from ebmjax.methods.base import apply_gradients, create_state, pure, step_key
+from ebmjax.methods.base import apply_gradients, create_state, labelled_part, pure, step_key
 from ebmjax.objectives import Gate, make_rule, noise_contrastive, noise_contrastive_logit, open_gate
 from ebmjax.types import Array, Batch, EnergyFn, Method, Metrics, PyTree, State
 
@@ -71,11 +71,9 @@ def value(model: Model, params: PyTree, x: Array, z: Array) -> tuple[Array, Metr
 
 
 def label_loss(model: Model, params: PyTree, batch: Batch) -> Array:
-    """Cross-entropy in nats of the labelled examples, batch["labelled"] = {"x", "label"}."""
-    if "labelled" not in batch:
-        raise ValueError('label_weight > 0 needs labelled examples: batch["labelled"] = {"x": ..., "label": ...}')
-    logits = model.net(params["energy"], batch["labelled"]["x"])
-    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(logits, batch["labelled"]["label"]))
+    """Cross-entropy in nats of the examples whose labels are known (`base.labelled_part`)."""
+    x, label = labelled_part(batch)
+    return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(model.net(params["energy"], x), label))
 
 
 def energy_update(model: Model, optimizers: Mapping, batch: Batch, state: State, x: Array, z: Array):
@@ -188,7 +186,7 @@ def flow_contrastive(
         threshold: of accuracy, below which the energy is updated, else the flow. decay, energy_every: see
             `objectives.next_gate`; 0 and 0 are the paper's rule. A low threshold starves the energy, which
             `energy_every` prevents.
-        label_weight: ≥ 0, weight of the cross-entropy of batch["labelled"] in updates of the energy (semi-supervised).
+        label_weight: ≥ 0, weight of the cross-entropy of the known labels in updates of the energy (semi-supervised).
         num_levels: grey levels of images (256), over which noise is added; None for tables.
 
     c starts where mean r over data and samples is 0. Metrics: value (V), accuracy, logit_pos and logit_neg (mean r at

@@ -36,9 +36,9 @@ def load(path):
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_config(path):
-    module, experiment = load(path), MODULES[path.parent.name]
+    module, experiment, name = load(path), MODULES[path.parent.name], path.stem.split("_")[0]
     assert f"python -m experiments.{path.parent.name}" in module.__doc__
-    spec = SPECS["plane" if path.stem in PLANE else path.stem if path.stem in SPECS else "images"]
+    spec = SPECS["plane" if path.stem in PLANE else name if name in SPECS else "images"]
     for variant in ("", "smoke"):
         config = module.get_config(variant)
         to_settings(config)
@@ -112,3 +112,12 @@ def test_neutra(tmp_path):
     assert {"rhat_v", "sd_v"} <= set(found["metrics"])
     with pytest.raises(SystemExit):
         cli.command("neutra", "configs/neutra/funnel.py", neutra.neutra, ["neutra", *words, "--config.num_chains=1"])
+
+
+@pytest.mark.slow
+def test_contrastive_with_few_labels(tmp_path):
+    """The class logits are judged beside a classifier of the labelled images; without labels it is refused."""
+    config = f"--config={ROOT}/configs/flow_contrastive/digits_few_labels.py:smoke"
+    main(flow_contrastive, config, f"--workdir={tmp_path}")
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert 0 <= found["metrics"]["accuracy_labels"] <= 1 and "accuracy_labels_supervised" in found["baselines"]

@@ -203,7 +203,7 @@ def test_labels():
     assert metrics["cross_entropy"][-1] < 0.1 < metrics["cross_entropy"][0]
     hits = jnp.argmax(method.functions["class_logits"](state, x), axis=1) == (x[:, 0] > 0)
     assert jnp.mean(hits) > 0.9  # two labels leave the border a little to the side
-    with pytest.raises(ValueError, match="needs labelled examples"):
+    with pytest.raises(ValueError, match="needs labels"):
         method.train_step(state, {"x": x})
 
 

@@ -1,0 +1,20 @@
+"""Semi-supervised flow contrastive estimation (Gao et al. 2020, arXiv 1912.00589) on 8 x 8 digits, 10 labels a class.
+
+    python -m experiments.flow_contrastive --config=configs/flow_contrastive/digits_few_labels.py
+
+The energy is that of class logits; it tells data from the flow's samples on all images and the classes apart on the
+labelled ones. Our own settings, the first that were tried.
+"""
+
+from configs.common import variant_of
+from configs.flow_contrastive.common import smoke
+from configs.flow_contrastive.digits import get_config as digits
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = digits()
+    config.labels.weight = 1.0
+    config.model.energy.name = "mlp"
+    config.model.energy.widths = (256, 256)
+    return variant_of(config, variant, smoke)
