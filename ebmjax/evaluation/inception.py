@@ -41,17 +41,20 @@ DROPPED = 50
 def load_inception(path: str | os.PathLike) -> tuple[PyTree, str]:
     """Weights (variables of `nets.inception.Inception`, float32) of an .npz, and the first 12 digits of its SHA-256.
 
-    The file holds net.layers.<scope>.{weight, beta, mean, var}, weights as [out, in, kh, kw], in any precision. Raises
-    ValueError, naming the first array that is missing or has another shape, and OSError for a file that cannot be read.
+    The file holds net.layers.<scope>.{weight, beta, mean, var} with the graph's scopes, or the arrays of PyTorch's port
+    under its own names (`torch_name`); weights as [out, in, kh, kw], in any precision. Raises ValueError, naming the
+    first array that is missing or has another shape, and OSError for a file that cannot be read.
     """
     path = Path(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     expected = jax.eval_shape(Inception().init, jax.random.key(0), jax.ShapeDtypeStruct((1, SIZE, SIZE, 3), np.float32))
     with np.load(path) as arrays:
+        ported = torch_name("conv", "weight") in arrays
 
         def find(keys, leaf):
             scope, kind = (key.key for key in keys[-2:])
             name = f"net.layers.{scope}.{kind}"
+            name = torch_name(scope, kind) if ported else name
             if name not in arrays:
                 raise ValueError(f"{path}: has no array {name}; these are not the weights of the FID Inception")
             array = np.asarray(arrays[name], np.float32)
@@ -61,6 +64,41 @@ def load_inception(path: str | os.PathLike) -> tuple[PyTree, str]:
             return jnp.asarray(array)
 
         return jax.tree_util.tree_map_with_path(find, expected), digest
+
+
+_STEM = {"conv": "1a_3x3", "conv_1": "2a_3x3", "conv_2": "2b_3x3", "conv_3": "3b_1x1", "conv_4": "4a_3x3"}
+_BLOCKS = dict(zip(["mixed", *(f"mixed_{i}" for i in range(1, 11))], "5b 5c 5d 6a 6b 6c 6d 6e 7a 7b 7c".split()))
+_KINDS = {"weight": "conv.weight", "beta": "bn.bias", "mean": "bn.running_mean", "var": "bn.running_var"}
+_LAST = {"tower_conv": "branch3x3_1", "tower_mixed_conv": "branch3x3_2a", "tower_mixed_conv_1": "branch3x3_2b"}
+_LAST |= {"tower_1_conv": "branch3x3dbl_1", "tower_1_conv_1": "branch3x3dbl_2", "tower_2_conv": "branch_pool"}
+_LAST |= {"tower_1_mixed_conv": "branch3x3dbl_3a", "tower_1_mixed_conv_1": "branch3x3dbl_3b"}
+
+
+def torch_name(scope: str, kind: str) -> str:
+    """What PyTorch's port of the network calls an array: "mixed_3.tower.conv_1", "beta" -> "Mixed_6a....bn.bias".
+
+    kind: weight, beta, mean or var. The port's batch norms have weights besides, all of them 1.
+    """
+    block, _, rest = scope.partition(".")
+    if block in _STEM:
+        return f"Conv2d_{_STEM[block]}.{_KINDS[kind]}"
+    name = _BLOCKS[block]
+    tower, _, conv = rest.partition(".")
+    number = int(conv.removeprefix("conv").removeprefix("_") or 0) + 1  # conv, conv_1, ... are numbered from 1
+    towers = {
+        "5": {"tower": "branch5x5", "tower_1": "branch3x3dbl"},
+        "6": {"tower": "branch7x7", "tower_1": "branch7x7dbl"},
+        "6a": {"tower": "branch3x3dbl"},
+        "7a": {"tower": "branch3x3", "tower_1": "branch7x7x3"},
+    }
+    if rest == "conv":
+        branch = "branch3x3" if name == "6a" else "branch1x1"
+    elif rest in _LAST:
+        branch = _LAST[rest]
+    else:
+        of = towers.get(name) or towers[name[0]]
+        branch = "branch_pool" if tower == "tower_2" else f"{of[tower]}_{number}"
+    return f"Mixed_{name}.{branch}.{_KINDS[kind]}"
 
 
 def resize_matrix(num_in: int, num_out: int, *, half_pixel: bool) -> np.ndarray:

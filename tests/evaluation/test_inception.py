@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from ebmjax.evaluation import inception
-from ebmjax.evaluation.inception import inception_features, load_inception, make_inception_features, resize_matrix
+from ebmjax.evaluation.inception import (
+    inception_features,
+    load_inception,
+    make_inception_features,
+    resize_matrix,
+    torch_name,
+)
 from ebmjax.nets.inception import Inception
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -61,6 +67,25 @@ def test_protocols(monkeypatch):
     with pytest.raises(ValueError, match="no FID protocol 'tf'; there are float, uint8"):
         make_inception_features({}, "tf")
     assert inception.PROTOCOLS["uint8"].rounded and not inception.PROTOCOLS["float"].rounded
+
+
+def test_names_of_the_port():
+    """As many names as arrays, and some that are known."""
+    variables = jax.eval_shape(Inception().init, jax.random.key(0), jnp.zeros((1, 299, 299, 3)))
+    scopes = variables["params"]
+    names = {torch_name(scope, kind) for scope, arrays in scopes.items() for kind in arrays}
+    assert len(names) == 376
+    known = {
+        ("conv_2", "weight"): "Conv2d_2b_3x3.conv.weight",
+        ("mixed.tower.conv_1", "beta"): "Mixed_5b.branch5x5_2.bn.bias",
+        ("mixed_3.conv", "mean"): "Mixed_6a.branch3x3.bn.running_mean",
+        ("mixed_3.tower.conv_2", "var"): "Mixed_6a.branch3x3dbl_3.bn.running_var",
+        ("mixed_7.tower_1.conv_4", "weight"): "Mixed_6e.branch7x7dbl_5.conv.weight",
+        ("mixed_8.tower_1.conv_3", "weight"): "Mixed_7a.branch7x7x3_4.conv.weight",
+        ("mixed_10.tower_1_mixed_conv_1", "weight"): "Mixed_7c.branch3x3dbl_3b.conv.weight",
+    }
+    for (scope, kind), name in known.items():
+        assert torch_name(scope, kind) == name and scope in scopes
 
 
 def test_other_weights_are_refused(tmp_path):

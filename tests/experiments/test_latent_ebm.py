@@ -109,6 +109,7 @@ def wait_for_checkpoint(process, folder, step):
     raise AssertionError("no checkpoint within a minute")
 
 
+@pytest.mark.slow
 def test_killed_three_times_gives_the_same_figures(finished, tmp_path):
     """SIGKILL twice in the training, then in the baseline's: the last digit of every figure is the same."""
     workdir = tmp_path / "killed"

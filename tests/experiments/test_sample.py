@@ -55,6 +55,7 @@ def test_other_kernels(kernel, tmp_path):
     assert results(tmp_path)["metrics"]["rhat_max"] > 1.3  # chains stay in their modes
 
 
+@pytest.mark.slow
 def test_energy_of_a_trained_run(tmp_path):
     """A flow's, whose density in the plane is the energy's; from the folder alone."""
     run, out = tmp_path / "trained", tmp_path / "out"
