@@ -127,7 +127,7 @@ def told_of(runs: Sequence[Mapping]) -> str:
     commits = ", ".join(sorted({run["commit"][:7] for run in runs}))
     seeds = ("Seeds " if len(runs) > 1 else "Seed ") + ", ".join(str(run["seed"]) for run in runs)
     length = ", ".join(f"{n:,}" for n in steps)
-    return f"{seeds}; {length} iterations, {minutes} minutes of training and evaluation; commit {commits}."
+    return f"{seeds}; {length} iterations, {minutes} wall minutes of training and evaluation; commit {commits}."
 
 
 def without_seed(command: str) -> str:

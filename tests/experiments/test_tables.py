@@ -1,0 +1,96 @@
+"""docs/results.md and the cards: what is kept of a run, how seeds are joined, and that they are fresh."""
+
+import json
+
+import pytest
+
+from experiments import tables
+from experiments.published import PUBLISHED
+
+COMMAND = "python -m experiments.abp --config=configs/abp/digits.py"
+
+
+def results(seed=0, command=COMMAND, **changes):
+    base = {"experiment": "abp", "method": "abp", "dataset": "digits", "metrics": {"test_mse": 0.1 + 0.1 * seed}}
+    base |= {"baselines": {"pca_mse": 0.5, "test_mse_other": 0.25}, "protocol": "as measured", "seed": seed}
+    base |= {"num_steps": 1500, "seconds": 60.0, "evaluation_seconds": 30.0, "commit": "0123456789", "versions": {}}
+    return base | {"command": command + (f" --config.seed={seed}" if seed else ""), "pictures": {}} | changes
+
+
+@pytest.fixture
+def docs(tmp_path, monkeypatch):
+    for name, path in (("ROOT", ""), ("RUNS", "runs"), ("METHODS", "methods"), ("RESULTS", "results.md")):
+        monkeypatch.setattr(tables, name, tmp_path / path)
+    (tmp_path / "methods").mkdir()
+    (tmp_path / "methods" / "abp.md").write_text(f"# ABP\n\n`experiments.abp`\n{tables.BEGIN}\n{tables.END}\nEnd.\n")
+    return tmp_path
+
+
+def write(folder, **changes):
+    folder.mkdir(parents=True)
+    (folder / "results.json").write_text(json.dumps(results(**changes)))
+    return folder
+
+
+def test_runs_are_kept_and_joined_over_seeds(docs, capsys):
+    runs = [write(docs / "work" / str(seed), seed=seed) for seed in (0, 1)]
+    assert tables.main(["--add", *map(str, runs)]) == 0
+    assert {p.name for p in (docs / "runs" / "abp").iterdir()} == {"digits-0.json", "digits-1.json"}
+    page, card = (docs / "results.md").read_text(), (docs / "methods" / "abp.md").read_text()
+    row = "| test_mse | 0.15 ± 0.071 |  | 0.5 pca; 0.25 other |"
+    assert row in page and row in card and card.endswith(f"{tables.END}\nEnd.\n")
+    assert "Seeds 0, 1; 1,500 iterations, 1.5 wall minutes" in page.replace("± 0 ", "") and "commit 0123456" in page
+    assert f"`{COMMAND}`" in page
+    assert tables.main(["--check"]) == 0
+    (docs / "methods" / "abp.md").write_text(card.replace("0.15 ±", "0.05 ±"))
+    assert tables.main(["--check"]) == 1
+    assert "abp.md is stale: run python -m experiments.tables" in capsys.readouterr().err
+
+
+def test_what_only_a_machine_knows_is_left_out(docs):
+    command = f"{COMMAND} --config.data.name=lines:/home/me/data/a.txt --config.seed=3"
+    run = write(docs / "work", command=command, protocol="of /tmp/x/y.npz", dataset="lines:/home/me/data/a.txt")
+    kept = json.loads(tables.keep(run).read_text())
+    assert kept["command"].endswith("--config.data.name=lines:a.txt --config.seed=3")
+    assert kept["protocol"] == "of y.npz" and kept["dataset"] == "lines:a.txt" and "pictures" not in kept
+    assert tables.label_of(kept["command"]) == ("digits-name=a.txt", 3)
+
+
+def test_what_cannot_be_repeated_is_not_kept(docs, capsys):
+    dirty, unknown = write(docs / "dirty", commit="01-dirty"), write(docs / "unknown", command="x")
+    (unknown / "results.json").write_text(json.dumps(results() | {"command": None}))
+    for run, said in (
+        (dirty, "uncommitted changes"),
+        (unknown, "which command repeats it"),
+        (docs, "holds no results"),
+    ):
+        assert tables.main(["--add", str(run)]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_the_committed_pages_are_fresh(capsys):
+    assert tables.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_every_method_has_its_card():
+    from ebmjax import methods
+
+    modules = {path.stem for path in (tables.ROOT / "ebmjax" / "methods").glob("*.py")}
+    parts = {
+        "__init__",
+        "base",
+        "data_space",
+        "encoded",
+        "entropy_sampler",
+        "latent_space",
+        "tilted_flow",
+    }  # shared by several methods
+    helpers = {"classifier", "flow_mle", "language_model", "score_matching", "vae"}  # trained beside them
+    assert {path.stem for path in tables.METHODS.glob("*.md")} == modules - parts - helpers
+    assert methods.__all__
+
+
+def test_published_figures_have_a_note():
+    for (experiment, _), figures in PUBLISHED.items():
+        assert (tables.ROOT / "experiments" / f"{experiment}.py").exists(), experiment
+        assert all(figure.note for figure in figures.values())
