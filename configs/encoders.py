@@ -30,6 +30,7 @@ def encoded(experiment: str, data: str) -> ConfigDict:
     config.evaluate.batch_size = 500
     config.evaluate.max_examples = 50_000  # of training images, samples and test images each
     config.evaluate.feature_steps = 1500  # of the small classifier behind frechet_features; 0: none
+    config.evaluate.inpainting_samples = 20  # draws of z whose mean fills gaps
     config.evaluate.vae_baseline = True  # also train a VAE of the same networks
     return config
 

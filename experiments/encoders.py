@@ -41,6 +41,7 @@ LOWEST = {
     "evaluate.batch_size": 1,
     "evaluate.max_examples": 2,
     "evaluate.feature_steps": 0,
+    "evaluate.inpainting_samples": 1,
     "missing.fraction": 0,
     "missing.size": 1,
     "missing.seed": 0,
@@ -174,9 +175,15 @@ def recovery(run, train, test):
 
 
 def filler(run, trained):
-    """(x, mask) -> x with its gaps filled by a trained method."""
-    inpaint = jax.jit(lambda batch: trained.method.functions["inpaint"](trained.state, run.rng_key, *batch))
-    return lambda x, mask: map_batches(inpaint, (x, mask), run.config.evaluate.batch_size)
+    """(x, mask) -> x with its gaps filled by a trained method: the mean of draws, for squared errors ask for a mean."""
+    settings = run.config.evaluate
+    inpaint = partial(trained.method.functions["inpaint"], trained.state)
+
+    def fill(batch):
+        one = lambda key: inpaint(key, *batch)
+        return jnp.mean(jax.lax.map(one, jax.random.split(run.rng_key, settings.inpainting_samples)), axis=0)
+
+    return lambda x, mask: map_batches(jax.jit(fill), (x, mask), settings.batch_size)
 
 
 def recovery_protocol(config) -> str:
@@ -190,6 +197,7 @@ def recovery_protocol(config) -> str:
         return ""
     return (
         f"Every training example lacks {what[fields.name]}, the same each time. missing_mse: per entry of the missing "
-        "part of training examples, missing_mse_test: of test examples, with masks of their own; _mean: filled by the "
+        f"part of training examples, filled with the mean of {config.evaluate.inpainting_samples} draws of z; "
+        "missing_mse_test: of test examples, with masks of their own; _mean: filled by the "
         "mean over the training examples that have the pixel; _neighbours: with that of the 5 nearest of them."
     )

@@ -79,9 +79,8 @@ def draw(run, along, kept):
         steps = ", ".join(map(str, kept))
         strip = np.stack([x[:8] for x in kept.values()], axis=1).astype(np.float32)
         pictures.save_interpolations(strip, path("long_run"), title=f"chains from data, after {steps} steps")
-        captions[path("long_run")] = (
-            "Chains of the learned energy from test examples; the last column is Metropolis-adjusted"
-        )
+        last = "; the last column: Metropolis-adjusted ones" if "adjusted" in kept else ""
+        captions[path("long_run")] = f"Chains of the learned energy from test examples{last}"
     return captions
 
 

@@ -2,7 +2,7 @@
 
     python -m experiments.divergence_triangle --config=configs/divergence_triangle/digits_block.py
 
-The block's place differs between images and stays the same over the training.
+The block's place differs between images and stays the same over the training; otherwise as digits_missing.py.
 """
 
 from configs.common import variant_of
@@ -13,5 +13,6 @@ from configs.divergence_triangle.common import smoke
 def get_config(variant=""):
     """variant: "" or "smoke" (seconds, for tests)."""
     config = digits.get_config()
+    config.model.latent_weight = 0.02
     config.missing.name = "block"
     return variant_of(config, variant, smoke)

@@ -2,7 +2,9 @@
 
     python -m experiments.divergence_triangle --config=configs/divergence_triangle/digits_missing.py
 
-The paper's learning from incomplete data; the share of 50 % and the filling are our own.
+The paper's learning from incomplete data; the share of 50 % and the filling are our own. As digits.py, but for the
+weight of -log q(z | x) at generated images, which have no gaps: at 1 the encoder trusts too much what was filled in.
+Seed 0 with one filling instead of the mean of draws: missing_mse .22 at 1, .16 at .1, .15 at .02; the VAE .14.
 """
 
 from configs.common import variant_of
@@ -13,5 +15,6 @@ from configs.divergence_triangle.common import smoke
 def get_config(variant=""):
     """variant: "" or "smoke" (seconds, for tests)."""
     config = digits.get_config()
+    config.model.latent_weight = 0.02
     config.missing.name = "pixels"
     return variant_of(config, variant, smoke)

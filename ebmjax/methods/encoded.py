@@ -4,8 +4,10 @@
     Q(x, z) = data(x) q(z | x),   q(z | x) = N(mean(x), diag exp(log_variance(x)))
 
 Entries of x may be missing: where a batch has a "mask", only the others count for p(x | z), and encoder and energy see
-x with g(z) in the gaps (`fill`). Stateful layers keep their statistics in `extra["stats"]`, one entry per network;
-those of a network are updated by its passes in its own update, and every other use leaves them alone.
+x with g(z) in the gaps (`fill`), beside generated examples without gaps.
+
+Stateful layers keep their statistics in `extra["stats"]`, one entry per network; those of a network are updated by its
+passes in its own update, and every other use leaves them alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -199,8 +201,10 @@ def reconstruct(model: Model, state: State, rng_key: Array, x: Array) -> Array:
 
 
 def inpaint(model: Model, state: State, rng_key: Array, x: Array, mask: Array) -> Array:
-    """x where mask (bool, like x) is true, elsewhere g(z) of what `fill` found there: `[B, ...]`."""
-    return jnp.where(mask, x, decode(model, state, encode(model, state, rng_key, x, mask)))
+    """x where mask (bool, like x) is true, elsewhere g(z) of a draw from q(z | x), x by `fill`: `[B, ...]`."""
+    mean, log_variance = posterior(model, state, fill(model, state, x, mask))
+    z = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(rng_key, mean.shape)
+    return jnp.where(mask, x, decode(model, state, z))
 
 
 def interpolate(model: Model, state: State, z_start: Array, z_end: Array, num: int) -> Array:

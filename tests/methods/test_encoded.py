@@ -93,6 +93,7 @@ def test_what_is_hidden_does_not_matter(stepped):
     filled = method.functions["inpaint"](state, key, jnp.where(MASK, X, jnp.nan), MASK)
     np.testing.assert_array_equal(filled[MASK], X[MASK])
     np.testing.assert_array_equal(filled, method.functions["inpaint"](state, key, X, MASK))
+    assert np.any(filled != method.functions["inpaint"](state, jax.random.key(4), X, MASK))  # a draw
 
 
 class Linear(nn.Module):
