@@ -100,6 +100,7 @@ def smoke(config: ConfigDict) -> None:
     config.labels.num_seeds = 2
     config.model.posterior.num_samples = 2
     config.initial.bank_size = 32
+    config.initial.num_chains = 0
     config.sampler.chain.num_steps = 2
     config.evaluate.max_examples = 64
     config.evaluate.batch_size = 64

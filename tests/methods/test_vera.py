@@ -32,10 +32,15 @@ FROZEN = {name: optimizer for name, optimizer in SMALL.items() if name != "energ
 X = {"x": jax.random.normal(jax.random.key(0), (128, 1))}
 
 
+QUICK = {"xla_backend_optimization_level": 0}
+"""To compile what runs for a moment."""
+
+
 def train(method, num_steps, batch=X):
     """(state, metrics of every step)."""
-    state = jax.jit(method.init)(jax.random.key(1), batch)
-    return jax.jit(lambda state: jax.lax.scan(lambda s, _: method.train_step(s, batch), state, length=num_steps))(state)
+    state = jax.jit(method.init, compiler_options=QUICK)(jax.random.key(1), batch)
+    run = lambda state: jax.lax.scan(lambda s, _: method.train_step(s, batch), state, length=num_steps)
+    return jax.jit(run, compiler_options=QUICK if num_steps < STEPS else None)(state)
 
 
 def by_chain():
