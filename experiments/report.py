@@ -11,9 +11,13 @@ from pathlib import Path
 
 from ebmjax.viz import page
 from ebmjax.viz.pictures import replacing
-from ebmjax.viz.report import figure_rows, identity, sections
+from ebmjax.viz.report import figure_rows, identity, pair, sections
+from ebmjax.viz.report import figures as all_figures
 from ebmjax.viz.workdir import WorkDir, mapping, read_workdir
 from experiments.published import published_of
+
+NUM_SHOWN = 8
+"""Figures of a run that stand in the table where it has more."""
 
 
 def find_runs(folder: str | Path) -> list[WorkDir]:
@@ -51,10 +55,19 @@ def write_overview(folder: str | Path, out: str | Path) -> list[WorkDir]:
 
 
 def _rows(run: WorkDir, papers: Mapping, folder: Path) -> str:
-    """The rows of one run: its figures, then one across the table that opens."""
+    """The rows of one run: its figures, then one across the table that opens.
+
+    Of many figures the first few are shown, with those that a paper has; all of them are in the part that opens.
+    """
     added = {entry["name"]: entry["value"] for entry in run.results.get("evaluations", [])}
-    metrics = {**mapping(run.results.get("metrics")), **added}
-    figures = figure_rows(metrics, mapping(run.results.get("baselines")), papers)
+    metrics, baselines = {**mapping(run.results.get("metrics")), **added}, mapping(run.results.get("baselines"))
+    first = set(list(metrics)[:NUM_SHOWN]) | set(papers)
+    shown, everything = {name: value for name, value in metrics.items() if name in first}, ""
+    if len(shown) < len(metrics):
+        everything = page.heading(2, "All figures") + all_figures(run.results)
+        beside, _ = pair(shown, baselines)
+        baselines = {k: v for k, v in baselines.items() if any(_of(name, k) for name, of in beside.items() if of)}
+    figures = figure_rows(shown, baselines, papers)
     figures = figures or [f'<td colspan="5">{page.note("No figures yet.")}</td>']
     span = f'rowspan="{len(figures)}"'
     seed = f'<span class="soft seed">seed {page.text(run.seed)}</span>'
@@ -63,9 +76,13 @@ def _rows(run: WorkDir, papers: Mapping, folder: Path) -> str:
     first, *others = figures
     place = run.folder.relative_to(folder).as_posix()
     name = run.folder.resolve().name if place == "." else place
-    more = page.details(f"{name}: samples, curves, settings", identity(run) + sections(run, level=2))
+    more = page.details(f"{name}: samples, curves, settings", identity(run) + everything + sections(run, level=2))
     rows = [f"<tr>{whole}{first}</tr>", *(f"<tr>{cells}</tr>" for cells in others)]
     return "".join(rows) + f'<tr><td class="more" colspan="7">{more}</td></tr>'
+
+
+def _of(metric: str, baseline: str) -> bool:
+    return baseline.startswith(f"{metric}_") or baseline.endswith(f"_{metric}")
 
 
 def _count(things, name: str) -> str:

@@ -64,6 +64,17 @@ def test_figures_that_were_added_later_have_their_row(runs):
     assert "fid_<wbr>float" in page and "12.50" in page and "9 samples" in page
 
 
+def test_many_figures_are_folded_but_for_the_first_and_those_of_a_paper(runs):
+    many = {f"auprc_{i}": i / 64 for i in range(12)}
+    add(runs / "d", "delta", "digits", metrics=many, baselines={"auprc_0_pca": 0.5, "auprc_9_pca": 0.75, "other": 0.25})
+    papers = lambda method, _: {"auprc_11": (0.2, "paper")} if method == "delta" else {}
+    page = report.overview(runs, report.find_runs(runs), papers)
+    table, folded = page[page.index("delta</th>") :].split("All figures")
+    assert "auprc_<wbr>7" in table and "auprc_<wbr>8" not in table and "auprc_<wbr>11" in table
+    assert "0.5000" in table and "0.7500" not in table
+    assert "auprc_<wbr>8" in folded and "0.7500" in folded and "other" in folded
+
+
 def test_a_folder_without_runs_is_one_line(tmp_path, capsys):
     for folder in (tmp_path, tmp_path / "none"):
         with pytest.raises(SystemExit) as stopped:
