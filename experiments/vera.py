@@ -121,7 +121,7 @@ def refined_samples(run, num):
 def sample_figures(run, train, test):
     """(metrics, baselines, {path: caption}) of samples of the first draw, and of refined ones where it is VERA."""
     size, path = run.config.evaluate.batch_size, lambda stem: run.workdir / f"{stem}.png"
-    metrics, captions = {}, {path("samples"): "Samples, of the first draw of the labels"}
+    metrics, captions = {}, {path("samples"): "Samples, of the first draw of the labels"}  # in the order of `arms`
     if run.config.method == "vera" and run.config.evaluate.refine_steps:
         first, refined, metrics = refined_samples(run, len(train))
         arms = {"": first, "refined": refined}
@@ -129,6 +129,11 @@ def sample_figures(run, train, test):
     else:
         sample = partial(run.trained.method.sample, run.trained.state)
         arms = {"": sample_in_batches(sample, run.rng_key, len(train), min(len(train), size))}
+    if "no_entropy" in run.baselines:
+        other = run.baselines["no_entropy"]
+        sample = partial(other.method.sample, other.state)
+        arms["no_entropy"] = sample_in_batches(sample, run.rng_key, len(train), min(len(train), size))
+        captions[path("samples_no_entropy")] = "Samples of the generator that was trained without entropy"
     baselines, flat = {}, lambda x: np.asarray(x).reshape(len(x), -1)
     if train[0].size <= MAX_PIXELS:
         reference = fit_gaussian(flat(train))
@@ -138,7 +143,7 @@ def sample_figures(run, train, test):
     shape = tuple(run.config.evaluate.picture) or test.shape[1:]
     if len(shape) != 3:
         return metrics, baselines, {}
-    for where, x in zip(captions, arms.values()):
+    for where, x in zip(captions, arms.values(), strict=True):
         pictures.save_grid(np.reshape(x[:100], (-1, *shape)), where)
     return metrics, baselines, captions
 
