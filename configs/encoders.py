@@ -65,6 +65,7 @@ def smoke(config: ConfigDict) -> None:
     config.evaluate.max_examples = 64
     config.evaluate.batch_size = 32
     config.evaluate.feature_steps = 20
+    config.evaluate.inpainting_samples = 2
 
 
 def smoke_images(config: ConfigDict, data: str) -> None:
