@@ -3,6 +3,7 @@
     python -m experiments.divergence_triangle --config=configs/divergence_triangle/digits_block.py
 
 The block's place differs between images and stays the same over the training; otherwise as digits_missing.py.
+Expected (seed 0): missing_mse .257, the VAE .239, 5 nearest neighbours .206, means .411.
 """
 
 from configs.common import variant_of

@@ -5,6 +5,7 @@
 The paper's learning from incomplete data; the share of 50 % and the filling are our own. As digits.py, but for the
 weight of -log q(z | x) at generated images, which have no gaps: at 1 the encoder trusts too much what was filled in.
 Seed 0 with one filling instead of the mean of draws: missing_mse .22 at 1, .16 at .1, .15 at .02; the VAE .14.
+Expected (seed 0): missing_mse .147, the VAE .138, 5 nearest neighbours .163, means .293.
 """
 
 from configs.common import variant_of
