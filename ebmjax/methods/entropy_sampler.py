@@ -74,7 +74,7 @@ class Sampler(NamedTuple):
         return jax.grad(lambda log_scale: -bound(log_scale))(state.params["proposal"])
 
 
-def begin(sampler: Sampler, generator, sigma: float, rng_key: Array, x: Array, learn_proposal: bool):
+def init_sampler(sampler: Sampler, generator, sigma: float, rng_key: Array, x: Array, learn_proposal: bool):
     """(parameter groups, extra) at step 0. Raises ValueError if the generator's examples are not like x `[B, ...]`."""
     z = jnp.zeros((1, sampler.latent_dim))
     net = generator.init(rng_key, z)["params"]
@@ -89,7 +89,7 @@ def begin(sampler: Sampler, generator, sigma: float, rng_key: Array, x: Array, l
     return params, {}
 
 
-def check(sampler: Sampler) -> None:
+def check_sampler(sampler: Sampler) -> None:
     """Raise ValueError, one line, for settings out of range or that do not fit together."""
     low, high = sampler.sigma_range
     if not 0 < low <= high:

@@ -20,9 +20,8 @@ import optax
 from ebmjax import pytree
 from ebmjax.energies import bind, marginal_labels
 from ebmjax.flows import dequantize
-from ebmjax.methods import entropy_sampler
 from ebmjax.methods.base import apply_gradients, create_state, labelled_part, pure, step_key
-from ebmjax.methods.entropy_sampler import Sampler
+from ebmjax.methods.entropy_sampler import Sampler, check_sampler, init_sampler
 from ebmjax.objectives import LabelWeights, contrastive, gradient_penalty, label_terms
 from ebmjax.objectives.entropy_gradient import entropy_surrogate
 from ebmjax.types import Array, Batch, Chain, EnergyFn, Method, Metrics, Potential, PyTree, State
@@ -135,7 +134,7 @@ def energy_of(model: Model, state: State, x: Array) -> Array:
 
 def check(model: Model) -> None:
     """Raise ValueError, one line, for settings out of range."""
-    entropy_sampler.check(model.sampler)
+    check_sampler(model.sampler)
     for name in ("entropy_weight", "gradient_penalty", "energy_l2", "data_noise"):
         if getattr(model, name) < 0:
             raise ValueError(f"{name} = {getattr(model, name)} must be ≥ 0")
@@ -193,7 +192,7 @@ def vera(
     def init(rng_key, batch):
         energy_key, generator_key, state_key = jax.random.split(rng_key, 3)
         learn = entropy_weight > 0
-        params, extra = entropy_sampler.begin(sampler, generator, sigma, generator_key, batch["x"], learn)
+        params, extra = init_sampler(sampler, generator, sigma, generator_key, batch["x"], learn)
         params["energy"] = energy.init(energy_key, batch["x"][:1])["params"]
         return create_state(state_key, params, {g: o for g, o in optimizers.items() if g in params}, extra)
 
