@@ -33,6 +33,7 @@ LOWEST = {
     "evaluate.batch_size": 1,
     "evaluate.max_examples": 2,
     "evaluate.num_samples": 0,
+    "evaluate.class_steps": 1,
     **{f"optimizer.{group}.learning_rate": 0 for group in ("energy", "generator", "encoder", "classifier")},
 }
 GROUPS = ("energy", "generator", "encoder")
@@ -130,9 +131,11 @@ def make_coupling(config, data_spec, *, tilted=True, mutual_information=True):
     """The method of a config; or the same with a prior of N(0, I), or without the mutual information."""
     model, fields = config.model, config.model.energy
     information = model.mutual_information_weight if mutual_information else 0.0
+    chain = make_chain(config, "prior")
     return symbol_vector(
         MLPLogits((*fields.widths, num_symbols(config, data_spec)), fields.activation, fields.init),
-        prior_chain=make_chain(config, "prior"),
+        prior_chain=chain,
+        class_chain=chain._replace(num_steps=config.evaluate.class_steps),
         optimizers=optimizers_of(config, data_spec, GROUPS),
         latent_dim=model.latent_dim,
         weights=CouplingWeights(config.labels.weight, information, model.free_nats, kl_weight(config)),

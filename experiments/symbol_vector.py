@@ -60,6 +60,14 @@ def accuracy_figures(run, test, labels):
     return metrics, others, accuracies, curves
 
 
+def reconstruction_figures(run, test):
+    """{"reconstruction_mse" per entry, or "reconstruction_nll" in nats per sentence}, at draws of q(z | x)."""
+    method, states = run.trained  # whose `evaluate` is that of the first draw of the labels
+    judge = jax.jit(lambda key, x: method.evaluate(states, key, {"x": x}))
+    found = map_batches(judge, test, run.config.evaluate.batch_size, rng_key=run.rng_key)
+    return {name: np.mean(values) for name, values in found.items()}
+
+
 def likelihood_figures(run, test):
     """({"nll"}, {"nll_<arm>"}) in nats per example of the first draw's models; nothing where num_samples is 0."""
     settings, metrics, others = run.config.evaluate, {}, {}
@@ -145,7 +153,8 @@ def evaluate(run):
     encode = partial(jax.jit(first.method.functions["encode"]), first.state)
     mean = map_batches(encode, test, config.evaluate.batch_size)
     logits = jax.jit(first.method.functions["latent_logits"])(first.state, mean)
-    metrics["mutual_information"] = mutual_information(logits)
+    metrics["mutual_information_test"] = mutual_information(logits)
+    metrics |= reconstruction_figures(run, test)
     for target, found in zip((metrics, others), likelihood_figures(run, test)):
         target.update(found)
     x, z = drawn_by_symbol(run, first, 50)
@@ -167,16 +176,18 @@ def protocol(config, num_test):
             "mean of q(z | x). _supervised: a perceptron of the labelled examples alone with noise on its inputs; "
             "_no_energy: the same model with N(0, I) as p(z); _no_mutual_information: without that term. "
             "gain_over_supervised: of the draws, the least and the largest difference. controlled_accuracy: share of "
-            "50 samples of each class that the 5 nearest training examples, with all their labels, give that class. "
+            "50 samples of each class that the 5 nearest training examples, with all their labels, give that class, "
+            f"drawn by {config.evaluate.class_steps} steps. "
         )
     else:
         text += "no labels. "
     if config.evaluate.num_samples:
         text += (
             f"nll: nats per example, importance-sampled from q(z | x) by {config.evaluate.num_samples} draws, of the "
-            "first draw of the labels (a bound, but for the estimate of log Z). "
+            "first draw of the labels (a bound, but for the estimate of log Z, which is too low where p(z) is far from "
+            "N(0, I)). "
         )
-    return text + "mutual_information: of z and y in nats at the test examples' means. Last parameters, no selection."
+    return text + "mutual_information_test: of z and y in nats at the test examples' means. Last parameters."
 
 
 EXPERIMENT = Experiment(

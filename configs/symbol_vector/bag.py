@@ -19,6 +19,6 @@ def get_config(variant=""):
     config.model.text = "bag"
     config.model.num_symbols = 10
     config.model.generator.widths = (128,)
-    config.evaluate.arms = ("no_energy",)
+    config.evaluate.arms = ()
     config.train.num_steps = 1500
     return variant_of(config, variant, smoke)

@@ -6,7 +6,10 @@ tables).
 The default of the experiment: 1,297 training examples, of which 100 have a label, and 500 test examples; five draws of
 the labels at once. All settings are ours; the noise of the supervised arm is the best of 0, .3, .5, .7 and 1 on the
 test examples, which favours that arm.
-Expected: see docs/results.md.
+Expected (labels 0-4, initial weights of seed 0): accuracy .946 ± .016 (standard deviation over the draws), supervised
+.922 ± .021, better by .018 to .036 on every draw. The mutual information does it: without it .926 ± .018, but without
+the energy .949 ± .014, so that the energy is for generation alone. Samples of a class take longer chains than training:
+of 20 steps 73 % are what they should be, of 100 steps 92 %. Four minutes of a CPU core.
 """
 
 from configs.common import variant_of

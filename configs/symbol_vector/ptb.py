@@ -4,8 +4,8 @@
 
 FILE: one sentence a line, "train" in its name, its test part beside it. All settings are those of the published code:
 GRUs of 512, latent size 40, 20 symbols, ten cycles of the KL's weight up to .5, one free nat a dimension, mutual
-information 50. Published: 94.7 nats a sentence, by an estimator that is wrong in its released form; nll here is
-importance-sampled.
+information 50. Published: 94.7 nats a sentence, by an estimator that is wrong in its released form; an importance-
+sampled one is there by evaluate.num_samples, whose log Z errs too (configs/symbol_vector/common.py).
 """
 
 from configs.common import variant_of

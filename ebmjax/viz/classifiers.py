@@ -27,7 +27,7 @@ def plot_arms(
         left.hlines(found.mean(), i - 0.25, i + 0.25, color=f"C{i}", linewidth=2.5)
         left.annotate(f"{found.mean():.3f}", (i + 0.28, found.mean()), fontsize=8, va="center")
     left.set(xlim=(-0.5, len(values) - 0.2), ylabel="test accuracy")
-    left.set_xticks(places, [name.replace("_", " ") for name in accuracies])
+    left.set_xticks(places, [name.replace("_", "\n") for name in accuracies])
     right.plot([0, 1], [0, 1], color="0.7", linewidth=1)
     for i, (name, (share, accuracy, confidence)) in enumerate(reliabilities.items()):
         seen = share > 0

@@ -103,8 +103,8 @@ def test_digits(tmp_path):
     main(f"--config={FOLDER}/digits.py:smoke", word, f"--workdir={tmp_path}")
     found = results(tmp_path)
     metrics, others = found["metrics"], found["baselines"]
-    expected = {"accuracy_mean", "accuracy_sd", "mutual_information", "nll", "controlled_accuracy"}
-    assert expected | {"gain_over_supervised_lowest"} <= set(metrics)
+    expected = {"accuracy_mean", "accuracy_sd", "mutual_information_test", "nll", "controlled_accuracy"}
+    assert expected | {"gain_over_supervised_lowest", "reconstruction_mse"} <= set(metrics)
     assert {"accuracy_supervised_mean", "accuracy_supervised_sd"} <= set(others)
     assert all(np.isfinite(v) for v in (metrics | others).values())
     assert list(found["pictures"]) == ["arms.png", "by_symbol.png", "latent.png", "health.png"]
@@ -126,7 +126,7 @@ def test_all_arms(tmp_path):
 def test_sentences_without_labels(name, tmp_path):
     main(f"--config={FOLDER}/{name}.py:smoke", f"--workdir={tmp_path}")
     found = results(tmp_path)
-    assert {"mutual_information", "nll"} <= set(found["metrics"])
+    assert {"mutual_information_test", "nll", "reconstruction_nll"} <= set(found["metrics"])
     assert "symbol 1" in (tmp_path / "by_symbol.txt").read_text()
 
 
