@@ -135,7 +135,7 @@ def _features(weights: PyTree, protocol: Protocol, x: Array) -> Array:
     rows, columns = (resize_matrix(n, SIZE, half_pixel=protocol.half_pixel) for n in x.shape[1:3])
     x = jnp.einsum("ih,bhwc,jw->bijc", rows, x, columns, precision="highest")
     x = jnp.broadcast_to(x, (*x.shape[:3], 3))
-    return Inception().apply(weights, (x - 128.0) / 128.0)
+    return jnp.asarray(Inception().apply(weights, (x - 128.0) / 128.0))
 
 
 def inception_features(
