@@ -7,21 +7,16 @@ here. The published code for images was not released: learning rates are those f
 """
 
 from configs.common import variant_of
-from configs.symbol_vector.common import images, smoke, symbol_vector
+from configs.symbol_vector.common import images
+from configs.symbol_vector.svhn import get_config as svhn
+from configs.symbol_vector.svhn import smoke_images
 
 
 def get_config(variant=""):
     """variant: "" or "smoke" (seconds, for tests)."""
-    config = symbol_vector("cifar10")
+    config = svhn()
+    config.data.name = "cifar10"
     images(config, "cifar10", 128)
     config.labels.per_class = 400
     config.model.latent_dim = 128
-    config.model.encoder.name = "wide_resnet"
-    config.train.batch_size = 100
     return variant_of(config, variant, smoke_images)
-
-
-def smoke_images(config):
-    """`smoke` on fake images."""
-    smoke(config)
-    config.data.name = "fake:32x32x3"

@@ -7,17 +7,12 @@ columns standardised by the training part. All settings are ours, and not tuned.
 """
 
 from configs.common import variant_of
-from configs.symbol_vector.common import small, smoke, symbol_vector
+from configs.symbol_vector.breast_cancer import get_config as breast_cancer
+from configs.symbol_vector.common import smoke
 
 
 def get_config(variant=""):
     """variant: "" or "smoke" (seconds, for tests)."""
-    config = symbol_vector("wine")
-    small(config)
-    config.data.standardise = True
-    config.labels.per_class = 5
-    config.model.latent_dim = 8
-    config.model.input_noise = 0.3
-    config.train.batch_size = 64
-    config.train.num_steps = 1500
+    config = breast_cancer()
+    config.data.name = "wine"
     return variant_of(config, variant, smoke)

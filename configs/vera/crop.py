@@ -19,9 +19,10 @@ def get_config(variant=""):
     config.model.energy.widths = config.model.generator.widths = (256, 256)
     config.evaluate.arms = ("supervised",)
     config.evaluate.picture = ()
-    return variant_of(config, variant, _smoke)
+    return variant_of(config, variant, smoke_table)
 
 
-def _smoke(config):
+def smoke_table(config):
+    """`smoke` on a table that is embedded."""
     smoke(config)
     config.data.name = "breast_cancer"

@@ -6,22 +6,12 @@ PATH: an .npz with x_train, y_train, x_test and y_test. 10 labels a class. Setti
 """
 
 from configs.common import variant_of
-from configs.vera.common import smoke
-from configs.vera.digits import get_config as digits
+from configs.vera.crop import get_config as crop
+from configs.vera.crop import smoke_table
 
 
 def get_config(variant=""):
     """variant: "" or "smoke" (seconds, for tests)."""
-    config = digits()
+    config = crop()
     config.data.name = "npz:electricdevices.npz"
-    config.data.standardise = True
-    config.train.num_steps = 3000
-    config.model.energy.widths = config.model.generator.widths = (256, 256)
-    config.evaluate.arms = ("supervised",)
-    config.evaluate.picture = ()
-    return variant_of(config, variant, _smoke)
-
-
-def _smoke(config):
-    smoke(config)
-    config.data.name = "breast_cancer"
+    return variant_of(config, variant, smoke_table)
