@@ -116,7 +116,7 @@ def make_vae(config, data_spec):
     options = make_options(config, data_spec)
     del options["optimizers"]["energy"]
     networks = make_networks(config, data_spec.shape)
-    return conceal(config, data_spec, vae(**networks, kl_weight=config.model.kl_weight, **options))
+    return conceal(config, data_spec, vae(**networks, **options))
 
 
 def make_mask(config, shape):

@@ -25,9 +25,11 @@ from rich.table import Table
 from ebmjax.data import DataError, load
 from ebmjax.evaluation.inception import PROTOCOLS
 from ebmjax.training import results
-from ebmjax.training.config import ConfigError
+from ebmjax.training.checkpoint import CheckpointError
+from ebmjax.training.config import ConfigError, input_errors
 from ebmjax.training.run import restore
 from ebmjax.training.sharding import make_mesh, split
+from ebmjax.training.workdir import experiment_of
 from ebmjax.viz.report import write_report
 from experiments.evaluators import EVALUATORS, Figure, Subject
 
@@ -74,18 +76,20 @@ def record(figure: Figure, step: int, seed: int) -> dict:
 
 
 def add(workdir: Path, added: Sequence[dict]) -> None:
-    """Append to results.json; a figure of the same name and the same number of training steps is replaced."""
+    """Append to results.json; one of the same name, training steps, counts, protocol and seed is replaced."""
     path = workdir / "results.json"
     held = json.loads(path.read_text()) if path.exists() else {}
-    new = {(entry["name"], entry["num_steps"]) for entry in added}
-    kept = [entry for entry in held.get("evaluations", []) if (entry["name"], entry["num_steps"]) not in new]
+    same = lambda entry: [entry.get(field) for field in ("name", "num_steps", "counts", "protocol", "seed")]
+    new = [same(entry) for entry in added]
+    kept = [entry for entry in held.get("evaluations", []) if same(entry) not in new]
     results.write(path, held | {"evaluations": [*kept, *added]})
 
 
 def evaluate(arguments: argparse.Namespace) -> list[dict]:
     """Measure what is asked, one evaluator after another; each one's figures are kept as soon as they are known."""
     config, trained = restore(arguments.workdir)
-    dataset, mesh = load(**config.data), make_mesh(arguments.batch_size)
+    experiment = experiment_of(config, arguments.workdir / "config.json")
+    dataset, mesh = experiment.data_of(config, load(**config.data), "train"), make_mesh(arguments.batch_size)
     subject = Subject(
         arguments.workdir,
         config,
@@ -99,7 +103,9 @@ def evaluate(arguments: argparse.Namespace) -> list[dict]:
     found = []
     for name in arguments.names:
         print(f"{name} ...", file=sys.stderr, flush=True)
-        added = [record(figure, int(trained.state.step), arguments.seed) for figure in EVALUATORS[name](subject)]
+        with input_errors():
+            figures = EVALUATORS[name](subject)
+        added = [record(figure, int(trained.state.step), arguments.seed) for figure in figures]
         add(arguments.workdir, added)
         found += added
     return found
@@ -120,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = read_arguments(argv)
         found = evaluate(arguments)
-    except (ConfigError, DataError) as error:
+    except (CheckpointError, ConfigError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print_table(found)

@@ -21,7 +21,7 @@ from ebmjax.flows.dequantize import bin_width, bits_per_dim, dequantize
 from ebmjax.mcmc import annealed_importance_sampling, base_from, mala, reverse_annealed_importance_sampling
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
-from experiments.targets import learned_target
+from experiments.targets import energy_of, learned_target
 
 
 class Subject(NamedTuple):
@@ -69,22 +69,31 @@ def needs_images(subject: Subject, name: str) -> None:
         raise ConfigError(f"--with {name}: {subject.dataset.name} does not hold images")
 
 
+def no_sentences(subject: Subject, name: str) -> None:
+    """Raise ConfigError for tokens, which no distance compares."""
+    if subject.dataset.vocabulary is not None:
+        raise ConfigError(f"--with {name}: {subject.dataset.name} holds sentences")
+
+
 def frechet_pixels(subject: Subject) -> list[Figure]:
     """Fréchet distance over the numbers of the examples themselves."""
+    no_sentences(subject, "frechet_pixels")
     x, y = samples(subject), references(subject)
     value = frechet_distance(x.reshape(len(x), -1), y.reshape(len(y), -1))
-    protocol = (
-        "Fréchet distance over pixels in [-1, 1] (never called FID), samples clipped, to the first training examples"
-    )
+    protocol = "over the numbers of an example (pixels in [-1, 1], clipped; never called FID), to training examples"
     return [Figure("frechet_pixels", value, None, protocol, {"samples": len(x), "reference": len(y)})]
 
 
 def density_pixels(subject: Subject) -> list[Figure]:
     """Precision, recall, density and coverage over the numbers of the examples themselves."""
+    no_sentences(subject, "density_pixels")
     x, y = samples(subject), references(subject)
     found = density_coverage(y.reshape(len(y), -1), x.reshape(len(x), -1))
     counts = {"samples": len(x), "reference": len(y)}
-    return [Figure(f"{k}_pixels", v, None, "5 neighbours, pixels in [-1, 1]", counts) for k, v in found.items()]
+    return [
+        Figure(f"{k}_pixels", v, None, "5 neighbours, over the numbers of an example (pixels in [-1, 1])", counts)
+        for k, v in found.items()
+    ]
 
 
 def features_of(subject: Subject, name: str):
@@ -117,7 +126,8 @@ def reference_statistics(subject: Subject, features, digest: str) -> tuple[Gauss
     key = hashlib.sha256(x.tobytes()).hexdigest()[:16]
     folder = cache.root() / "inception" / f"{key}-{subject.options['protocol']}-{digest}"
     if not folder.exists():
-        found = features(to_pixels(to_float(x, subject.dataset.max_value)))
+        white = subject.dataset.max_value
+        found = features(x if white == 255 else to_pixels(to_float(x, white)))  # bytes are enlarged batch by batch
         with cache.filling(folder) as new:
             for name, array in zip(("mean", "factor"), fit_gaussian(found), strict=True):
                 np.save(new / f"{name}.npy", array)
@@ -147,10 +157,15 @@ def kid(subject: Subject) -> list[Figure]:
     return [Figure(f"kid_{name}", value, error, protocol, counts)]
 
 
+LOG_Z = "estimated, or learned, by the method, with an error of its own"
+
+
 def log_likelihood(subject: Subject) -> list[Figure]:
     """The method's own log p(x) of test examples: exact, or estimated as the method says; images also in bits/dim."""
     (method, state), dataset, options = subject.trained, subject.dataset, subject.options
     function = method.functions.get("log_likelihood")
+    if subject.config.experiment == "anomaly":
+        raise ConfigError("--with log_likelihood: the test part of an anomaly run holds the anomalies")
     if function is None:
         raise ConfigError(f"--with log_likelihood: {subject.config.experiment} has no likelihood; try annealed")
     x = np.asarray(to_float(dataset.x_test[: options["num"]], dataset.max_value))
@@ -159,7 +174,10 @@ def log_likelihood(subject: Subject) -> list[Figure]:
     batch = min(options["batch_size"], len(x))
     found = map_batches(jax.jit(partial(function, state)), x, batch, rng_key=subject.key)
     error = float(np.std(found, ddof=1) / np.sqrt(len(found)))
-    protocol = "nats, mean over test examples; images dequantised by one draw of uniform noise"
+    protocol = (
+        "nats, mean over test examples; images dequantised by one draw of uniform noise; the standard error is of "
+    )
+    protocol += "these examples alone" + ("" if subject.config.experiment == "flow" else f", log Z being {LOG_Z}")
     figures = [Figure("test_log_likelihood", float(np.mean(found)), error, protocol, {"test": len(x)})]
     if dataset.max_value is not None:
         dim, width = int(np.prod(x.shape[1:])), bin_width(dataset.max_value + 1)
@@ -177,7 +195,7 @@ def annealed(subject: Subject) -> list[Figure]:
     """
     options, (method, state) = subject.options, subject.trained
     target = learned_target(str(subject.workdir), subject.config, subject.trained)
-    latent = np.prod(subject.dataset.x_train.shape[1:]) != target.dim or "sample_latent" in method.functions
+    latent = energy_of(method.functions)[1]
     base = standard_gaussian(target.dim) if latent else base_of(subject)
     draw = method.functions["sample_latent"] if latent else method.sample
     start = jnp.reshape(draw(state, jax.random.fold_in(subject.key, 2), options["num_chains"]), (-1, target.dim))
@@ -198,12 +216,14 @@ def annealed(subject: Subject) -> list[Figure]:
     figures = [
         Figure(f"log_z_{name}", float(b.log_z), float(b.standard_error), protocol, counts) for name, b in bounds.items()
     ]
-    if not latent:
+    if not latent and subject.config.experiment != "anomaly":
         x = np.asarray(to_float(subject.dataset.x_test[: options["num"]], subject.dataset.max_value))
         energy = map_batches(jax.jit(target.energy), x.reshape(len(x), -1), min(options["batch_size"], len(x)))
-        value, spread = -np.mean(energy) - float(lower.log_z), np.std(energy, ddof=1) / np.sqrt(len(x))
-        error = float(np.hypot(spread, float(lower.standard_error)))
-        figures.append(Figure("test_log_likelihood_annealed", float(value), error, protocol, counts | {"test": len(x)}))
+        spread = np.std(energy, ddof=1) / np.sqrt(len(x))
+        for name, bound in (("upper", lower), ("lower", upper)):  # log p(x) = -E(x) / T - log Z
+            error, value = np.hypot(spread, float(bound.standard_error)), -np.mean(energy) - float(bound.log_z)
+            name = f"test_log_likelihood_annealed_{name}"
+            figures.append(Figure(name, float(value), float(error), protocol, counts | {"test": len(x)}))
     return figures
 
 

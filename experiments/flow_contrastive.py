@@ -99,6 +99,8 @@ def baselines(config, data_spec, flow):
     """As long as the method: NCE against a Gaussian and against the trained flow, both fixed; and more of the flow."""
     if not config.evaluate.baselines:
         return {}
+    if len(data_spec.shape) != 1:
+        raise ConfigError(f"evaluate.baselines = True is for points and tables, not for examples of {data_spec.shape}")
     (dim,) = data_spec.shape
     return {
         "nce_gaussian": build(config, data_spec, flow, noise=matched_gaussian(dim)),

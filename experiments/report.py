@@ -59,7 +59,8 @@ def _rows(run: WorkDir, papers: Mapping, folder: Path) -> str:
 
     Of many figures the first few are shown, with those that a paper has; all of them are in the part that opens.
     """
-    added = {entry["name"]: entry["value"] for entry in run.results.get("evaluations", [])}
+    steps = run.results.get("num_steps")
+    added = {e["name"]: e["value"] for e in run.results.get("evaluations", []) if steps in (None, e.get("num_steps"))}
     metrics, baselines = {**mapping(run.results.get("metrics")), **added}, mapping(run.results.get("baselines"))
     first = set(list(metrics)[:NUM_SHOWN]) | set(papers)
     shown, everything = {name: value for name, value in metrics.items() if name in first}, ""

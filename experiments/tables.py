@@ -23,7 +23,7 @@ from experiments.published import published_of
 
 ROOT = Path(__file__).parents[1]
 RUNS, METHODS, RESULTS = (ROOT / "docs" / name for name in ("runs", "methods", "results.md"))
-KEPT = ("experiment", "dataset", "metrics", "baselines", "protocol", "seed", "num_steps", "seconds")
+KEPT = ("experiment", "dataset", "metrics", "baselines", "protocol", "seed", "num_steps", "rollbacks", "seconds")
 KEPT += ("evaluation_seconds", "commit", "command", "versions", "evaluations")
 BEGIN, END = "<!-- tables: made by experiments.tables -->", "<!-- end of the tables -->"
 HEAD = """# Results
@@ -47,11 +47,12 @@ def label_of(command: str) -> tuple[str, int]:
     for word in words:
         field, _, value = word.removeprefix("--config").lstrip(".").partition("=")
         if word.startswith("--config="):
-            name = Path(word.removeprefix("--config=").split(":")[0]).stem
+            path, _, variant = word.removeprefix("--config=").partition(":")
+            name = "-".join(filter(None, (Path(path).stem, variant)))
         elif field == "seed":
             seed = int(value)
         elif word.startswith("--config."):
-            overrides.append(f"{field.split('.')[-1]}={Path(value).name.split(':')[-1]}")
+            overrides.append(f"{field}={Path(value).name.split(':')[-1]}")
     return "-".join([name, *(re.sub(r"[^\w.=]+", "_", text) for text in overrides)]), seed
 
 
@@ -72,6 +73,8 @@ def keep(run: Path) -> Path:
     target = RUNS / found["experiment"] / f"{label}-{seed}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     held = {name: found[name] for name in KEPT if name in found}
+    if target.exists() and json.loads(target.read_text())["command"] != found["command"]:
+        raise ValueError(f"{target} holds another run, {json.loads(target.read_text())['command']}")
     target.write_text(json.dumps(held, indent=1) + "\n")
     return target
 
@@ -95,8 +98,13 @@ def spread(values: Sequence[float]) -> str:
 def table(label: str, runs: Sequence[Mapping]) -> str:
     """The section of one command: what it is, its figures, its protocol."""
     first = runs[0]
-    metrics = [run["metrics"] | {e["name"]: e["value"] for e in run.get("evaluations", [])} for run in runs]
-    of = lambda tables, name: spread([t[name] for t in tables if name in t])
+    added = [added_figures(run) for run in runs]
+    metrics = [run["metrics"] | {name: e["value"] for name, e in more.items()} for run, more in zip(runs, added)]
+
+    def of(tables, name):
+        values = [t[name] for t in tables if name in t]
+        return spread(values) + (f" (n = {len(values)})" if len(values) < len(runs) else "")
+
     names = {name: 0.0 for found in metrics for name in found}
     others = {name: 0.0 for run in runs for name in run["baselines"]}
     beside, rest = pair(names, others)
@@ -111,7 +119,26 @@ def table(label: str, runs: Sequence[Mapping]) -> str:
         lines.append(f"| | | | {listed} |")
     notes = sorted({f"{papers[n].note}" for n in names if n in papers})
     told = [f"`{without_seed(first['command'])}`", "", told_of(runs), "", *lines, "", first["protocol"]]
+    told += [
+        f"{e['name']}: {e['protocol']}; {counted(e)}." for e in {k: v for m in added for k, v in m.items()}.values()
+    ]
     return "\n".join(told + ([f"Paper: {'; '.join(notes)}."] if notes else []) + [""])
+
+
+def added_figures(run: Mapping) -> dict[str, Mapping]:
+    """{name: entry} of what `experiments.evaluate` added at the run's last step; of one name that of most examples."""
+    found: dict[str, Mapping] = {}
+    for entry in run.get("evaluations", []):
+        if entry["num_steps"] == run["num_steps"]:
+            best = found.setdefault(entry["name"], entry)
+            if sum(entry["counts"].values()) >= sum(best["counts"].values()):
+                found[entry["name"]] = entry
+    return found
+
+
+def counted(entry: Mapping) -> str:
+    """On how many of what a figure rests."""
+    return ", ".join(f"{count:,} {name}" for name, count in entry["counts"].items())
 
 
 def key_of(metric: str, suffix: str, baselines: Mapping) -> str:
@@ -124,10 +151,13 @@ def told_of(runs: Sequence[Mapping]) -> str:
     """Seeds, steps, budget and commits of a table."""
     steps = sorted({run["num_steps"] for run in runs})
     minutes = spread([(run.get("seconds", 0.0) + run.get("evaluation_seconds", 0.0)) / 60 for run in runs])
+    rolled = sum(run.get("rollbacks", 0) for run in runs)
     commits = ", ".join(sorted({run["commit"][:7] for run in runs}))
     seeds = ("Seeds " if len(runs) > 1 else "Seed ") + ", ".join(str(run["seed"]) for run in runs)
     length = ", ".join(f"{n:,}" for n in steps)
-    return f"{seeds}; {length} iterations, {minutes} wall minutes of training and evaluation; commit {commits}."
+    return f"{seeds}; {length} iterations, {minutes} wall minutes of training and evaluation; commit {commits}." + (
+        f" Rolled back {rolled} times." if rolled else ""
+    )
 
 
 def without_seed(command: str) -> str:

@@ -26,6 +26,22 @@ def make_target(config: ConfigDict) -> Target:
     return learned_target(config.target.workdir, run_config, trained)
 
 
+def energy_of(functions) -> tuple[str | None, bool]:
+    """(name of the energy among a method's functions, or None; whether it is of a latent vector).
+
+    A tilted flow has an energy in data space; a tilted decoder has one of z alone, like a learned prior.
+    """
+    name = next((name for name in ("data_energy", "latent_energy", "energy") if name in functions), None)
+    return name, name == "latent_energy" or (name == "energy" and "sample_latent" in functions)
+
+
+def learned_by_chain(config: ConfigDict) -> bool:
+    """Whether config.sampler.chain is what the energy was learned by, and its temperature the energy's: elsewhere that
+    chain is another arm's, or for evaluation."""
+    other = config.get("experiment") == "divergence_triangle" or config.get("method") == "vera"
+    return "sampler.chain.temperature" in flatten(config) and not other
+
+
 def learned_target(workdir: str, config: ConfigDict, trained: Trained) -> Target:
     """What a run has learned, exp(-E / T) for the T of its chains, on vectors: of z where E is a function of z.
 
@@ -33,16 +49,14 @@ def learned_target(workdir: str, config: ConfigDict, trained: Trained) -> Target
     """
     method, state = trained
     functions, key = method.functions, jax.random.key(0)
-    # A tilted flow has an energy in data space; a tilted decoder has one of z alone, like a learned prior.
-    name = next((name for name in ("data_energy", "latent_energy", "energy") if name in functions), None)
+    name, latent = energy_of(functions)
     if name is None:
         raise ConfigError(
             f"target.workdir = {workdir}: {config.get('experiment')} learns no energy that can be sampled"
         )
-    latent = name == "latent_energy" or (name == "energy" and "sample_latent" in functions)
     draw = functions["sample_latent"] if latent else method.sample
     shape = jax.eval_shape(lambda key: draw(state, key, 1), key).shape[1:]
-    temperature = 1.0 if latent else flatten(config).get("sampler.chain.temperature", 1.0)
+    temperature = 1.0 if latent or not learned_by_chain(config) else config.sampler.chain.temperature
     energy = lambda x: functions[name](state, jnp.reshape(x, (-1, *shape))) / temperature
     over = "" if temperature == 1.0 else f" / {temperature:g}"
     return Target(f"energy of {workdir}{over}", prod(shape), energy, no_exact_draws, float("nan"))

@@ -6,6 +6,7 @@ few. It is trained on several draws of the labels at once, and so are the arms b
 """
 
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +28,7 @@ from ebmjax.evaluation.ensembles import cross_entropy
 from ebmjax.evaluation.ood import SCORES, between
 from ebmjax.mcmc import Chain, adapt_step_size, mala, sign_rule
 from ebmjax.training import cli
-from ebmjax.training.config import ConfigError
+from ebmjax.training.config import ConfigError, choose
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.training.replicas import replica
@@ -39,6 +40,9 @@ from experiments.vera_arms import make_arm
 
 def build(config, data_spec):
     """The arm config.method, "vera" or "jem", on all draws of the labels."""
+    choose({"vera": 0, "no_entropy": 0, "jem": 0}, config.method, "method")
+    if config.data.get("standardise") and set(config.evaluate.foreign) - {"uniform", "between"}:
+        raise ConfigError("evaluate.foreign: other data sets are not on the scale of data.standardise = True")
     return make_arm(config, data_spec, config.method)
 
 
@@ -91,7 +95,7 @@ def foreign_figures(run, trained, test):
         is_foreign = np.arange(len(test) + len(x)) >= len(test)
         for score in SCORES:
             areas = [auroc(np.concatenate([a[score], b[score]]), is_foreign) for a, b in zip(own, there)]
-            found[f"auroc_{name.partition(':')[0]}_{score}"] = np.mean(areas)
+            found[f"auroc_{Path(name.split(':')[-1]).stem}_{score}"] = np.mean(areas)
     return found
 
 

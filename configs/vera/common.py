@@ -26,6 +26,7 @@ def vera(data: str) -> ConfigDict:
     config = base("vera", data)
     config.method = "vera"  # or jem, the same classifier by chains
     config.train.batch_size = 200
+    config.train.guard.min_spread = 0.0  # draws that stopped have no spread of their own
     config.data.standardise = False  # of tables: columns of mean 0 and standard deviation 1
     config.labels = ConfigDict(
         {

@@ -19,7 +19,9 @@ def density_coverage(real, fake, *, num_neighbours: int = 5, block: int = 1000) 
     if real.ndim != 2 or fake.ndim != 2 or real.shape[1] != fake.shape[1]:
         raise ValueError(f"density and coverage: expected real[N, D], fake[M, D], got {real.shape} and {fake.shape}")
     if min(len(real), len(fake)) <= num_neighbours:
-        raise ValueError(f"density and coverage: {num_neighbours} neighbours need more points, got {len(real)} real")
+        raise ValueError(
+            f"density and coverage: {num_neighbours} neighbours need more points, got {len(real)} and {len(fake)}"
+        )
     real_radius, fake_radius = (_radii(a, num_neighbours, block) for a in (real, fake))
     held, recalled, covered = np.zeros(len(fake)), np.zeros(len(real), bool), np.zeros(len(real), bool)
     for rows in _blocks(len(real), block):

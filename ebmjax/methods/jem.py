@@ -1,6 +1,6 @@
 """A classifier as an energy, learned with chains: JEM, Grathwohl et al., ICLR 2020 (arXiv 1912.03263).
 
-    p(x, y) ∝ exp(logits(x)[y] / T),   E(x) = -log Σ_y exp(logits(x)[y])
+    p(x) ∝ exp(-E(x) / T),   E(x) = -log Σ_y exp(logits(x)[y]),   p(y | x) = softmax(logits(x))[y]
 
     minimise  E(x⁺) - E(x⁻)  +  weight · mean -log p(y | x)
 

@@ -134,7 +134,7 @@ def decode(model: Model, state: State, z: PyTree) -> Array:
 def sample(model: Model, state: State, rng_key: Array, num: int) -> Array:
     """x given z from `sample_latent`, for Gaussians its mean g(z): `[num, ...]`."""
     z = sample_latent(model, state, rng_key, num)
-    return model.observation.draw(state.params["generator"], jax.random.fold_in(rng_key, 1), z)
+    return model.observation.draw(state.params["generator"], jax.random.fold_in(rng_key, 2**31 - 1), z)
 
 
 def encode(model: Model, state: State, rng_key: Array, x: Array, mask: Array | None = None) -> PyTree:

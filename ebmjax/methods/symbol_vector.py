@@ -152,7 +152,7 @@ def sample_class_latent(coupling: Coupling, state: State, rng_key: Array, labels
 def sample_class(coupling: Coupling, state: State, rng_key: Array, labels: Array) -> Array:
     """x of the given symbols, int `[B]` -> `[B, ...]`: z from `sample_class_latent`, then as `sample`."""
     z = sample_class_latent(coupling, state, rng_key, labels)
-    return coupling.model.observation.draw(state.params["generator"], jax.random.fold_in(rng_key, 1), z)
+    return coupling.model.observation.draw(state.params["generator"], jax.random.fold_in(rng_key, 2**31 - 1), z)
 
 
 def log_likelihood(

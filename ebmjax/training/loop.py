@@ -134,7 +134,8 @@ def _with_rollbacks(train_from, start: Start, newest, make_key, settings: Settin
             why = error.what
         # Only here: the error's traceback keeps the broken state alive, which need not fit beside another one.
         start = newest()
-        key = make_key(rollbacks)
+        key, old = make_key(rollbacks), start.state.rng_key
+        key = jax.random.split(key, old.shape) if old.ndim else key  # of replicas: one each
         start = start._replace(state=start.state._replace(rng_key=key), rollbacks=rollbacks)
         words = jax.random.key_data(sharding.local(key)).tolist()
         hosts.say(f"{why}: back to step {start.step}, with key {words} (rollback {rollbacks})")

@@ -42,6 +42,17 @@ def replicated(method: Method, num: int) -> Method:
     )
 
 
+def of_first(method: Method, state: State) -> Method:
+    """`method` whose `functions` take the state of all replicas and mean the first; itself for a state of one."""
+    if not state.rng_key.ndim:
+        return method
+
+    def first(function):
+        return lambda state, *args, **kwargs: function(replica(state, 0), *args, **kwargs)
+
+    return method._replace(functions={name: first(function) for name, function in method.functions.items()})
+
+
 def replica(state: State, i: int | Array) -> State:
     """The state of replica i alone."""
     return State(state.step, *jax.tree.map(lambda leaf: leaf[i], state[1:]))

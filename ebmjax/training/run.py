@@ -17,6 +17,7 @@ from ebmjax.training.files import naming, write_atomically
 from ebmjax.training.hosts import say
 from ebmjax.training.loop import Interrupted, fit
 from ebmjax.training.metrics import rollbacks_of
+from ebmjax.training.replicas import of_first
 from ebmjax.training.reproduce import command_of
 from ebmjax.training.settings import Settings, restored_only, to_settings
 from ebmjax.training.sharding import make_mesh
@@ -78,6 +79,9 @@ def carry_out(experiment, mode, config, method, dataset, settings, workdir, prep
             say(f"training is finished ({done} steps): only evaluating")
     else:
         settings = restored_only(settings)
+    data_spec = spec(experiment.data_of(config, dataset, "train"))
+    with input_errors():  # before hours of training
+        others = experiment.baselines(config, data_spec, **prepared) if mode != "sample" else {}
     trained, seconds = train(experiment, config, method, dataset, settings, workdir, "train")
     key = jax.random.fold_in(jax.random.key(config.seed), 2)
     if mode == "sample":
@@ -86,8 +90,6 @@ def carry_out(experiment, mode, config, method, dataset, settings, workdir, prep
         hosts.wait_for_all("drawn")
         return
     baselines = {}
-    data_spec = spec(experiment.data_of(config, dataset, "train"))
-    others = experiment.baselines(config, data_spec, **prepared)
     for name, other in (others | experiment.later_baselines(config, data_spec, trained)).items():
         folder = workdir / "baselines" / name
         if mode != "train" and steps_done(folder) < done:
@@ -151,7 +153,7 @@ def train(
 
 
 def restore(workdir: Path) -> tuple[ConfigDict, Trained]:
-    """A trained run by its folder alone: its config, and its method with the newest state."""
+    """A trained run by its folder alone: its config, and its method with the newest state (of replicas: `of_first`)."""
     path = workdir / "config.json"
     if not path.exists() or not steps_done(workdir):
         raise ConfigError(f"{workdir} holds no trained run")
@@ -161,7 +163,8 @@ def restore(workdir: Path) -> tuple[ConfigDict, Trained]:
     settings = restored_only(to_settings(config))
     prepared = prepare(experiment, "evaluate", config, dataset, workdir)
     method = build(experiment, config, dataset, prepared)
-    return config, train(experiment, config, method, dataset, settings, workdir, "train")[0]
+    method, state = train(experiment, config, method, dataset, settings, workdir, "train")[0]
+    return config, Trained(of_first(method, state), state)
 
 
 def finish(experiment: Experiment, finished: Run, seconds: float) -> None:

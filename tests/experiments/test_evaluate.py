@@ -56,6 +56,7 @@ def test_refusals(run, tmp_path, capsys):
         ([str(run), "--with", "fdi"], "--with fdi: there is no such evaluator; there are frechet_pixels"),
         ([str(run), "--with", "fid"], "--with fid: 8gaussians does not hold images"),
         ([str(run), "--with", "kid", "--num", "0"], "--num 0 is too small"),
+        ([str(run), "--with", "density_pixels", "--num", "4"], "neighbours need more points"),
         ([str(run), "--with", "annealed", "--step_size", "0"], "--step_size 0.0 must be > 0"),
     ):
         assert evaluate.main(words) == 2
@@ -83,7 +84,21 @@ def test_annealed_in_closed_form():
         figure = found[bound]
         assert abs(figure.value - np.log(2 * np.pi)) < 4 * figure.standard_error < 0.2
     exact = -np.log(2 * np.pi) - np.mean(np.sum(data.x_test**2, axis=1)) / 2
-    assert abs(found["test_log_likelihood_annealed"].value - exact) < 4 * found["log_z_lower"].standard_error
+    for bound, log_z in (("lower", "upper"), ("upper", "lower")):
+        figure = found[f"test_log_likelihood_annealed_{bound}"]
+        assert abs(figure.value - exact) < 4 * found[f"log_z_{log_z}"].standard_error
+
+
+def test_a_method_with_an_energy_of_x_and_latents_is_annealed_in_x():
+    """As `experiments.sample` does: chains of x from the model's samples, though there are latents, too."""
+    data = gaussian_data(1.0)
+    functions = {
+        "data_energy": lambda state, x: jnp.sum(x**2, axis=1) / 2,
+        "sample_latent": lambda state, key, num: jnp.zeros((num, 3)),
+    }
+    sample = lambda state, key, num: jax.random.normal(key, (num, 2))
+    found = {f.name: f for f in EVALUATORS["annealed"](subject(functions, sample, data, num_betas=50))}
+    assert abs(found["log_z_upper"].value - np.log(2 * np.pi)) < 0.3 and "test_log_likelihood_annealed_lower" in found
 
 
 def test_what_a_method_lacks_is_said():

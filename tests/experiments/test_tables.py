@@ -53,7 +53,29 @@ def test_what_only_a_machine_knows_is_left_out(docs):
     kept = json.loads(tables.keep(run).read_text())
     assert kept["command"].endswith("--config.data.name=lines:a.txt --config.seed=3")
     assert kept["protocol"] == "of y.npz" and kept["dataset"] == "lines:a.txt" and "pictures" not in kept
-    assert tables.label_of(kept["command"]) == ("digits-name=a.txt", 3)
+    assert tables.label_of(kept["command"]) == ("digits-data.name=a.txt", 3)
+
+
+def test_no_run_takes_the_place_of_another(docs, capsys):
+    """Variants and fields of the same last name are told apart; what still falls together is refused."""
+    of = lambda words: tables.label_of(f"{COMMAND}{words}")[0]
+    names = [of(""), of(":smoke"), of(" --config.a.rate=1"), of(" --config.b.rate=1")]
+    assert names == ["digits", "digits-smoke", "digits-a.rate=1", "digits-b.rate=1"]
+    one, other = (write(docs / name, command=f"{COMMAND} --config.x=a/{name}.txt") for name in ("p", "q"))
+    tables.keep(one)
+    (docs / "q" / "results.json").write_text(json.dumps(results(command=f"{COMMAND} --config.x=b/p.txt")))
+    assert tables.main(["--add", str(other)]) == 2 and "holds another run" in capsys.readouterr().err
+
+
+def test_added_figures_bring_their_protocol(docs):
+    """Of the last step alone, and of one name the one of most samples; of fewer seeds with their number."""
+    entry = {"name": "fid_float", "num_steps": 1500, "protocol": "protocol 'float'", "counts": {"samples": 50_000}}
+    few = entry | {"counts": {"samples": 100}, "value": 90.0}
+    old = entry | {"num_steps": 10, "value": 500.0}
+    runs = [write(docs / "0", evaluations=[entry | {"value": 40.0}, few, old]), write(docs / "1", seed=1)]
+    assert tables.main(["--add", *map(str, runs)]) == 0
+    page = (docs / "results.md").read_text()
+    assert "| fid_float | 40 (n = 1) |" in page and "fid_float: protocol 'float'; 50,000 samples." in page
 
 
 def test_what_cannot_be_repeated_is_not_kept(docs, capsys):
