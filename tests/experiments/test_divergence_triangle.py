@@ -44,6 +44,7 @@ def test_what_a_run_writes(tmp_path):
         assert np.asarray(Image.open(tmp_path / f"{name}.png")).std() > 5
 
 
+@pytest.mark.slow  # four methods to compile
 def test_a_joint_energy_and_its_anomalies(tmp_path):
     """The anomaly experiment trains it and a VAE, which has no energy and is ranked by another score."""
     words = ["--config.anomaly.held_out=(4,)", "--config.anomaly.num_evaluations=1"]

@@ -53,14 +53,17 @@ def results(workdir):
     return json.loads((workdir / "results.json").read_text())
 
 
-def test_digits(tmp_path):
-    main(f"--config={ROOT}/configs/hypernetwork/digits.py:smoke", f"--workdir={tmp_path}")
+@pytest.mark.parametrize("no_diversity", [False, pytest.param(True, marks=pytest.mark.slow)])  # one more to compile
+def test_digits(no_diversity, tmp_path):
+    word = f"--config.evaluate.no_diversity={no_diversity}"
+    main(f"--config={ROOT}/configs/hypernetwork/digits.py:smoke", word, f"--workdir={tmp_path}")
     found = results(tmp_path)
     metrics, baselines = found["metrics"], found["baselines"]
     assert {"accuracy_single_mean", "accuracy_ensemble", "accuracy_vote", "accuracy_distilled"} <= set(metrics)
     assert {"path_z_middle", "path_straight_middle", "fgsm_ensemble", "entropy", "disagreement"} <= set(metrics)
     expected = {"accuracy_single_mean_direct", "path_straight_middle_direct", "fgsm_single_direct"}
-    assert expected | {"entropy_no_diversity", "disagreement_no_diversity"} <= set(baselines)
+    expected |= {"entropy_no_diversity", "disagreement_no_diversity"} if no_diversity else set()
+    assert expected <= set(baselines)
     assert all(np.isfinite(v) for v in (metrics | baselines).values())
     assert list(found["pictures"]) == ["accuracies.png", "paths_and_attacks.png", "health.png"]
     assert all((tmp_path / name).exists() for name in found["pictures"])

@@ -155,6 +155,7 @@ def test_another_config_is_refused_field_by_field(finished, capsys):
     assert "schedule = cosine depends on train.num_steps" in said
 
 
+@pytest.mark.slow
 def test_fake_images_and_a_longer_training(tmp_path, capsys):
     """Colour images of any shape by name; without a schedule over the whole training, it may be lengthened."""
     words = [CONFIG, "--config.data.name=fake:8x8x3", f"--workdir={tmp_path / 'run'}"]

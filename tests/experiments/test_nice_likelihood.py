@@ -42,6 +42,7 @@ def test_config(name):
         assert num == 15_154_352 or name != "mnist"
 
 
+@pytest.mark.slow  # three ways of learning to compile
 def test_what_a_run_writes(tmp_path):
     main(f"--config={ROOT}/configs/nice_likelihood/digits.py:smoke", f"--workdir={tmp_path}")
     found = json.loads((tmp_path / "results.json").read_text())

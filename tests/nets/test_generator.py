@@ -40,7 +40,7 @@ def test_parameters_of_svhn():
     assert count(variables) == 3_447_683
 
 
-@pytest.mark.parametrize("name", ["svhn", "mnist"])
+@pytest.mark.parametrize("name", [pytest.param("svhn", marks=pytest.mark.slow), "mnist"])
 def test_fast_and_plain_agree_on_a_narrow_stack(name):
     plain, fast = (ConvGenerator(PUBLISHED[name](4), form=form) for form in ("plain", "fast"))
     z = jax.random.normal(jax.random.key(1), (3, 6))
