@@ -48,6 +48,7 @@ tbody th.whole { font-weight: 600; }
 td > p { margin: 0; }
 td { font-variant-numeric: tabular-nums; }
 td.number { font-weight: 600; text-align: right; white-space: nowrap; }
+td.paper .soft { font-size: .8rem; line-height: 1.3; max-width: 16rem; }
 td ul { list-style: none; margin: 0; padding: 0; display: flex; flex-wrap: wrap; gap: 0 1.5rem; }
 details th, details td { padding-top: .15rem; padding-bottom: .15rem; }
 tr.changed > * { font-weight: 600; }
@@ -83,7 +84,9 @@ svg .gap { stroke: var(--warn); fill: none; stroke-width: 1.5; }
   td:last-child, th:last-child { padding-right: 0; }
   .figures thead { display: none; }
   .figures tr { display: grid; grid-template-columns: 1fr auto; }
-  .figures td.beside { grid-column: 1 / -1; padding-top: 0; }
+  .figures td.beside, .figures td.paper, .figures td.difference { grid-column: 1 / -1; padding-top: 0; }
+  .figures td.paper::before { content: "paper "; }
+  .figures td.difference::before { content: "difference "; font-weight: 400; }
   .figures td:empty { display: none; }
   .figures td.more { grid-column: 1 / -1; }
   .figures td.number, .figures td.whole { padding-right: 0; text-align: right; }
