@@ -113,7 +113,9 @@ def evaluate(arguments: argparse.Namespace) -> list[dict]:
 
 def print_table(found: Sequence[dict]) -> None:
     """The figures with their errors, and on what they rest."""
-    table = Table("figure", "value", "standard error", "counts", "protocol")
+    table = Table()
+    for column in ("figure", "value", "standard error", "counts", "protocol"):
+        table.add_column(column, overflow="fold", no_wrap=column == "figure")
     for entry in found:
         error = "" if entry["standard_error"] is None else f"{entry['standard_error']:.2g}"
         counts = ", ".join(f"{count} {name}" for name, count in entry["counts"].items())
