@@ -24,6 +24,8 @@ def base_of(config) -> Experiment:
         module = import_module(f"experiments.{name}")
     if not hasattr(module, "EXPERIMENT"):
         raise ConfigError(f"method = {name!r}: there is no experiments.{name} that trains a method")
+    if "num_seeds" in config.get("labels", {}):
+        raise ConfigError(f"method = {name!r} trains several draws of labels at once, which anomalies are not asked of")
     return module.EXPERIMENT
 
 

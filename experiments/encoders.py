@@ -1,15 +1,12 @@
-"""What the experiments with a generator and an encoder have in common: their networks, the VAE beside, missing data."""
+"""What the experiments with a generator and an encoder have in common: networks, the VAE beside, what is concealed."""
 
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax.linen.initializers import normal
 
 from ebmjax.data.masks import random_block, random_pixels
-from ebmjax.evaluation import map_batches
-from ebmjax.evaluation.baselines import mean_fill, neighbour_fill
 from ebmjax.methods import vae
 from ebmjax.nets import (
     ENERGY_FORMS,
@@ -24,8 +21,6 @@ from ebmjax.nets import (
 )
 from ebmjax.training.config import ConfigError, choose, require
 from ebmjax.training.optimizers import make_optimizers
-from ebmjax.viz import pictures
-from experiments import generators
 from experiments.pieces import make_data_energy, make_generator
 
 LOWEST = {
@@ -144,60 +139,6 @@ def conceal(config, data_spec, method):
     return method._replace(train_step=train_step)
 
 
-def recovery(run, train, test):
-    """The missing part of the training and test examples: ([picture], metrics, baselines); nothing where none is.
-
-    Test examples have masks of their own, behind those of the training set.
-    """
-    mask_of = make_mask(run.config, train.shape[1:])
-    if mask_of is None:
-        return [], {}, {}
-    masks = [
-        np.asarray(mask_of(np.arange(len(x)) + start)) for x, start in ((train, 0), (test, len(run.dataset.x_train)))
-    ]
-    seen = [np.where(mask, x, np.nan) for x, mask in zip((train, test), masks)]
-    filled = {"": filler(run, run.trained), **{f"_{name}": filler(run, other) for name, other in run.baselines.items()}}
-    if train[0].size <= generators.MAX_PIXELS:
-        filled["_mean"] = partial(mean_fill, seen[0], masks[0])
-        filled["_neighbours"] = partial(neighbour_fill, seen[0], masks[0])
-    metrics, others, shown = {}, {}, test
-    for arm, fill in filled.items():
-        for part, x, gaps, mask in zip(("", "_test"), (train, test), seen, masks):
-            found = fill(gaps, mask)
-            (others if arm else metrics)[f"missing_mse{part}{arm}"] = np.mean(np.square(found - x)[~mask])
-            shown = found if not arm and part else shown
-    if test.ndim != 4:
-        return [], metrics, others
-    path = run.workdir / "missing.png"
-    rows = np.stack([np.where(masks[1], test, 0.0)[:12], shown[:12], test[:12]]).astype(np.float32)
-    pictures.save_interpolations(rows, path, title="test examples: what is seen, what is inferred, the truth")
-    return [path], metrics, others
-
-
-def filler(run, trained):
-    """(x, mask) -> x with its gaps filled by a trained method: the mean of draws, for squared errors ask for a mean."""
-    settings = run.config.evaluate
-    inpaint = partial(trained.method.functions["inpaint"], trained.state)
-
-    def fill(batch):
-        one = lambda key: inpaint(key, *batch)
-        return jnp.mean(jax.lax.map(one, jax.random.split(run.rng_key, settings.inpainting_samples)), axis=0)
-
-    return lambda x, mask: map_batches(jax.jit(fill), (x, mask), settings.batch_size)
-
-
-def recovery_protocol(config) -> str:
-    """How the figures of `recovery` were measured."""
-    fields = config.missing
-    what = {
-        "pixels": f"{fields.fraction:.0%} random pixels",
-        "block": f"a block of {fields.size} x {fields.size} pixels",
-    }
-    if not fields.name:
-        return ""
-    return (
-        f"Every training example lacks {what[fields.name]}, the same each time. missing_mse: per entry of the missing "
-        f"part of training examples, filled with the mean of {config.evaluate.inpainting_samples} draws of z; "
-        "missing_mse_test: of test examples, with masks of their own; _mean: filled by the "
-        "mean over the training examples that have the pixel; _neighbours: with that of the 5 nearest of them."
-    )
+def baselines(config, data_spec):
+    """`Experiment.baselines`: the same generator and encoder as a VAE."""
+    return {"vae": make_vae(config, data_spec)} if config.evaluate.vae_baseline else {}

@@ -23,6 +23,9 @@ from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
 from experiments.targets import energy_of, learned_target
 
+NO_BATCH = 2**30
+"""Batch i of samples has the key fold_in(key, i): keys for anything else are folded in from here on."""
+
 
 class Subject(NamedTuple):
     """What is measured: a trained run, its data, and the options of the command line (`num`, `batch_size`, ...).
@@ -170,7 +173,7 @@ def log_likelihood(subject: Subject) -> list[Figure]:
         raise ConfigError(f"--with log_likelihood: {subject.config.experiment} has no likelihood; try annealed")
     x = np.asarray(to_float(dataset.x_test[: options["num"]], dataset.max_value))
     if dataset.max_value is not None:
-        x = np.asarray(dequantize(jax.random.fold_in(subject.key, 1), jnp.asarray(x), dataset.max_value + 1))
+        x = np.asarray(dequantize(jax.random.fold_in(subject.key, NO_BATCH + 1), jnp.asarray(x), dataset.max_value + 1))
     batch = min(options["batch_size"], len(x))
     found = map_batches(jax.jit(partial(function, state)), x, batch, rng_key=subject.key)
     error = float(np.std(found, ddof=1) / np.sqrt(len(found)))
@@ -198,13 +201,15 @@ def annealed(subject: Subject) -> list[Figure]:
     latent = energy_of(method.functions)[1]
     base = standard_gaussian(target.dim) if latent else base_of(subject)
     draw = method.functions["sample_latent"] if latent else method.sample
-    start = jnp.reshape(draw(state, jax.random.fold_in(subject.key, 2), options["num_chains"]), (-1, target.dim))
+    start = jnp.reshape(
+        draw(state, jax.random.fold_in(subject.key, NO_BATCH + 2), options["num_chains"]), (-1, target.dim)
+    )
     betas = np.linspace(0.0, 1.0, options["num_betas"] + 1)
     walk = {"betas": betas, "make_kernel": partial(mala, step_size=options["step_size"])}
     forth = partial(annealed_importance_sampling, num_chains=options["num_chains"], **walk)
     back = partial(reverse_annealed_importance_sampling, **walk)
     lower = jax.jit(lambda key: forth(key, base_from(base), target.energy))(subject.key)
-    upper_key = jax.random.fold_in(subject.key, 3)
+    upper_key = jax.random.fold_in(subject.key, NO_BATCH + 3)
     upper = jax.jit(lambda key, x: back(key, x, base_from(base), target.energy))(upper_key, start)
     counts = {"chains": options["num_chains"], "temperatures": options["num_betas"]}
     acceptance = float(jnp.mean(lower.info.acceptance_rate))

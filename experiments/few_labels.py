@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from ebmjax.data import Dataset, with_labels
-from ebmjax.evaluation import map_batches
+from ebmjax.evaluation import map_batches, reliability
 from ebmjax.training.replicas import replica
 
 
@@ -23,6 +23,13 @@ def logits_of(run, trained, x):
     of_draw = lambda i: partial(logits, replica(states, i))
     size = run.config.evaluate.batch_size
     return np.stack([map_batches(of_draw(i), x, size) for i in range(run.config.labels.num_seeds)])
+
+
+def judged(run, trained, x, labels):
+    """(probabilities `[S, N, K]`, accuracies `[S]`, reliability of all draws together) at x `[N, ...]`."""
+    probs = np.asarray(jax.nn.softmax(logits_of(run, trained, x)))
+    accuracies = np.mean(np.argmax(probs, axis=-1) == labels, axis=-1)
+    return probs, accuracies, reliability(probs.reshape(-1, probs.shape[-1]), np.tile(labels, len(probs)))
 
 
 def spread(accuracies) -> tuple[float, float]:

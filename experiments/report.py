@@ -66,8 +66,8 @@ def _rows(run: WorkDir, papers: Mapping, folder: Path) -> str:
     shown, everything = {name: value for name, value in metrics.items() if name in first}, ""
     if len(shown) < len(metrics):
         everything = page.heading(2, "All figures") + all_figures(run.results)
-        beside, _ = pair(shown, baselines)
-        baselines = {k: v for k, v in baselines.items() if any(_of(name, k) for name, of in beside.items() if of)}
+        _, rest = pair(shown, baselines)
+        baselines = {name: value for name, value in baselines.items() if name not in rest}
     figures = figure_rows(shown, baselines, papers)
     figures = figures or [f'<td colspan="5">{page.note("No figures yet.")}</td>']
     span = f'rowspan="{len(figures)}"'
@@ -80,10 +80,6 @@ def _rows(run: WorkDir, papers: Mapping, folder: Path) -> str:
     more = page.details(f"{name}: samples, curves, settings", identity(run) + everything + sections(run, level=2))
     rows = [f"<tr>{whole}{first}</tr>", *(f"<tr>{cells}</tr>" for cells in others)]
     return "".join(rows) + f'<tr><td class="more" colspan="7">{more}</td></tr>'
-
-
-def _of(metric: str, baseline: str) -> bool:
-    return baseline.startswith(f"{metric}_") or baseline.endswith(f"_{metric}")
 
 
 def _count(things, name: str) -> str:

@@ -14,14 +14,14 @@ import numpy as np
 
 from ebmjax.data import spec, to_float
 from ebmjax.data.text import to_sentence
-from ebmjax.evaluation import map_batches, reliability
+from ebmjax.evaluation import map_batches
 from ebmjax.objectives.mutual_information import mutual_information
 from ebmjax.training import cli
 from ebmjax.training.experiment import Evaluation, Experiment, Trained
 from ebmjax.training.files import write_atomically
 from ebmjax.training.replicas import replica
 from ebmjax.viz import classifiers, health, latent, pictures
-from experiments.few_labels import logits_of, spread
+from experiments.few_labels import judged, spread
 from experiments.generators import draw_samples, logged_rows
 from experiments.symbol_arms import data_of, make_arm, num_symbols
 
@@ -48,12 +48,10 @@ def accuracy_figures(run, test, labels):
     """(metrics, baselines, {arm: accuracies `[S]`}, {arm: reliability of all draws together})."""
     metrics, others, accuracies, curves = {}, {}, {}, {}
     for arm, trained in {"": run.trained, **run.baselines}.items():
-        logits = logits_of(run, trained, test)
-        found = accuracies[arm or "symbol-vector"] = np.mean(np.argmax(logits, axis=-1) == labels, axis=-1)
-        probs = np.asarray(jax.nn.softmax(logits)).reshape(-1, logits.shape[-1])
-        curves[arm or "symbol-vector"] = reliability(probs, np.tile(labels, len(found)))
+        name = arm or "symbol-vector"
+        _, accuracies[name], curves[name] = judged(run, trained, test, labels)
         target, label = (others, f"{arm}_") if arm else (metrics, "")
-        target[f"accuracy_{label}mean"], target[f"accuracy_{label}sd"] = spread(found)
+        target[f"accuracy_{label}mean"], target[f"accuracy_{label}sd"] = spread(accuracies[name])
     if "supervised" in accuracies:
         gains = accuracies["symbol-vector"] - accuracies["supervised"]
         metrics |= {"gain_over_supervised_lowest": np.min(gains), "gain_over_supervised_highest": np.max(gains)}

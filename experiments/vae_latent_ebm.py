@@ -14,7 +14,7 @@ from ebmjax.methods import vae_latent_ebm
 from ebmjax.training import cli
 from ebmjax.training.config import require
 from ebmjax.training.experiment import Evaluation, Experiment
-from experiments import encoders, generators
+from experiments import encoder_figures, encoders, generators
 
 
 def build(config, data_spec):
@@ -30,11 +30,6 @@ def build(config, data_spec):
     return encoders.conceal(config, data_spec, method)
 
 
-def baselines(config, data_spec):
-    """The same generator and encoder as a VAE."""
-    return {"vae": encoders.make_vae(config, data_spec)} if config.evaluate.vae_baseline else {}
-
-
 def energies(run, pairs):
     """{"energy_<name>": mean E(x, z)} of {name: (x, z)}."""
     energy = jax.jit(lambda pair: run.trained.method.functions["joint_energy"](run.trained.state, *pair))
@@ -46,32 +41,22 @@ def evaluate(run):
     """Samples and reconstructions beside the VAE's, and what the energy makes of pairs that belong together or not."""
     method, state = run.trained
     train, test = generators.examples(run)
-    z, reconstructed = generators.encode_test(run, run.trained, test)
-    metrics = {"test_mse": np.mean(np.square(reconstructed - test))}
-    others = generators.pca_figures(train, test, z.shape[1])
-    for name, other in run.baselines.items():
-        others[f"test_mse_{name}"] = np.mean(np.square(generators.encode_test(run, other, test)[1] - test))
-    samples, *distances = generators.distances(run, train, test, {"": run.trained} | run.baselines)
-    filled = encoders.recovery(run, train, test)
+    z, metrics, others, paths = encoder_figures.common_figures(run, train, test, "VAE and latent EBM")
     drawn = np.asarray(method.functions["sample_latent"](state, run.rng_key, len(test)))
     decode = jax.jit(partial(method.functions["decode"], state))
     generated = map_batches(decode, drawn, run.config.evaluate.batch_size)
     pairs = {"data": (test, z), "generated": (generated, drawn), "shuffled": (test, np.roll(z, 1, axis=0))}
-    metrics |= distances[0] | filled[1] | energies(run, pairs)
-    paths = generators.draw(run, "VAE and latent EBM", samples, test, reconstructed, z) + filled[0]
-    return Evaluation(metrics, others | distances[1] | filled[2], protocol(run.config, len(train), len(test)), paths)
+    metrics |= energies(run, pairs)
+    return Evaluation(metrics, others, protocol(run.config, len(train), len(test)), paths)
 
 
 def protocol(config, num_train, num_test):
     """How the figures were measured."""
     return (
-        f"Fréchet distances of {num_train} clipped samples g(z) to the {num_train} training images, over pixels in "
-        "[-1, 1] and over the last hidden layer of a small classifier of the labels; _real: test images instead of "
-        "samples; _vae: the same generator and encoder as a VAE, trained as long by the same optimisers. test_mse: per "
-        f"pixel of {num_test} test images through the encoder's mean; pca_mse: PCA with {config.model.latent_dim} "
-        "components. energy_data: mean E(x, z) of test examples with their encoder's mean; energy_generated: of "
+        f"{encoder_figures.common_protocol(config, num_train, num_test)} "
+        "energy_data: mean E(x, z) of test examples with their encoder's mean; energy_generated: of "
         "generated examples with their z; energy_shuffled: of test examples with the z of others. "
-        f"{encoders.recovery_protocol(config)} Last parameters, no selection."
+        "Last parameters, no selection."
     )
 
 
@@ -79,7 +64,7 @@ EXPERIMENT = Experiment(
     name="vae_latent_ebm",
     default_config="configs/vae_latent_ebm/digits.py",
     build=build,
-    baselines=baselines,
+    baselines=encoders.baselines,
     evaluate=evaluate,
     draw_samples=generators.draw_samples,
 )

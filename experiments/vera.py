@@ -21,7 +21,6 @@ from ebmjax.evaluation import (
     map_batches,
     ood_scores,
     refine,
-    reliability,
     sample_in_batches,
 )
 from ebmjax.evaluation.ensembles import cross_entropy
@@ -33,7 +32,7 @@ from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.training.replicas import replica
 from ebmjax.viz import classifiers, health, pictures
-from experiments.few_labels import data_of, logits_of, spread
+from experiments.few_labels import data_of, judged, spread
 from experiments.generators import MAX_PIXELS, logged_rows
 from experiments.vera_arms import make_arm
 
@@ -53,15 +52,14 @@ def baselines(config, data_spec):
 
 def arm_figures(run, trained, x, labels):
     """({figure: value}, accuracies `[S]`, reliability of all draws together) on test examples."""
-    probs = np.asarray(jax.nn.softmax(logits_of(run, trained, x)))
-    accuracies = np.mean(np.argmax(probs, axis=-1) == labels, axis=-1)
+    probs, accuracies, curve = judged(run, trained, x, labels)
     found = {
         **dict(zip(("mean", "sd"), spread(accuracies))),
         "nll": cross_entropy(probs, labels),
         "ece": np.mean([calibration_error(one, labels) for one in probs]),
         "diverged": np.sum(np.asarray(trained.state.extra["diverged_at"]) >= 0),
     }
-    return found, accuracies, reliability(probs.reshape(-1, probs.shape[-1]), np.tile(labels, len(probs)))
+    return found, accuracies, curve
 
 
 def seconds_of(folder, num_steps):

@@ -21,13 +21,14 @@ from ebmjax.mcmc import bank as banks
 from ebmjax.methods.data_space import (
     Model,
     common_functions,
-    energy_of,
+    evaluate,
     fresh,
     init_state,
     make_model,
     positives,
     run,
     run_from_bank,
+    sample,
     starts,
     update,
 )
@@ -122,10 +123,6 @@ def anatomy(
         store = None if bank is None else banks.fill(bank, fresh(model, bank_key, bank.num_chains))
         return init_state(model, energy, optimizers, state_key, batch, store)
 
-    def sample(state, rng_key, num):
-        start_key, chain_key = jax.random.split(rng_key)
-        return run(model, state.params["energy"], chain_key, starts(model, bank, state, start_key, num))[0]
-
     step = partial(train_step, model, optimizers, initial, bank, reinitialise)
-    evaluate = lambda state, rng_key, batch: {"energy": energy_of(model, state, batch["x"])}
-    return Method(init, step, sample, evaluate, common_functions(model) | {"starts": partial(starts, model, bank)})
+    functions = common_functions(model) | {"starts": partial(starts, model, bank)}
+    return Method(init, step, partial(sample, model, bank), partial(evaluate, model), functions)

@@ -182,6 +182,17 @@ def energy_of(model: Model, state: State, x: Array) -> Array:
     return model.energy_fn(state.params["energy"], x)
 
 
+def sample(model: Model, bank: banks.Bank | None, state: State, rng_key: Array, num: int) -> Array:
+    """Ends of chains from `starts`: `[num, *shape]`."""
+    start_key, chain_key = jax.random.split(rng_key)
+    return run(model, state.params["energy"], chain_key, starts(model, bank, state, start_key, num))[0]
+
+
+def evaluate(model: Model, state: State, rng_key: Array, batch: Batch) -> Metrics:
+    """{"energy": E(x) of the examples as they are, `[B]`}."""
+    return {"energy": energy_of(model, state, batch["x"])}
+
+
 def common_functions(model: Model) -> dict[str, Callable]:
     """`Method.functions` that need nothing but the energy and the chain: energy, fresh, run."""
 

@@ -21,13 +21,13 @@ from ebmjax.methods.base import labelled_part, pure, step_key
 from ebmjax.methods.data_space import (
     Model,
     common_functions,
-    energy_of,
+    evaluate,
     fresh,
     init_state,
     make_model,
     positives,
-    run,
     run_from_bank,
+    sample,
     starts,
     update,
 )
@@ -120,14 +120,9 @@ def jem(
             model, net, optimizers, state_key, batch, banks.fill(bank, fresh(model, bank_key, bank.num_chains))
         )
 
-    def sample(state, rng_key, num):
-        start_key, chain_key = jax.random.split(rng_key)
-        return run(model, state.params["energy"], chain_key, starts(model, bank, state, start_key, num))[0]
-
     def class_logits(state: State, x: Array) -> Array:
         return logits_fn(state.params["energy"], x)
 
     step = partial(train_step, model, logits_fn, labels, optimizers, bank, reinitialise)
-    evaluate = lambda state, rng_key, batch: {"energy": energy_of(model, state, batch["x"])}
     functions = common_functions(model) | {"starts": partial(starts, model, bank), "class_logits": class_logits}
-    return Method(init, step, sample, evaluate, functions)
+    return Method(init, step, partial(sample, model, bank), partial(evaluate, model), functions)

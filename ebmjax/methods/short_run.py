@@ -21,7 +21,7 @@ from ebmjax.mcmc import run_chain
 from ebmjax.methods.data_space import (
     Model,
     common_functions,
-    energy_of,
+    evaluate,
     fresh,
     init_state,
     make_model,
@@ -146,5 +146,5 @@ def short_run(
 
     mapped = {f.__name__: partial(f, model, map_chain) for f in (decode, interpolate, reconstruct)}
     functions = common_functions(model) | mapped | {"sample_steps": partial(sample_steps, model)}
-    evaluate = lambda state, rng_key, batch: {"energy": energy_of(model, state, batch["x"])}
-    return Method(init, partial(train_step, model, optimizers), partial(sample_steps, model), evaluate, functions)
+    step, sample = partial(train_step, model, optimizers), partial(sample_steps, model)
+    return Method(init, step, sample, partial(evaluate, model), functions)
