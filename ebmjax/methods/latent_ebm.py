@@ -36,7 +36,7 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
     # Samples are constants of both updates: the learning gradients, eqs. (7) and (8), do not pass through chains.
     z_pos, pos = jax.lax.stop_gradient(model.run(model.posterior_chain, model.posterior(params, x), pos_key, len(x)))
 
-    dropout_key = jax.random.fold_in(step_key(state), 1)  # of text decoders that have dropout
+    dropout_key = jax.random.fold_in(step_key(state), 2)  # of text decoders; 0 and 1 are the chains' by split
     error, grad = generator_gradient(model, params, z_pos, x, dropout_key)  # eq. (8)
     grads = {"generator": grad}
     metrics = {model.observation.metric: error, "posterior_grad_norm": jnp.mean(pos.grad_norm)}

@@ -51,9 +51,11 @@ class Model(NamedTuple):
         return x + self.data_noise * jax.random.normal(noise_key, x.shape, x.dtype) if self.data_noise else x
 
 
-def energy_update(model: Model, optimizers: Mapping, state: State, batch: Batch, x_neg: Array) -> tuple[State, Metrics]:
+def energy_update(
+    model: Model, optimizers: Mapping, state: State, rng_key: Array, batch: Batch, x_neg: Array
+) -> tuple[State, Metrics]:
     """Lower E at data and raise it at samples, which are constants here, with the penalty and what labels say."""
-    data_key, label_key = jax.random.split(jax.random.fold_in(step_key(state), 1))
+    data_key, label_key = jax.random.split(rng_key)
     x_pos = model.data(data_key, batch["x"])
     labelled = None
     if model.labels is not None:
@@ -106,10 +108,10 @@ def generator_update(
 
 def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
     """Samples of the generator, an update of the energy, and one of the generator by the new energy."""
-    draw_key, update_key = jax.random.split(step_key(state))
+    draw_key, data_key, update_key = jax.random.split(step_key(state), 3)
     z, noise = model.sampler.fresh(draw_key, batch["x"])
     x_neg = model.sampler.draw(state.params["generator"], z, noise)
-    state, metrics = energy_update(model, optimizers, state, batch, x_neg)
+    state, metrics = energy_update(model, optimizers, state, data_key, batch, x_neg)
     state, more = generator_update(model, optimizers, state, update_key, z, noise)
     metrics |= more | {"sigma": jnp.exp(state.params["generator"]["log_sigma"])}
     return state._replace(step=state.step + 1), metrics
