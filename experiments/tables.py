@@ -150,12 +150,14 @@ def key_of(metric: str, suffix: str, baselines: Mapping) -> str:
 def told_of(runs: Sequence[Mapping]) -> str:
     """Seeds, steps, budget and commits of a table."""
     steps = sorted({run["num_steps"] for run in runs})
-    minutes = spread([(run.get("seconds", 0.0) + run.get("evaluation_seconds", 0.0)) / 60 for run in runs])
+    timed = all("seconds" in run for run in runs)  # chains on a known target are not trained
+    minutes = [(run["seconds"] + run["evaluation_seconds"]) / 60 for run in runs if timed]
+    told = f", {spread(minutes)} wall minutes of training and evaluation" if timed else ""
     rolled = sum(run.get("rollbacks", 0) for run in runs)
     commits = ", ".join(sorted({run["commit"][:7] for run in runs}))
     seeds = ("Seeds " if len(runs) > 1 else "Seed ") + ", ".join(str(run["seed"]) for run in runs)
     length = ", ".join(f"{n:,}" for n in steps)
-    return f"{seeds}; {length} iterations, {minutes} wall minutes of training and evaluation; commit {commits}." + (
+    return f"{seeds}; {length} iterations{told}; commit {commits}." + (
         f" Rolled back {rolled} times." if rolled else ""
     )
 
