@@ -86,8 +86,8 @@ def make_networks(config, data_spec) -> dict:
     """generator and encoder with what says p(x | z) and what the encoder sees: keyword arguments of `symbol_vector`.
 
     model.text: "" (images, tables), "bag" (any order of words) or "sequence". Encoders of images and tables: mlp
-    (`widths`), conv (`width`) or wide_resnet (depth, widen); of bags mlp; of sequences a cell of `nets.CELLS`
-    (embed_dim, hidden_dim).
+    (`widths`), conv (`width`) or wide_resnet (depth, widen; LeakyReLU .1 as published); of bags mlp; of sequences a
+    cell of `nets.CELLS` (embed_dim, hidden_dim).
     """
     model, shape, vocabulary = config.model, data_spec.shape, data_spec.vocab_size
     dim, fields = model.latent_dim, model.encoder
@@ -104,7 +104,7 @@ def make_networks(config, data_spec) -> dict:
     encoders = {
         "mlp": lambda: mlp,
         "conv": lambda: ConvEncoder(dim, conv_layers(fields.width, shape[0])),
-        "wide_resnet": lambda: Heads(WideResNet(2 * dim, fields.depth, fields.widen)),
+        "wide_resnet": lambda: Heads(WideResNet(2 * dim, fields.depth, fields.widen, slope=0.1)),
     }
     make = choose(encoders, fields.name, "model.encoder.name")
     if fields.name != "mlp" and (len(shape) != 3 or shape[0] != shape[1] or shape[0] % 4):

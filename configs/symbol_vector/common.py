@@ -26,7 +26,8 @@ def symbol_vector(data: str) -> ConfigDict:
             "input_noise": 0.0,  # standard deviation, on what the encoder sees while training
             "mutual_information_weight": 100.0,
             "free_nats": 0.0,  # dimensions of z whose KL is no larger are left out of it
-            # Weight of KL and energies: largest; with cycles > 0, in each of them first zero, then rising.
+            # Weight of KL and energies: largest; with cycles > 0, in each of them first zero, then rising. Where it is
+            # zero the mutual information has none either.
             "kl": {"largest": 1.0, "cycles": 0, "zero": 0.5, "ramp": 0.25},
             "energy": {"widths": (200, 200), "activation": "leaky_relu", "init": "torch"},
             "generator": {"name": "mlp", "widths": (128, 128), "width": 64, "activation": "leaky_relu"},

@@ -2,8 +2,8 @@
 
     python -m experiments.symbol_vector --config=configs/symbol_vector/hepmass.py --config.data.name=npz:FILE
 
-FILE as in crop.py: 21 columns of collisions, 2 classes (UCI). Nets and learning rates are ours, for the paper's are not
-known: it gives no figure here that could be compared.
+FILE as in crop.py: collisions (UCI) in 2 classes, by the 15 columns that are left of them in configs/vera/hepmass.py.
+Nets and learning rates are ours, for the paper's are not known: it gives no figure here that could be compared.
 """
 
 from configs.common import variant_of

@@ -2,8 +2,9 @@
 
     python -m experiments.symbol_vector --config=configs/symbol_vector/svhn.py
 
-Generator, energy's width, chain and weights are published; the wide residual net 28-3 that infers z has no dropout
-here. The published code for images was not released: learning rates are those for bags of words. A GPU's work.
+Generator, energy's width, chain and weights are published; the wide residual net 28-3 that infers z has no dropout and
+no batch normalisation here. The published code for images was not released: learning rates are those for bags of words.
+A GPU's work.
 """
 
 from configs.common import variant_of

@@ -36,7 +36,8 @@ from ebmjax.types import Array, Batch, Chain, EnergyFn, Method, Metrics, Potenti
 class CouplingWeights(NamedTuple):
     """Of the terms beside the ELBO, each ≥ 0. free_nats: dimensions of z whose KL is no larger are left out of it.
 
-    kl: step -> weight in [0, 1] of KL and energies; where it is 0 a step trains an autoencoder, with z = μ(x).
+    kl: step -> weight in [0, 1] of KL and energies. Where it is 0 a step trains an autoencoder, with z = μ(x): nothing
+    but log p(x | z), as in the authors' code, and the cross entropy of labelled examples where that has a weight.
     """
 
     cross_entropy: float
@@ -97,7 +98,8 @@ def loss_of(
         divergence = divergence + gap
         metrics |= {"energy_gap": gap, "energy_pos": jnp.mean(energies[0]), "energy_neg": jnp.mean(energies[1])}
     metrics["mutual_information"] = mutual_information(coupling.logits_fn(params["energy"], z))
-    value = -log_prob + kl_weight * divergence - weights.mutual_information * metrics["mutual_information"]
+    information_weight = weights.mutual_information * (kl_weight > 0)
+    value = -log_prob + kl_weight * divergence - information_weight * metrics["mutual_information"]
     if weights.cross_entropy:
         x, labels = labelled_part(batch)
         noise_key, z_key = jax.random.split(label_key)

@@ -22,7 +22,7 @@ PATHS = [
     if p.stem != "common"
 ]
 SHAPES = {"digits": (64,), "breast_cancer": (30,), "wine": (13,), "crop": (46,), "electric_devices": (96,)}
-SHAPES |= {"hepmass": (21,), "mnist": (28, 28, 1), "svhn": (32, 32, 3), "cifar10": (32, 32, 3)}
+SHAPES |= {"hepmass": (15,), "mnist": (28, 28, 1), "svhn": (32, 32, 3), "cifar10": (32, 32, 3)}
 LENGTH = 41
 
 

@@ -172,11 +172,13 @@ def schedule(step):
 
 @pytest.fixture(scope="module")
 def labelled():
-    """A batch with labels; the state before, and after steps 0 and 1, without and with a weight of labels."""
+    """A batch with labels; the state before, and after steps 0 and 1, without and with a weight of labels.
+
+    The mutual information has a weight too: a step where KL has none must leave it out."""
     batch = {"x": jax.random.normal(KEY, (8, 1)), "label": jnp.arange(8) % 3, "index": jnp.arange(8)}
     found = {}
     for weight in (0.0, 2.0):
-        method = linear(weights=CouplingWeights(weight, 0.0, 0.0, schedule))
+        method = linear(weights=CouplingWeights(weight, 10.0, 0.0, schedule))
         state, step = with_params(method.init(KEY, batch)), jax.jit(method.train_step)
         found[weight] = (state, step(state, batch), step(state._replace(step=state.step + 1), batch))
     return batch, found
