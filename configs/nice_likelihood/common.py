@@ -20,7 +20,7 @@ def nice_likelihood(data: str) -> ConfigDict:
                 "init_name": "torch",
             },
             "latent_dim": 100,
-            "generator": {"name": "mlp", "widths": (500, 500), "width": 64, "activation": "softplus"},
+            "generator": {"name": "mlp", "widths": (500, 500, 500), "width": 64, "activation": "softplus"},
             "num_samples": 20,  # of the importance sampling
             "sigma": 0.01,
             "sigma_range": (0.01, 0.3),

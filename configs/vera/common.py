@@ -49,7 +49,7 @@ def vera(data: str) -> ConfigDict:
                 "widen": 10,
                 "slope": 0.2,
             },
-            "generator": {"name": "mlp", "widths": (500, 500), "width": 64, "activation": "softplus"},
+            "generator": {"name": "mlp", "widths": (500, 500, 500), "width": 64, "activation": "softplus"},
             # name: importance (num_samples draws) or hmc (num_samples transitions kept, as many before them).
             "posterior": {"name": "importance", "num_samples": 20},
             "sigma": 0.01,  # of the generator's noise, at the start
