@@ -38,7 +38,7 @@ def energy_of(functions) -> tuple[str | None, bool]:
 def learned_by_chain(config: ConfigDict) -> bool:
     """Whether config.sampler.chain is what the energy was learned by, and its temperature the energy's: elsewhere that
     chain is another arm's, or for evaluation."""
-    other = config.get("experiment") == "divergence_triangle" or config.get("method") == "vera"
+    other = config.get("experiment") == "divergence_triangle" or config.get("method") in ("vera", "no_entropy")
     return "sampler.chain.temperature" in flatten(config) and not other
 
 

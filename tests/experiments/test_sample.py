@@ -17,7 +17,7 @@ from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
 from ebmjax.types import Method
 from experiments import flow, sample
-from experiments.targets import learned_target
+from experiments.targets import learned_by_chain, learned_target
 
 KEY = jax.random.key(0)
 ROOT = Path(__file__).parents[2]
@@ -102,6 +102,13 @@ def test_a_tilted_flow_is_sampled_in_data_space_and_a_tilted_decoder_in_its_late
     tilted_decoder, tilted_flow = of(functions), of(functions | {"data_energy": data})
     assert tilted_decoder.dim == 3 and tilted_decoder.energy(jnp.zeros((1, 3))) == 2.0
     assert tilted_flow.dim == 5 and tilted_flow.energy(jnp.zeros((1, 5))) == 1.0
+
+
+def test_the_temperature_is_that_of_the_chains_only_where_the_method_has_them():
+    sampler = {"chain": {"temperature": 5e-5}}
+    of = lambda method: learned_by_chain(ConfigDict({"experiment": "vera", "method": method, "sampler": sampler}))
+    assert [of(method) for method in ("vera", "no_entropy", "jem")] == [False, False, True]
+    assert not learned_by_chain(ConfigDict({"experiment": "divergence_triangle", "sampler": sampler}))
 
 
 def test_a_run_without_an_energy_is_refused():
