@@ -1,6 +1,6 @@
 """What an energy learned without labels knows of them: a linear classifier on the activations of all its layers.
 
-Trains an energy of images as the experiment config.source does (Gao et al. 2020, arXiv 1912.00589, section 4.4: flow
+Trains an energy of images as the experiment config.source does (Gao et al. 2020, arXiv 1912.00589: flow
 contrastive estimation), then a linear support vector machine on its features with a few labels a class, beside the same
 on raw pixels and on the untrained network.
 """

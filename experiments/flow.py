@@ -5,6 +5,7 @@ Experiments that rest on a flow train theirs by `prepare`.
 """
 
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -17,10 +18,11 @@ from ebmjax.evaluation import grid_kl, grid_log_density, map_batches, square_gri
 from ebmjax.flows import bin_width, bits_per_dim, dequantize, make_flow
 from ebmjax.methods import flow_mle
 from ebmjax.training import cli
-from ebmjax.training.config import require
+from ebmjax.training.config import ConfigError, require
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.training.optimizers import make_optimizers
+from ebmjax.training.run import restore
 from ebmjax.viz import health, landscape, pictures
 from experiments.toys import TOYS
 
@@ -61,13 +63,32 @@ def build(config, data_spec):
 
 
 def prepare(config, data_spec):
-    """`Experiment.prepare` of what rests on a flow: the training of config.flow (sections model.flow, train,
-    optimizer.flow), with a config of its own that holds all it depends on, and no more."""
+    """`Experiment.prepare` of what rests on a flow: that of the run config.flow.run, or else the training of
+    config.flow (sections model.flow, train, optimizer.flow), with a config of its own that holds all it depends on, and
+    no more."""
+    if config.flow.get("run"):
+        return {"flow": flow_of_run(config)}
     for field, low in LOWEST_OF_TRAINING.items():
         require(config, f"flow.{field}", low)
     own = {"experiment": config.experiment, "seed": config.seed, "data": config.data.to_dict()}
-    own = ConfigDict(own | config.flow.to_dict()).lock()
+    own = ConfigDict(own | {name: part for name, part in config.flow.to_dict().items() if name != "run"}).lock()
     return {"flow": (own, by_likelihood(config.flow, data_spec, config.flow.train.num_steps))}
+
+
+def flow_of_run(config):
+    """What the run config.flow.run of this experiment trained. Raises ConfigError if it is no such run, or of other
+    data or of another flow than config says."""
+    theirs, trained = restore(Path(config.flow.run))
+    if theirs.experiment != EXPERIMENT.name:
+        raise ConfigError(f"flow.run = {config.flow.run} is a run of experiments.{theirs.experiment}, not of a flow")
+    # How it is computed may differ.
+    fields = [
+        {"data.name": c.data.name} | {k: v for k, v in c.model.flow.to_dict().items() if k not in ("form", "remat")}
+        for c in (theirs, ConfigDict({"data": config.data, "model": config.flow.model}))
+    ]
+    if fields[0] != fields[1]:
+        raise ConfigError(f"flow.run = {config.flow.run} trained {fields[0]}, but this config has {fields[1]}")
+    return trained
 
 
 def continuous(run, x):

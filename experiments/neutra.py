@@ -38,7 +38,7 @@ LOWEST = {
 def train_flow(flow, energy, settings, rng_key):
     """Parameters that minimise E_z[E(g(z)) - log|det ∂g/∂z|], and its course `[num_steps]`, in nats.
 
-    The loss is KL(q || p) - log Z - (dim / 2) log 2πe.
+    The loss is KL(q || p) - log Z + (dim / 2) log 2πe, which is the entropy of z.
     """
     init_key, step_key = jax.random.split(rng_key)
     schedule = learning_rate_schedule(settings.learning_rate, "cosine", num_steps=settings.num_steps)

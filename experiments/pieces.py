@@ -4,7 +4,7 @@ from functools import partial
 
 import jax.numpy as jnp
 
-from ebmjax.mcmc import KERNELS, Chain
+from ebmjax.mcmc import KERNELS, UNADJUSTED, Chain, adapt_step_size, sign_rule
 from ebmjax.mcmc.bank import make_bank
 from ebmjax.nets import (
     ACTIVATIONS,
@@ -22,11 +22,12 @@ from ebmjax.training.config import ConfigError, choose
 
 
 def make_chain(config, name: str) -> Chain:
-    """The chain of config.sampler.<name>: its num_steps of the kernel config.sampler.name, with its other fields.
+    """The chain of config.sampler.<name>: its num_steps of the kernel config.sampler.name, with its other fields, and
+    with config.sampler.options.<name of the kernel> if there is such a section.
 
     step_size: a number, or a tuple of one for each step.
     """
-    options = config.sampler[name].to_dict()
+    options = config.sampler[name].to_dict() | kernel_options(config.sampler)
     num_steps = options.pop("num_steps")
     for field, value in ({"num_steps": num_steps} | options).items():
         lowest = min(value) if isinstance(value, tuple) else value
@@ -39,6 +40,36 @@ def make_chain(config, name: str) -> Chain:
         options["step_size"] = lambda step: sizes[step]
     kernel = choose(KERNELS, config.sampler.name, "sampler.name")
     return Chain(partial(kernel, **options), num_steps)
+
+
+def kernel_options(sampler) -> dict:
+    """The options that the kernel sampler.name has for itself, from sampler.options, {kernel: {option: value}}."""
+    return dict(sampler.get("options", {}).get(sampler.name, {}))
+
+
+def check_target(sampler, field: str) -> None:
+    """Raise ConfigError unless a step size can follow sampler.target_acceptance (0: it stays where it is)."""
+    if not 0 <= sampler.target_acceptance < 1:
+        raise ConfigError(f"{field}.target_acceptance = {sampler.target_acceptance} must be in [0, 1)")
+    if sampler.target_acceptance and sampler.name in UNADJUSTED:
+        raise ConfigError(
+            f"{field}.name = {sampler.name} accepts every proposal, so no step size can follow "
+            f"{field}.target_acceptance = {sampler.target_acceptance}: set that to 0, or choose another kernel"
+        )
+
+
+def make_adapting_chain(config, name: str) -> Chain:
+    """`make_chain` with a step size that follows config.sampler.target_acceptance for ever, for the energy moves, too;
+    0 leaves it where it is."""
+    check_target(config.sampler, "sampler")
+    chain, target = make_chain(config, name), config.sampler.target_acceptance
+    if not target:
+        return chain
+    first = config.sampler[name].step_size
+    if isinstance(first, tuple):
+        raise ConfigError(f"sampler.{name}.step_size = {first} must be one number, for it follows target_acceptance")
+    fields = {"step_size": first, "target": target, "rule": sign_rule()}
+    return chain._replace(make_kernel=partial(adapt_step_size, make_kernel=chain.make_kernel, **fields))
 
 
 def make_energy(config) -> MLPEnergy:

@@ -24,6 +24,7 @@ from ebmjax.training.reproduce import command_of
 from ebmjax.training.run import enable_compilation_cache, say
 from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_traces
 from ebmjax.viz.report import write_report
+from experiments.pieces import check_target, kernel_options
 from experiments.targets import make_target
 
 DEFAULT_CONFIG = "configs/sample/funnel.py"
@@ -42,7 +43,7 @@ def make_kernel(config, potential):
     """config.sampler.name on `potential`, its step size adapting where a target acceptance is set."""
     sampler = config.sampler
     builder = choose(KERNELS, sampler.name, "sampler.name")
-    options = sampler.options.to_dict().get(sampler.name, {}) | {"temperature": sampler.temperature}
+    options = kernel_options(sampler) | {"temperature": sampler.temperature}
     if not sampler.target_acceptance:
         return builder(potential, step_size=sampler.step_size, **options)
     return adapt_step_size(
@@ -112,12 +113,9 @@ def sample(arguments):
         )
     if min(config.num_steps, config.num_warmup, config.num_chains) < 4:
         raise ConfigError("num_steps, num_warmup and num_chains must be at least 4")
-    if (
-        config.sampler.step_size <= 0
-        or config.sampler.temperature <= 0
-        or not 0 <= config.sampler.target_acceptance < 1
-    ):
-        raise ConfigError("sampler: step_size and temperature must be > 0, target_acceptance in [0, 1)")
+    if config.sampler.step_size <= 0 or config.sampler.temperature <= 0:
+        raise ConfigError("sampler: step_size and temperature must be > 0")
+    check_target(config.sampler, "sampler")
     enable_compilation_cache()
     target = make_target(config)
     if config.sampler.neural_transport and target.transport is None:

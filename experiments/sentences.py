@@ -180,6 +180,6 @@ def sample_from(trained, latents, length):
     @partial(jax.jit, static_argnums=2)
     def draw(state, key, num):
         start, step = (partial(trained.method.functions[name], state) for name in ("start", "step"))
-        return sample_tokens(key, start, step, latents(jax.random.fold_in(key, 1), num), length)
+        return sample_tokens(key, start, step, latents(jax.random.fold_in(key, 2**31 - 1), num), length)
 
     return partial(draw, trained.state)

@@ -1,4 +1,4 @@
-"""Features of a flow-contrastive energy (Gao et al. 2020, arXiv 1912.00589, section 4.4) on the embedded digits.
+"""Features of a flow-contrastive energy (Gao et al. 2020, arXiv 1912.00589) on the embedded digits.
 
     python -m experiments.features
 

@@ -1,4 +1,4 @@
-"""Features of a flow-contrastive energy (Gao et al. 2020, arXiv 1912.00589, section 4.4) on SVHN, 32 x 32.
+"""Features of a flow-contrastive energy (Gao et al. 2020, arXiv 1912.00589) on SVHN, 32 x 32.
 
     python -m ebmjax.data.prepare svhn_cropped && python -m experiments.features --config=configs/features/svhn.py
 

@@ -25,11 +25,13 @@ def flow_backbone(data: str) -> ConfigDict:
             "energy_l2": 1e-4,
         }
     )
-    # Chains in z on E(g(z)) + ||z||² / 2; the step size follows target_acceptance (0: it stays).
+    # Chains in z on E(g(z)) + ||z||² / 2; the step size follows target_acceptance (0: it stays,
+    # which langevin and other kernels that accept every proposal need).
     config.sampler = ConfigDict(
         {
             "name": "hmc",
-            "chain": {"num_steps": 3, "step_size": 0.3, "num_leapfrog": 3},
+            "chain": {"num_steps": 3, "step_size": 0.3},
+            "options": {"hmc": {"num_leapfrog": 3}, "underdamped": {"friction": 1.0}},
             "target_acceptance": 0.8,
         }
     )

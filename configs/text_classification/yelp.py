@@ -1,4 +1,4 @@
-"""What a text model's frozen latent vectors know of the sentiment of short reviews (arXiv 2106.02513, section 4.4).
+"""What a text model's frozen latent vectors know of the sentiment of short reviews (arXiv 2106.02513).
 
     python -m experiments.text_short_run --config=configs/text_short_run/yelp.py --config.data.name=lines:FILE \\
         --workdir=runs/yelp

@@ -1,4 +1,4 @@
-"""Text short-run inference on short reviews, whose latent vectors are then classified (arXiv 2106.02513, section 4.4).
+"""Text short-run inference on short reviews, whose latent vectors are then classified (arXiv 2106.02513).
 
     python -m experiments.text_short_run --config=configs/text_short_run/yelp.py --config.data.name=lines:FILE \
         --workdir=runs/yelp

@@ -98,7 +98,7 @@ def short_run_log_likelihood(
         transport: (rng_key, z_0[B, d]) -> z_K[B, d], rows independent.
         log_joint: z[B, d] -> log p(x_i, z_i), `[B]`, with x bound.
 
-    Reference: Pang et al. 2021 (arXiv 2106.02513), section 3.4; Nijkamp et al. 2020 (arXiv 1912.01909), section 3.3.
+    Reference: Pang et al. 2021 (arXiv 2106.02513); Nijkamp et al. 2020 (arXiv 1912.01909).
     """
 
     def log_weight(key):

@@ -65,7 +65,7 @@ def cluster_probe(train_x, train_y, test_x, test_y, *, num_components: int = 4, 
 
     Args: as `linear_probe`; num_components in [1, min(N, D)], seed of the mixture's ten starts.
 
-    Reference: Pang et al. 2021 (arXiv 2106.02513), section 4.4, and its code, which names them by a validation row.
+    Reference: Pang et al. 2021 (arXiv 2106.02513), and its code, which names them by a validation row.
     """
     from sklearn.decomposition import PCA
     from sklearn.mixture import GaussianMixture

@@ -66,6 +66,8 @@ class MADE(nn.Module):
         degrees, h = np.arange(self.dim), x
         for width in self.hidden:
             units = np.arange(width) % max(self.dim - 1, 1)  # a unit of degree k sees x_0 .. x_k
+            if width < self.dim - 1:  # too few for all degrees: spread out, or the last coordinates would be ignored
+                units = np.rint(np.linspace(0, self.dim - 2, width)).astype(int)
             h = ACTIVATIONS[self.activation](MaskedDense(degrees[:, None] <= units)(h))
             degrees = units
         mask = np.tile(degrees[:, None] < np.arange(self.dim), (1, 2))

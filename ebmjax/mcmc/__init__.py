@@ -39,8 +39,12 @@ Each needs no option but `step_size`. Builders that take functions (`independenc
 `replica_exchange`, `adapt_step_size`) are used from code.
 """
 
+UNADJUSTED = ("langevin", "underdamped", "blackjax_mclmc")
+"""Those of `KERNELS` that accept every proposal: their acceptance says nothing of the step size."""
+
 __all__ = [
     "KERNELS",
+    "UNADJUSTED",
     "Annealed",
     "Bank",
     "Base",

@@ -22,7 +22,7 @@ def layer_features(
         grid: feature maps whose sides are multiples of it are max-pooled to grid x grid (paper: 4), others stay.
 
     Reference: Radford et al. 2016 (arXiv 1511.06434), section 5.1; used of energies by Gao et al. 2020 (arXiv
-    1912.00589), section 4.4.
+    1912.00589).
     """
     is_layer = lambda layer, name: name == "__call__" and isinstance(layer, Conv | nn.Dense)
     _, found = module.apply({"params": params}, x, capture_intermediates=is_layer, mutable=["intermediates"])

@@ -17,7 +17,7 @@ class MultilayerMLPGenerator(nn.Module):
 
     activation: name of `ACTIVATIONS`. bounded: x within (-1, 1) by tanh, else on the real line.
 
-    Reference: Nijkamp et al. 2020 (arXiv 1912.01909), section 3.1.
+    Reference: Nijkamp et al. 2020 (arXiv 1912.01909).
     """
 
     shape: Sequence[int]

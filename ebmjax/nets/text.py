@@ -5,7 +5,7 @@
 The initial state is linear in z. A row of tokens is words, EOS, PAD ...; PAD counts for nothing. With a z of no
 dimension it is a language model.
 
-Reference: Pang et al. 2021 (arXiv 2106.02513), section 4.1; the decoder is that of Bowman et al. 2016 (1511.06349).
+Reference: Pang et al. 2021 (arXiv 2106.02513); the decoder is that of Bowman et al. 2016 (1511.06349).
 """
 
 import flax.linen as nn

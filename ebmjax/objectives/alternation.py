@@ -1,6 +1,6 @@
 """Two models that take turns: a rule, pure functions of a classifier's accuracy, says which one is updated next.
 
-Reference: Gao et al. 2020 (arXiv 1912.00589), section 3.3; `decay` and `energy_every` are ours.
+Reference: Gao et al. 2020 (arXiv 1912.00589); `decay` and `energy_every` are ours.
 """
 
 from collections.abc import Callable

@@ -26,7 +26,7 @@ def fixed_noise_divergence(energy: Array, log_prob_start: Array, log_det: Array)
         energy: U(z_K), `[B]`, normalised (with all its log 2π), else off by a constant. log_prob_start: log p_0(z_0),
             `[B]`. log_det: `[B]`, exact; `evaluation.likelihood.log_abs_det_rows` with the noise held fixed.
 
-    Reference: Nijkamp et al. 2020 (arXiv 1912.01909), section 3.3.
+    Reference: Nijkamp et al. 2020 (arXiv 1912.01909).
     """
     return jnp.mean(log_prob_start - log_det + energy)
 

@@ -48,7 +48,8 @@ class Experiment(NamedTuple):
     build: (config, DataSpec) -> Method. baselines: the same for {name: Method} trained and shown beside it.
     prepare: (config, DataSpec) -> {name: (its own config, Method)}, what is trained first, by the same loop in the
         folder <name> of the work directory (a flow, say). `build` and `baselines` get it as keywords, name=Trained. Its
-        own config decides whether it is the same training, so it holds no more than what that depends on.
+        own config decides whether it is the same training, so it holds no more than what that depends on. Or
+        {name: Trained}, of another run.
     data_of: (config, Dataset, title) -> Dataset, what the training of that title sees of the data set that was loaded:
         "train", a baseline's or a stage's name. By default all of it; `build`, `baselines` and `prepare` get the
         DataSpec of what "train" sees, `evaluate` what was loaded.
@@ -64,6 +65,6 @@ class Experiment(NamedTuple):
     evaluate: Callable[[Run], Evaluation]
     baselines: Callable[..., dict[str, Method]] = lambda config, data_spec, **prepared: {}
     later_baselines: Callable[[ConfigDict, DataSpec, Trained], dict[str, Method]] = lambda config, data_spec, main: {}
-    prepare: Callable[[ConfigDict, DataSpec], dict[str, tuple[ConfigDict, Method]]] = lambda config, data_spec: {}
+    prepare: Callable[[ConfigDict, DataSpec], dict[str, Any]] = lambda config, data_spec: {}
     data_of: Callable[[ConfigDict, Dataset, str], Dataset] = lambda config, dataset, title: dataset
     draw_samples: Callable[[Any, Path], Any] | None = None

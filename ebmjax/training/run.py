@@ -57,11 +57,15 @@ def run(experiment: Experiment, arguments: Arguments) -> None:
 
 
 def prepare(experiment, mode, config, dataset, workdir) -> dict[str, Trained]:
-    """Train or restore what the method is built on, each in a folder of its own."""
+    """Train or restore what the method is built on, each in a folder of its own, unless it comes trained."""
     with input_errors():
         stages = experiment.prepare(config, spec(experiment.data_of(config, dataset, "train")))
     prepared = {}
-    for name, (own, method) in stages.items():
+    for name, stage in stages.items():
+        if isinstance(stage, Trained):
+            prepared[name] = stage
+            continue
+        own, method = stage
         settings = to_settings(own) if mode == "train" else restored_only(to_settings(own))
         with alone_in(workdir / name):
             prepared[name], _ = train(experiment, own, method, dataset, settings, workdir / name, name)

@@ -11,8 +11,9 @@ from PIL import Image
 
 from ebmjax.data import DataSpec
 from ebmjax.training import cli
-from ebmjax.training.run import to_settings
-from experiments.flow import EXPERIMENT, build
+from ebmjax.training.config import ConfigError
+from ebmjax.training.run import restore, to_settings
+from experiments.flow import EXPERIMENT, build, prepare
 
 ROOT = Path(__file__).parents[2]
 PATHS = sorted(p for p in (ROOT / "configs" / "flow").glob("*.py") if p.stem != "common")
@@ -75,6 +76,14 @@ def test_in_the_plane(tmp_path):
         assert np.asarray(Image.open(tmp_path / f"{name}.png")).std() > 5
     main("--mode=sample", *words)
     assert np.load(tmp_path / "samples.npy").shape == (100, 2)
+    # What rests on a flow can take this one.
+    config = load(ROOT / "configs/flow_contrastive/eight_gaussians.py").get_config("smoke")
+    config.flow.run = str(tmp_path)
+    with pytest.raises(ConfigError, match="affine_coupling"):
+        prepare(config, SPECS["eight_gaussians"])
+    config.flow.model.flow = load(ROOT / "configs/flow/eight_gaussians.py").get_config().model.flow
+    taken, (_, theirs) = prepare(config, SPECS["eight_gaussians"])["flow"], restore(tmp_path)
+    jax.tree.map(np.testing.assert_array_equal, taken.state.params, theirs.state.params)
 
 
 @pytest.mark.slow  # minutes of compilation

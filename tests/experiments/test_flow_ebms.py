@@ -10,6 +10,7 @@ import pytest
 
 from ebmjax.data import DataSpec
 from ebmjax.training import cli
+from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
 from ebmjax.training.run import to_settings
 from experiments import flow_backbone, flow_contrastive, neutra
@@ -54,6 +55,23 @@ def test_config(path):
 
         x = jax.ShapeDtypeStruct((16, *spec.shape), np.float32)
         assert {"energy", "flow"} <= set(jax.eval_shape(params, jax.random.key(0), x))
+
+
+@pytest.mark.parametrize("name, target", [("mala", 0.6), ("langevin", 0.0), ("underdamped", 0.0), ("hmc", 0.8)])
+def test_any_kernel_moves_the_backbones_chains(name, target):
+    config = load(ROOT / "configs" / "flow_backbone" / "eight_gaussians.py").get_config("smoke")
+    config.sampler.name, config.sampler.target_acceptance = name, target
+    ((_, flow),) = prepare(config, SPECS["plane"]).values()
+
+    def metrics(key, x):
+        method = flow_backbone.build(config, SPECS["plane"], flow=Trained(flow, flow.init(key, {"x": x})))
+        return method.train_step(method.init(key, {"x": x}), {"x": x})[1]
+
+    x = jax.ShapeDtypeStruct((32, 2), np.float32)
+    assert "acceptance_rate" in jax.eval_shape(metrics, jax.random.key(0), x)
+    config.sampler.target_acceptance = 80.0 if target else 0.8
+    with pytest.raises(ConfigError, match="must be in" if target else "accepts every proposal"):
+        jax.eval_shape(lambda key, x: metrics(key, x), jax.random.key(0), x)  # traced anew
 
 
 def main(module, *words):
