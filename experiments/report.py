@@ -14,7 +14,7 @@ from ebmjax.viz.pictures import replacing
 from ebmjax.viz.report import figure_rows, identity, pair, sections
 from ebmjax.viz.report import figures as all_figures
 from ebmjax.viz.workdir import WorkDir, mapping, read_workdir
-from experiments.published import published_of
+from experiments.finished import added_figures, papers_of
 
 NUM_SHOWN = 8
 """Figures of a run that stand in the table where it has more."""
@@ -30,16 +30,17 @@ def find_runs(folder: str | Path) -> list[WorkDir]:
     return sorted(runs, key=lambda run: (run.method, run.dataset, run.seed, str(run.folder)))
 
 
-def overview(folder: Path, runs: Sequence[WorkDir], papers: Callable[..., Mapping] = published_of) -> str:
+def overview(folder: Path, runs: Sequence[WorkDir], papers: Callable[..., Mapping] = papers_of) -> str:
     """The page: a table with the figures of every run, each followed by what opens to the rest of it.
 
-    papers: (method, data set) -> {metric: (value, note)}, shown beside metrics of that name with the difference.
+    papers: (results, config, name of the data set) -> {metric: (value, note)}, shown beside metrics of that name with
+    the difference.
     """
     title = f"Runs in {folder.resolve().name}"
     methods, datasets = ({getattr(run, part) for run in runs} for part in ("method", "dataset"))
     counts = f"{_count(runs, 'run')} of {_count(methods, 'method')} on {_count(datasets, 'data set')}."
     header = ("method", "data set", "metric", "this run", "paper", "difference", "compare with")
-    rows = (_rows(run, papers(run.method, run.dataset), folder) for run in runs)
+    rows = (_rows(run, papers(run.results, run.config, run.dataset), folder) for run in runs)
     body = page.heading(1, title) + f'<p class="soft">{counts}</p>' + page.table(header, rows, kind="figures runs")
     return page.page(title, body)
 
@@ -59,8 +60,7 @@ def _rows(run: WorkDir, papers: Mapping, folder: Path) -> str:
 
     Of many figures the first few are shown, with those that a paper has; all of them are in the part that opens.
     """
-    steps = run.results.get("num_steps")
-    added = {e["name"]: e["value"] for e in run.results.get("evaluations", []) if steps in (None, e.get("num_steps"))}
+    added = {name: entry["value"] for name, entry in added_figures(run.results).items()}
     metrics, baselines = {**mapping(run.results.get("metrics")), **added}, mapping(run.results.get("baselines"))
     first = set(list(metrics)[:NUM_SHOWN]) | set(papers)
     shown, everything = {name: value for name, value in metrics.items() if name in first}, ""

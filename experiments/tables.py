@@ -11,7 +11,6 @@ that differ by their seed alone make one table: mean ± standard deviation over 
 import argparse
 import json
 import re
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,12 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from ebmjax.viz.report import pair
-from experiments.published import published_of
+from ebmjax.viz.workdir import mapping, read_workdir
+from experiments.finished import added_figures, label_of, method_of, papers_of
 
 ROOT = Path(__file__).parents[1]
 RUNS, METHODS, RESULTS = (ROOT / "docs" / name for name in ("runs", "methods", "results.md"))
-KEPT = ("experiment", "dataset", "metrics", "baselines", "protocol", "seed", "num_steps", "rollbacks", "seconds")
-KEPT += ("evaluation_seconds", "commit", "command", "versions", "evaluations")
+KEPT = ("experiment", "method", "dataset", "metrics", "baselines", "protocol", "seed", "num_steps", "rollbacks")
+KEPT += ("seconds", "evaluation_seconds", "commit", "command", "versions", "evaluations")
 BEGIN, END = "<!-- tables: made by experiments.tables -->", "<!-- end of the tables -->"
 HEAD = """# Results
 
@@ -40,22 +40,6 @@ def public(command: str) -> str:
     return re.sub(r"(?<![\w.])/(?:[\w.\-]+/)+", "", command)
 
 
-def label_of(command: str) -> tuple[str, int]:
-    """(name of the config and of what the command overrides, as a file's name; the seed)."""
-    words, name, seed = shlex.split(command), "default", 0
-    overrides = []
-    for word in words:
-        field, _, value = word.removeprefix("--config").lstrip(".").partition("=")
-        if word.startswith("--config="):
-            path, _, variant = word.removeprefix("--config=").partition(":")
-            name = "-".join(filter(None, (Path(path).stem, variant)))
-        elif field == "seed":
-            seed = int(value)
-        elif word.startswith("--config."):
-            overrides.append(f"{field}={Path(value).name.split(':')[-1]}")
-    return "-".join([name, *(re.sub(r"[^\w.=]+", "_", text) for text in overrides)]), seed
-
-
 def keep(run: Path) -> Path:
     """Copy the results of a finished run into docs/runs/. Raises ValueError for a folder without them, or for one whose
     checkout had uncommitted changes."""
@@ -69,6 +53,7 @@ def keep(run: Path) -> Path:
         raise ValueError(f"{path} is of a checkout with uncommitted changes: train it from a commit")
     found["command"], found["protocol"] = public(found["command"]), public(found["protocol"])
     found["dataset"] = public(found["dataset"])
+    found["method"] = method_of(found, read_workdir(run).config)
     label, seed = label_of(found["command"])
     target = RUNS / found["experiment"] / f"{label}-{seed}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +93,7 @@ def table(label: str, runs: Sequence[Mapping]) -> str:
     names = {name: 0.0 for found in metrics for name in found}
     others = {name: 0.0 for run in runs for name in run["baselines"]}
     beside, rest = pair(names, others)
-    papers = published_of(first["experiment"], first["dataset"], label.split("-")[0])
+    papers = papers_of(first, first, first["dataset"])
     lines = ["| figure | ours | paper | compare with |", "|---|---|---|---|"]
     for name in names:
         listed = "; ".join(f"{of([r['baselines'] for r in runs], key_of(name, s, others))} {s}" for s in beside[name])
@@ -119,26 +104,14 @@ def table(label: str, runs: Sequence[Mapping]) -> str:
         lines.append(f"| | | | {listed} |")
     notes = sorted({f"{papers[n].note}" for n in names if n in papers})
     told = [f"`{without_seed(first['command'])}`", "", told_of(runs), "", *lines, "", first["protocol"]]
-    told += [
-        f"{e['name']}: {e['protocol']}; {counted(e)}." for e in {k: v for m in added for k, v in m.items()}.values()
-    ]
+    joined = {name: entry for more in added for name, entry in more.items()}
+    told += [f"{name}: {entry.get('protocol')}; {counted(entry)}." for name, entry in joined.items()]
     return "\n".join(told + ([f"Paper: {'; '.join(notes)}."] if notes else []) + [""])
-
-
-def added_figures(run: Mapping) -> dict[str, Mapping]:
-    """{name: entry} of what `experiments.evaluate` added at the run's last step; of one name that of most examples."""
-    found: dict[str, Mapping] = {}
-    for entry in run.get("evaluations", []):
-        if entry["num_steps"] == run["num_steps"]:
-            best = found.setdefault(entry["name"], entry)
-            if sum(entry["counts"].values()) >= sum(best["counts"].values()):
-                found[entry["name"]] = entry
-    return found
 
 
 def counted(entry: Mapping) -> str:
     """On how many of what a figure rests."""
-    return ", ".join(f"{count:,} {name}" for name, count in entry["counts"].items())
+    return ", ".join(f"{count:,} {name}" for name, count in mapping(entry.get("counts")).items())
 
 
 def key_of(metric: str, suffix: str, baselines: Mapping) -> str:

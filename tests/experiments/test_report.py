@@ -49,7 +49,8 @@ def test_published_figures_stand_beside_ours_with_the_difference(runs):
         ("alpha", "digits"): {"mse": (0.2, "table <1>"), "fid": (30.0, "")},
         ("beta", "digits"): {"mse": (0.9, "")},
     }
-    page = report.overview(runs, report.find_runs(runs), lambda *names: papers.get(names, {}))
+    of = lambda results, config, dataset: papers.get((config["experiment"], dataset), {})
+    page = report.overview(runs, report.find_runs(runs), of)
     assert page.count("0.2000") == 2 and page.count("table &lt;1&gt;") == 2
     assert "0.07500" in page and "+0.05000" in page  # .125 and .25 less .2
     assert "30.00" not in page and "0.9000" not in page  # no figure of ours to set them beside
@@ -64,10 +65,21 @@ def test_figures_that_were_added_later_have_their_row(runs):
     assert "fid_<wbr>float" in page and "12.50" in page and "9 samples" in page
 
 
+def test_broken_entries_of_added_figures_are_left_out(runs):
+    broken = [None, 3, "text", {}, {"name": "fid"}, {"name": "fid", "value": "12.5"}, {"name": None, "value": 1.0}]
+    whole = {"name": "kid", "value": 0.0625, "counts": None}
+    add(runs / "c", "gamma", "digits", metrics={"mse": 0.25}, evaluations=[*broken, whole])
+    for name, evaluations in (("null", None), ("text", "fid"), ("number", 3), ("mapping", {"name": "fid"})):
+        add(runs / name, name, "digits", metrics={"mse": 0.25}, evaluations=evaluations)
+    page = report.overview(runs, report.find_runs(runs))
+    table = page[page.index("gamma</th>") :]
+    assert "0.06250" in table and "12.50" not in page
+
+
 def test_many_figures_are_folded_but_for_the_first_and_those_of_a_paper(runs):
     many = {f"auprc_{i}": i / 64 for i in range(12)}
     add(runs / "d", "delta", "digits", metrics=many, baselines={"auprc_0_pca": 0.5, "auprc_9_pca": 0.75, "other": 0.25})
-    papers = lambda method, _: {"auprc_11": (0.2, "paper")} if method == "delta" else {}
+    papers = lambda _, config, dataset: {"auprc_11": (0.2, "paper")} if config["experiment"] == "delta" else {}
     page = report.overview(runs, report.find_runs(runs), papers)
     table, folded = page[page.index("delta</th>") :].split("All figures")
     assert "auprc_<wbr>7" in table and "auprc_<wbr>8" not in table and "auprc_<wbr>11" in table

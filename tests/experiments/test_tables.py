@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from experiments import tables
+from experiments import finished, tables
 from experiments.published import PUBLISHED
 
 COMMAND = "python -m experiments.abp --config=configs/abp/digits.py"
@@ -53,12 +53,12 @@ def test_what_only_a_machine_knows_is_left_out(docs):
     kept = json.loads(tables.keep(run).read_text())
     assert kept["command"].endswith("--config.data.name=lines:a.txt --config.seed=3")
     assert kept["protocol"] == "of y.npz" and kept["dataset"] == "lines:a.txt" and "pictures" not in kept
-    assert tables.label_of(kept["command"]) == ("digits-data.name=a.txt", 3)
+    assert finished.label_of(kept["command"]) == ("digits-data.name=a.txt", 3)
 
 
 def test_no_run_takes_the_place_of_another(docs, capsys):
     """Variants and fields of the same last name are told apart; what still falls together is refused."""
-    of = lambda words: tables.label_of(f"{COMMAND}{words}")[0]
+    of = lambda words: finished.label_of(f"{COMMAND}{words}")[0]
     names = [of(""), of(":smoke"), of(" --config.a.rate=1"), of(" --config.b.rate=1")]
     assert names == ["digits", "digits-smoke", "digits-a.rate=1", "digits-b.rate=1"]
     one, other = (write(docs / name, command=f"{COMMAND} --config.x=a/{name}.txt") for name in ("p", "q"))
@@ -76,6 +76,14 @@ def test_added_figures_bring_their_protocol(docs):
     assert tables.main(["--add", *map(str, runs)]) == 0
     page = (docs / "results.md").read_text()
     assert "| fid_float | 40 (n = 1) |" in page and "fid_float: protocol 'float'; 50,000 samples." in page
+
+
+def test_the_method_of_a_run_is_kept(docs):
+    """config.method, which its file may set; not what results.json calls the method, its experiment."""
+    run = write(docs / "work", experiment="vera", method="vera", command="python -m experiments.vera --config=c/x.py")
+    (run / "config.json").write_text(json.dumps({"experiment": "vera", "method": "jem"}))
+    assert json.loads(tables.keep(run).read_text())["method"] == "jem"
+    assert json.loads(tables.keep(write(docs / "other")).read_text())["method"] == "abp"
 
 
 def test_what_cannot_be_repeated_is_not_kept(docs, capsys):
@@ -113,6 +121,8 @@ def test_every_method_has_its_card():
 
 
 def test_published_figures_have_a_note():
-    for (experiment, _), figures in PUBLISHED.items():
+    for (experiment, method, _), figures in PUBLISHED.items():
         assert (tables.ROOT / "experiments" / f"{experiment}.py").exists(), experiment
+        known = (tables.ROOT / "ebmjax" / "methods" / f"{method}.py").exists()
+        assert method == experiment or known, method
         assert all(figure.note for figure in figures.values())
