@@ -34,7 +34,7 @@ def main():
     from ebmjax.data import load
     from ebmjax.evaluation.images import frechet_distance
     from ebmjax.evaluation.inception import PROTOCOLS, inception_features, load_inception, make_inception_features
-    from ebmjax.evaluation.kernel_distance import kernel_distance
+    from ebmjax.evaluation.kernel_distance import kernel_distance, subset_rows
 
     if args.protocol not in PROTOCOLS:
         parser.error(f"--protocol {args.protocol}: there are {', '.join(PROTOCOLS)}")
@@ -51,8 +51,8 @@ def main():
     options = {"protocol": args.protocol, "batch_size": args.batch_size}
     x, y = (inception_features(features, part, progress=bar(k), **options) for k, part in (("x", x), ("y", y)))
     line = {"fid": frechet_distance(x, y), "counts": [len(x), len(y)], "protocol": args.protocol, "weights": digest}
-    size = min(1000, len(x), len(y))
-    line["kid"], line["kid_error"] = kernel_distance(x, y, num_subsets=100, subset_size=size)
+    rows = subset_rows(min(len(x), len(y)))
+    line["kid"], line["kid_error"] = kernel_distance(x, y, num_subsets=100, subset_size=rows)
     line["fid_of_x_with_itself"] = frechet_distance(x, x)
     seconds = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - cpu}
     print(json.dumps(line | seconds | {"threads": args.threads, "device": args.device}))

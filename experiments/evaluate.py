@@ -23,6 +23,7 @@ from rich.progress import track
 from rich.table import Table
 
 from ebmjax.data import DataError, load
+from ebmjax.data.base import first_line
 from ebmjax.evaluation.inception import PROTOCOLS
 from ebmjax.training import results
 from ebmjax.training.checkpoint import CheckpointError
@@ -75,10 +76,22 @@ def record(figure: Figure, step: int, seed: int) -> dict:
     )
 
 
+def held_by(path: Path) -> dict:
+    """What a results.json holds, {} where there is none. Raises ConfigError for one that nothing can be added to."""
+    try:
+        held = json.loads(path.read_text()) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read ({first_line(error)}): mend it, or move it away") from None
+    added = held.get("evaluations", []) if isinstance(held, dict) else None
+    if not isinstance(added, list) or not all(isinstance(entry, dict) for entry in added):
+        raise ConfigError(f"{path} is not what a run writes: mend it, or move it away")
+    return held
+
+
 def add(workdir: Path, added: Sequence[dict]) -> None:
     """Append to results.json; one of the same name, training steps, counts, protocol and seed is replaced."""
     path = workdir / "results.json"
-    held = json.loads(path.read_text()) if path.exists() else {}
+    held = held_by(path)
     same = lambda entry: [entry.get(field) for field in ("name", "num_steps", "counts", "protocol", "seed")]
     new = [same(entry) for entry in added]
     kept = [entry for entry in held.get("evaluations", []) if same(entry) not in new]
@@ -87,6 +100,7 @@ def add(workdir: Path, added: Sequence[dict]) -> None:
 
 def evaluate(arguments: argparse.Namespace) -> list[dict]:
     """Measure what is asked, one evaluator after another; each one's figures are kept as soon as they are known."""
+    held_by(arguments.workdir / "results.json")  # before anything is measured that could not be kept
     config, trained = restore(arguments.workdir)
     experiment = experiment_of(config, arguments.workdir / "config.json")
     dataset, mesh = experiment.data_of(config, load(**config.data), "train"), make_mesh(arguments.batch_size)

@@ -15,7 +15,7 @@ from ebmjax.data import Dataset, cache, to_float
 from ebmjax.energies import gaussian, standard_gaussian
 from ebmjax.evaluation import GaussianFit, fit_gaussian, frechet_distance, map_batches, sample_in_batches
 from ebmjax.evaluation.inception import inception_features, load_inception, make_inception_features
-from ebmjax.evaluation.kernel_distance import kernel_distance
+from ebmjax.evaluation.kernel_distance import kernel_distance, subset_rows
 from ebmjax.evaluation.manifold import density_coverage
 from ebmjax.flows.dequantize import bin_width, bits_per_dim, dequantize
 from ebmjax.mcmc import annealed_importance_sampling, base_from, mala, reverse_annealed_importance_sampling
@@ -151,9 +151,11 @@ def fid(subject: Subject) -> list[Figure]:
 
 def kid(subject: Subject) -> list[Figure]:
     """Kernel distance over the same features, to as many training images; the error is over 100 subsets."""
+    size = subset_rows(min(subject.options["num"], len(subject.dataset.x_train)))
+    if size < 2:
+        raise ConfigError("--with kid: subsets are of half of the images at most; it needs 4 samples and 4 of training")
     features, digest = features_of(subject, "kid")
     x, y = features(to_pixels(samples(subject))), features(to_pixels(references(subject)))
-    size = min(1000, len(x), len(y))
     value, error = kernel_distance(x, y, num_subsets=100, subset_size=size)
     name, counts = subject.options["protocol"], {"samples": len(x), "reference": len(y)}
     protocol = f"protocol {name!r}, weights {digest}, cubic kernel, 100 subsets of {size}"
@@ -225,10 +227,12 @@ def annealed(subject: Subject) -> list[Figure]:
         x = np.asarray(to_float(subject.dataset.x_test[: options["num"]], subject.dataset.max_value))
         energy = map_batches(jax.jit(target.energy), x.reshape(len(x), -1), min(options["batch_size"], len(x)))
         spread = np.std(energy, ddof=1) / np.sqrt(len(x))
+        raw = "; grey levels as they are, without the uniform noise of test_log_likelihood"
+        of_test = raw if subject.dataset.max_value is not None else ""
         for name, bound in (("upper", lower), ("lower", upper)):  # log p(x) = -E(x) / T - log Z
             error, value = np.hypot(spread, float(bound.standard_error)), -np.mean(energy) - float(bound.log_z)
             name = f"test_log_likelihood_annealed_{name}"
-            figures.append(Figure(name, float(value), float(error), protocol, counts | {"test": len(x)}))
+            figures.append(Figure(name, float(value), float(error), protocol + of_test, counts | {"test": len(x)}))
     return figures
 
 

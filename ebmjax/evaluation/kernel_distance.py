@@ -28,12 +28,18 @@ def squared_mmd(x, y) -> float:
     return float(within(x) + within(y) - 2.0 * polynomial_kernel(x, y).mean())
 
 
+def subset_rows(num: int) -> int:
+    """Rows of a subset of `num` features: 1,000 as published, and at most half of them, so that subsets differ."""
+    return min(1000, num // 2)
+
+
 def kernel_distance(x, y, *, num_subsets: int = 100, subset_size: int = 1000, seed: int = 0) -> tuple[float, float]:
     """Mean of `squared_mmd` over subsets drawn without replacement, and the standard error of that mean.
 
     x, y: features `[N, D]`, `[M, D]`. subset_size: rows of a subset, at most N and M (smaller sets are used whole and
-    give subsets of their size). Memory grows with subset_size², not with N. The standard error is over subsets, which
-    share rows: it tells the noise of the subsets, and is too small once they cover the sets many times.
+    give subsets of their size, with an error of 0: see `subset_rows`). Memory grows with subset_size², not with N. The
+    standard error is over subsets, which share rows: it tells the noise of the subsets, and is too small once they
+    cover the sets many times.
     """
     x, y = np.asarray(x), np.asarray(y)
     size = min(subset_size, len(x), len(y))

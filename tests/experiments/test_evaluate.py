@@ -112,6 +112,21 @@ def test_what_a_method_lacks_is_said():
         EVALUATORS["kid"](subject({}, None, images, inception="nowhere.npz", protocol="float"))
 
 
+def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):
+    """Features are the pixels here; subsets are of half of the images, so that they differ."""
+    evaluators = importlib.import_module("experiments.evaluators")
+    monkeypatch.setattr(evaluators, "features_of", lambda *_: (lambda x: np.asarray(x).reshape(len(x), -1), "digest"))
+    draw = lambda key, num: jax.random.uniform(key, (num, 2, 2, 1), minval=-1.0)
+    images = np.asarray(127.5 * (draw(KEY, 40) + 1), np.uint8)
+    made = lambda num: subject(
+        {}, lambda _, *words: draw(*words), Dataset("toy", images, None, images, None, 255), num=num, protocol="float"
+    )
+    (figure,) = EVALUATORS["kid"](made(40)._replace(key=jax.random.key(1)))
+    assert figure.standard_error > 0 and "100 subsets of 20" in figure.protocol
+    with pytest.raises(ConfigError, match="needs 4 samples"):
+        EVALUATORS["kid"](made(3))
+
+
 def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
     """The second time no feature is computed; another data set has other statistics."""
     evaluators = importlib.import_module("experiments.evaluators")
@@ -131,6 +146,15 @@ def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
     np.testing.assert_allclose(first.mean, images.reshape(100, 4).mean(axis=0), rtol=1e-5)
     evaluators.reference_statistics(made(images[:50]), features, "digest")
     assert calls == [100, 50]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "3", '{"evaluations": 3}', '{"evaluations": [null]}'])
+def test_nothing_is_measured_where_it_could_not_be_kept(content, tmp_path, capsys):
+    (tmp_path / "results.json").write_text(content)
+    assert evaluate.main([str(tmp_path), "--with", "frechet_pixels"]) == 2
+    error = capsys.readouterr().err
+    assert "results.json" in error and error.count("\n") == 1 and "move it away" in error
+    assert (tmp_path / "results.json").read_text() == content
 
 
 def test_a_run_that_still_trains_gets_figures_before_its_own(tmp_path):
