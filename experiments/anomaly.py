@@ -19,20 +19,23 @@ from ebmjax.training.snapshots import snapshots
 from ebmjax.viz import anomaly as viz
 from ebmjax.viz import health
 from experiments import generators
-from experiments.anomaly_arms import arms, data_of, split, targets, title_of
+from experiments.anomaly_arms import arms_of_targets, data_of, prepare, split, targets, title_of
 from experiments.anomaly_scores import SCORES, make_scores, those_of
 
 
-def build(config, data_spec):
+def build(config, data_spec, **prepared):
     """The method that is trained without the first of the classes."""
-    return arms(config, data_spec)[""]
+    return arms_of_targets(config, data_spec, prepared)[targets(config)[0]][""]
 
 
-def baselines(config, data_spec):
+def baselines(config, data_spec, **prepared):
     """The method without the other classes, and its experiment's own baselines without each of them."""
-    methods = arms(config, data_spec)
-    titles = {title_of(config, arm, target): arm for target in targets(config) for arm in methods}
-    return {title: methods[arm] for title, arm in titles.items() if title != "train"}
+    found = {
+        title_of(config, arm, target): method
+        for target, methods in arms_of_targets(config, data_spec, prepared).items()
+        for arm, method in methods.items()
+    }
+    return {title: method for title, method in found.items() if title != "train"}
 
 
 def examples(run, target):
@@ -44,7 +47,7 @@ def examples(run, target):
 def score_functions(run) -> dict:
     """{arm: compiled scores}, one for the trainings of all targets, which differ in their parameters alone."""
     config = run.config
-    made = arms(config, spec(data_of(config, run.dataset, "train")))
+    made = arms_of_targets(config, spec(data_of(config, run.dataset, "train")), run.prepared)[targets(config)[0]]
     names, sigma = config.evaluate.scores, config.model.get("sigma")
     compiled = lambda f: jax.jit(make_scores(f, those_of(f, names), sigma))
     return {arm: compiled(method.functions) for arm, method in made.items()}
@@ -173,6 +176,7 @@ def protocol(config):
 EXPERIMENT = Experiment(
     name="anomaly",
     default_config="configs/anomaly/digits.py",
+    prepare=prepare,
     build=build,
     baselines=baselines,
     data_of=data_of,

@@ -4,11 +4,12 @@ from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from ebmjax.data import Dataset, load
 from ebmjax.evaluation import hold_out_class
 from ebmjax.training.config import ConfigError, require
-from ebmjax.training.experiment import Experiment
+from ebmjax.training.experiment import Experiment, Trained
 from ebmjax.training.snapshots import with_snapshots
 from experiments.anomaly_scores import check, those_of
 
@@ -37,14 +38,38 @@ def targets(config) -> list[str]:
     return [str(label) for label in fields.held_out] or [OTHER]
 
 
-def arms(config, data_spec) -> dict:
-    """{"": the method of the config, and its experiment's own baselines by their names}, one for all targets."""
+def prepare(config, data_spec) -> dict:
+    """What the method is built on (a flow, say), trained on the normal examples of each target: {<name>_<target>: ...},
+    of its experiment's own `prepare`. Raises ConfigError if it is a run of its own, which saw the anomalies."""
+    found = {}
+    for name, stage in base_of(config).prepare(config, data_spec).items():
+        if isinstance(stage, Trained):
+            raise ConfigError(f"{name}.run is given, but the anomalies' method needs one that did not see them")
+        for target in targets(config):
+            own = ConfigDict(stage[0].to_dict() | {"anomaly": config.anomaly.to_dict()})
+            own.anomaly.held_out = () if target == OTHER else (int(target),)
+            for field in ("evaluate_every", "num_evaluations"):  # on which its training does not depend
+                del own.anomaly[field]
+            found[f"{name}_{target}"] = own.lock(), stage[1]
+    return found
+
+
+def arms_of_targets(config, data_spec, prepared) -> dict[str, dict]:
+    """{target: `arms`}: one and the same for all, compiled once, unless they are built on something trained."""
+    if not prepared:
+        return dict.fromkeys(targets(config), arms(config, data_spec))
+    of = lambda target: {
+        name.removesuffix(f"_{target}"): stage for name, stage in prepared.items() if name.endswith(f"_{target}")
+    }
+    return {target: arms(config, data_spec, **of(target)) for target in targets(config)}
+
+
+def arms(config, data_spec, **prepared) -> dict:
+    """{"": the method of the config, and its experiment's own baselines by their names}."""
     for field, low in LOWEST.items():
         require(config, field, low)
     base, fields = base_of(config), config.anomaly
-    if base.prepare(config, data_spec):
-        raise ConfigError(f"method = {config.method} is built on another model, for which there is no held-out class")
-    found = {"": base.build(config, data_spec), **base.baselines(config, data_spec)}
+    found = {"": base.build(config, data_spec, **prepared), **base.baselines(config, data_spec, **prepared)}
     for name, method in found.items():  # a baseline need not have them all
         wanted = config.evaluate.scores
         mine = those_of(method.functions, wanted) if name else wanted

@@ -91,6 +91,14 @@ def test_a_generator_without_a_learned_prior(tmp_path):
     assert "auroc_latent_4" in own and "auprc_joint_4" in own and "auroc_joint_4" not in own
 
 
+@pytest.mark.slow  # a flow and an energy to compile
+def test_a_method_built_on_a_flow_that_has_not_seen_the_anomalies(tmp_path):
+    main("digits_flow_backbone", tmp_path / "run", "--config.anomaly.num_evaluations=1")
+    own, others = figures(tmp_path / "run")
+    assert {"auprc_data_energy_1", "auprc_data_energy_4", "auprc_energy_4"} <= set(own) and "auprc_pca_4" in others
+    assert {path.name for path in (tmp_path / "run").glob("flow_*")} == {"flow_1", "flow_4"}
+
+
 @pytest.mark.slow
 def test_another_data_set_as_the_anomaly(tmp_path):
     main(
@@ -175,6 +183,7 @@ def test_no_mean_over_some_of_the_targets():
         (["--config.data.name=8gaussians"], "8gaussians has no labels"),
         (["--config.method=latnt_ebm"], "there is no experiments.latnt_ebm that trains a method"),
         (["--config.method=pieces"], "there is no experiments.pieces that trains a method"),
+        (["--config.anomaly.num_evaluations=0"], "anomaly.num_evaluations = 0 must be at least 1"),
         (["--config.anomaly.evaluate_every=0"], "anomaly.evaluate_every = 0 must be at least 1"),
     ],
 )

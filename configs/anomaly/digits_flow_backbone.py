@@ -1,0 +1,19 @@
+"""Anomaly detection by a flow-backbone EBM (Nijkamp et al. 2022, arXiv 2006.06897) on digits: E(x) - log q(x).
+
+    python -m experiments.anomaly --config=configs/anomaly/digits_flow_backbone.py
+
+Trained as in configs/flow_backbone/digits.py, flow and energy once for every class that is held out. The energy alone,
+the tilt, is scored beside their sum.
+"""
+
+from configs.anomaly import common
+from configs.flow_backbone import digits
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = common.anomaly(digits.get_config(variant), ("data_energy", "energy"))
+    config.evaluate.batch_size = 500
+    if variant:
+        common.smoke(config)
+    return config
