@@ -17,7 +17,8 @@ def load_npz(path: str) -> Dataset:
     Arrays: x_train and x_test, optionally y_train and y_test; or x, optionally y; or a single array of any name.
     Without a test part the last tenth of a fixed permutation is held out. Other arrays are ignored.
     Images are uint8 `[N, H, W]` or `[N, H, W, C]` with C in {1, 3} and white = 255; tables are finite floats `[N, D]`,
-    kept as float32; labels are integers ≥ 0, `[N]`, those of tables numbered anew 0, 1, ... in their order.
+    kept as float32; labels are integers `[N]`: those of images 0, 1, ..., those of tables any, numbered anew 0, 1, ...
+    in their order.
 
     Raises DataError with the path and what is expected, for anything else.
     """
@@ -25,12 +26,13 @@ def load_npz(path: str) -> Dataset:
     arrays = _read(path)
     keys = _roles(list(arrays), name)
     x_train, is_image = _examples(arrays, keys["x_train"], name)
-    y_train = _labels(arrays, keys.get("y_train"), len(x_train), name)
+    lowest = 0 if is_image else np.iinfo(np.int32).min
+    y_train = _labels(arrays, keys.get("y_train"), len(x_train), name, lowest)
     if "x_test" in keys:
         x_test, test_is_image = _examples(arrays, keys["x_test"], name)
         if is_image != test_is_image or x_train.shape[1:] != x_test.shape[1:]:
             raise DataError(f"{name}: x_train {_what(x_train)} and x_test {_what(x_test)} must hold like examples")
-        y_test = _labels(arrays, keys.get("y_test"), len(x_test), name)
+        y_test = _labels(arrays, keys.get("y_test"), len(x_test), name, lowest)
     else:
         train, test = hold_out(len(x_train), name)
         x_train, x_test = x_train[train], x_train[test]
@@ -94,16 +96,17 @@ def _examples(arrays: dict[str, np.ndarray], key: str, name: str) -> tuple[np.nd
     raise DataError(f"{where}: store images as uint8 in 0..255, [N, H, W, C], or a table as floats [N, D]")
 
 
-def _labels(arrays: dict[str, np.ndarray], key: str | None, num: int, name: str) -> np.ndarray | None:
-    """Labels as int32 `[N]`; None without a key."""
+def _labels(arrays: dict[str, np.ndarray], key: str | None, num: int, name: str, lowest: int) -> np.ndarray | None:
+    """Labels as int32 `[N]`, none below `lowest`; None without a key."""
     if key is None:
         return None
     y = arrays[key]
     where = f"{name}: {key} {_what(y)}"
     if not np.issubdtype(y.dtype, np.integer) or y.shape != (num,):
         raise DataError(f"{where}: expected integers [{num}], one for each example")
-    if y.min() < 0 or y.max() > np.iinfo(np.int32).max:
-        raise DataError(f"{where}: labels must be 0, 1, 2 ...; they span {y.min()} .. {y.max()}")
+    if y.min() < lowest or y.max() > np.iinfo(np.int32).max:
+        allowed = "integers of 32 bits" if lowest else "0, 1, 2 ..."
+        raise DataError(f"{where}: labels must be {allowed}; they span {y.min()} .. {y.max()}")
     return y.astype(np.int32)
 
 

@@ -50,6 +50,16 @@ def test_tables_are_float32_and_keep_their_units(tmp_path):
     np.testing.assert_allclose(data.x_train, table[:30], rtol=1e-6)
 
 
+def test_labels_of_tables_are_numbered_anew(tmp_path):
+    """Archives have -1 and 1, or begin at 1."""
+    table, signs = np.random.RandomState(0).normal(size=(40, 3)), np.where(np.arange(40) % 3, 1, -1)
+    for names in (signs, np.where(signs > 0, 7, 2)):
+        data = load(save(tmp_path, x_train=table[:30], y_train=names[:30], x_test=table[30:], y_test=names[30:]))
+        np.testing.assert_array_equal(data.y_train, signs[:30] > 0)
+        np.testing.assert_array_equal(data.y_test, signs[30:] > 0)
+        assert data.y_train.dtype == data.y_test.dtype == np.int32 and spec(data).num_classes == 2
+
+
 BAD = {
     "channels": (dict(x=np.zeros((9, 4, 4, 4), np.uint8)), r"x uint8\[9, 4, 4, 4\]: images are .* C 1 or 3"),
     "vectors of bytes": (dict(x=np.zeros((9, 4), np.uint8)), "images are"),
@@ -67,6 +77,7 @@ BAD = {
     "labels: too few": (dict(x=IMAGES, y=LABELS[:9]), r"y int64\[9\]: expected integers \[30\]"),
     "labels: one-hot": (dict(x=IMAGES, y=np.eye(30)), r"y float64\[30, 30\]: expected integers"),
     "labels: negative": (dict(x=IMAGES, y=LABELS - 1), "labels must be 0, 1, 2 ...; they span -1 .. 5"),
+    "labels: too large": (dict(x=np.ones((9, 2)), y=np.arange(9) + 2**31), "labels must be integers of 32 bits; they"),
     "labels: train only": (dict(x_train=IMAGES, x_test=IMAGES, y_train=LABELS), "labels need both"),
     "labels: test only": (dict(x_train=IMAGES, x_test=IMAGES, y_test=LABELS), "labels need both"),
     "unlike shapes": (dict(x_train=IMAGES, x_test=IMAGES[:, 1:]), "must hold like examples"),
