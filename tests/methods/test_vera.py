@@ -75,6 +75,19 @@ def test_a_fixed_energy_is_sampled(entropy_weight, options):
         assert 1 < metrics["effective_samples"].min() and metrics["effective_samples"].max() < 100
 
 
+def test_the_gradient_penalty_is_of_data_alone():
+    """E = a x² / 2: γ a² mean x² / 2 at the data, wherever the samples are; its derivative joins that of the gap."""
+    optimizers = {"energy": optax.sgd(1.0)}
+    options = {"latent_dim": 1, "sigma": 0.2, "entropy_weight": 0.0, "gradient_penalty": 0.1}
+    method = vera(Quadratic(2.0), nn.Dense(1), optimizers=optimizers, **options)
+    state, metrics = train(method, 1)
+    square, of_samples = float(jnp.mean(X["x"] ** 2)), float(metrics["energy_neg"][0])  # mean x², a being 2
+    assert float(metrics["gradient_penalty"][0]) == pytest.approx(2.0**2 * square / 2, rel=1e-5)
+    slope = (square - of_samples) / 2 + 0.1 * 2.0 * square
+    assert float(state.params["energy"]["a"]) == pytest.approx(2.0 - slope, rel=1e-5)
+    assert abs(of_samples / square - 1) > 0.1
+
+
 def test_without_entropy_the_generator_falls_into_the_mode():
     """λ = 0: w -> 0, and σ to the smallest there is; a flat energy with λ = 1 spreads the samples without end."""
     fall = vera(Quadratic(), nn.Dense(1), latent_dim=1, optimizers=FROZEN, sigma=0.2, entropy_weight=0.0)

@@ -65,9 +65,14 @@ def test_value_is_that_of_the_three_divergences():
     np.testing.assert_allclose(np.diff(found), np.diff(exact), rtol=1e-5)
 
 
+CONSTANTS = 1 + 0.5 * np.log(2 * np.pi)
+"""The objective where Q = P = Π, in nats: ½ is the error's, ½ + log(2π) / 2 the entropy's; its log(s²) / 2 falls out."""
+
+
 def test_equal_joints_are_a_fixed_point():
-    """Q = P = Π: D is 0 (its constants: data's entropy for -log q(x), P's noise) and all gradients vanish."""
+    """Q = P = Π: D is 0 and all gradients vanish."""
     params, variance = equal_joints(1.2)
+    assert float(objective(list(map(jnp.float32, params)), variance)) == pytest.approx(CONSTANTS, rel=1e-5)
     grads = gradient(list(map(jnp.float32, params)), variance)
     np.testing.assert_allclose(grads, 0, atol=2e-5)
     q, p, pi = covariances(params, variance)
@@ -80,6 +85,7 @@ def test_equal_joints_of_an_energy_of_both():
     params, variance = equal_joints(1.2)
     precision = np.linalg.inv(covariances(params, variance)[1])
     params = [*map(jnp.float32, params[:3]), jnp.asarray(precision, jnp.float32)]
+    assert float(objective(params, variance, joint=True)) == pytest.approx(CONSTANTS, rel=1e-5)
     for grad in gradient(params, variance, joint=True):
         np.testing.assert_allclose(grad, 0, atol=3e-5)
 
@@ -90,6 +96,17 @@ def test_the_energy_ascends_by_the_contrastive_gradient():
     slope = lambda p: gradient(p, 1.3)[3]
     np.testing.assert_allclose(slope(params), 0.5 * (0.9**2 + SIGMA**2 - 1.3), rtol=1e-5)
     assert slope(params) == slope([jnp.float32(-0.7), jnp.float32(0.4), *params[2:]])
+
+
+def test_exchanging_data_and_samples_turns_the_energys_gradient_round():
+    """Whatever the energy: nothing else in D has its parameters."""
+    zeros, x = jnp.zeros(3), jnp.array([[-1.0, 0.3, 2.0], [0.5, 1.5, -0.7]])
+    energy = lambda theta, x: theta[0] * jnp.sin(x) + theta[1] * x**2
+    of = lambda theta, q, p: triangle(zeros, zeros, energy(theta, q), energy(theta, p), zeros)
+    slope = jax.jit(jax.grad(of))
+    there, back = (slope(jnp.array([0.4, -1.1]), *pair) for pair in (x, x[::-1]))
+    np.testing.assert_allclose(there, -back, rtol=1e-6)
+    assert np.abs(there).min() > 0.1
 
 
 @pytest.mark.parametrize("weight", [1.0, 2.0])
