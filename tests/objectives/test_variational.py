@@ -94,6 +94,18 @@ def test_best_step_size(num_steps):
             np.testing.assert_allclose(values, 0.5 * np.log(2 - 1 / precision), atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "precision, num_steps, expected", [(2, 1, 0.367878), (2, 5, 0.313664), (5, 1, 0.459896), (5, 5, 0.332036)]
+)
+def test_the_fixed_noise_optimum_is_far_from_the_posterior(precision, num_steps, expected):
+    """KL(q || p) at the step size that the fixed-noise objective likes best; that objective has a pole at s² λ = 2."""
+    at = lambda s2: both(jnp.log(jnp.sqrt(jnp.array([s2, s2]))), float(precision), 1.0, num_steps)
+    assert at(FIXED[precision, num_steps])[1] == pytest.approx(expected, abs=2e-4)
+    near_pole = [at((2 - gap) / precision)[0] for gap in (1e-1, 1e-3)]
+    # -K log|a|, a = gap / 2: what two decades nearer adds, beside the bounded rest.
+    assert near_pole[1] - near_pole[0] == pytest.approx(num_steps * np.log(100), abs=0.5)
+
+
 def test_more_steps_help_only_with_noise_and_only_the_marginal():
     values = [searched(num_steps)[5.0, 1][2][1] for num_steps in (1, 5, 25)]
     assert values[0] > 5 * values[1] > 25 * values[2] > 0
