@@ -66,7 +66,7 @@ def test_value_is_that_of_the_three_divergences():
 
 
 CONSTANTS = 1 + 0.5 * np.log(2 * np.pi)
-"""The objective where Q = P = Π, in nats: ½ is the error's, ½ + log(2π) / 2 the entropy's; its log(s²) / 2 falls out."""
+"""The objective where Q = P = Π, in nats: ½ is the error's, ½ + log(2π) / 2 the entropy's; its log s² / 2 falls out."""
 
 
 def test_equal_joints_are_a_fixed_point():
