@@ -24,7 +24,7 @@ STRIP = 24
 
 
 def normalizer_figures(run):
-    """log Z by importance sampling and by annealing, with standard errors, and how far E varies over the flow."""
+    """log Z by importance sampling and by annealing, with standard errors."""
     settings, (method, state) = run.config.evaluate, run.trained
     betas = jnp.linspace(0, 1, settings.num_betas)
     estimates = {
@@ -61,14 +61,18 @@ def plane_figures(run, x):
     return figures, others, [path]
 
 
-def image_figures(run, x, flow_x, walks):
-    """Fréchet distances over a classifier's features, class changes of the chains; sample grids and paths."""
+def image_figures(run, x, base_x, base, walks):
+    """Fréchet distances over a classifier's features, class changes of the chains; sample grids and paths.
+
+    base_x: samples of the backbone, which is called `base`. walks: by space.
+    """
     data, settings = run.dataset, run.config.evaluate
     train, test = (to_float(a[: settings.max_examples], data.max_value) for a in (data.x_train, data.x_test))
-    paths = [run.workdir / f"{name}.png" for name in ("samples", "samples_flow", "path_latent", "path_data")]
+    stems = ["samples", f"samples_{base}", *(f"path_{space}" for space in walks)]
+    paths = [run.workdir / f"{stem}.png" for stem in stems]
     pictures.save_grid(x[:100], paths[0])
-    pictures.save_grid(flow_x[:100], paths[1])
-    for path, name in zip(paths[2:], ("latent", "data")):
+    pictures.save_grid(base_x[:100], paths[1])
+    for path, name in zip(paths[2:], walks):
         walk = walks[name].x
         steps = np.linspace(0, len(walk) - 1, STRIP).astype(int)
         strip = np.swapaxes(walk[steps, :8], 0, 1)
@@ -85,5 +89,7 @@ def image_figures(run, x, flow_x, walks):
         "frechet_features": distance(x),
         "class_changes": class_changes(walks["latent"].x, classifier.logits),
     }
-    others = {"frechet_features_flow": distance(flow_x), "frechet_features_real": distance(test)}
-    return figures, others | {"class_changes_data_space": class_changes(walks["data"].x, classifier.logits)}, paths
+    others = {f"frechet_features_{base}": distance(base_x), "frechet_features_real": distance(test)}
+    if "data" in walks:
+        others["class_changes_data_space"] = class_changes(walks["data"].x, classifier.logits)
+    return figures, others, paths

@@ -2,7 +2,8 @@
 
 First trains the flow by maximum likelihood (in the folder flow/ of the work directory; --config.flow.run=RUN takes that
 of a run of experiments.flow instead), then the energy. Is the tilt better than its flow, what is log Z, and do chains
-mix in latent space, and in data space?
+mix in latent space, and in data space? The backbone may also be the generator of a VAE, which has no density: there is
+no data space to compare with then.
 """
 
 from functools import partial
@@ -13,7 +14,7 @@ import numpy as np
 from ebmjax.evaluation import map_batches, sample_in_batches
 from ebmjax.flows import quantize
 from ebmjax.mcmc import make_bank
-from ebmjax.methods import backbone_of_flow, flow_backbone
+from ebmjax.methods import flow_backbone
 from ebmjax.training import cli
 from ebmjax.training.config import require
 from ebmjax.training.experiment import Evaluation, Experiment
@@ -21,7 +22,8 @@ from ebmjax.training.metrics import read_rows
 from ebmjax.training.optimizers import make_optimizers
 from ebmjax.viz import chains, health
 from experiments.backbone_figures import image_figures, normalizer_figures, plane_figures
-from experiments.flow import draw_samples, flow_of, num_levels, prepare
+from experiments.backbones import make_backbone, prepare
+from experiments.flow import draw_samples, num_levels
 from experiments.mixing import compare_spaces, independent_draws
 from experiments.pieces import make_adapting_chain, make_data_energy
 
@@ -45,8 +47,8 @@ LOWEST = {
 AUTOCORRELATION = "Autocorrelation of E and of 10 random projections of x, averaged over the chains."
 
 
-def build(config, data_spec, flow):
-    """The method of a config, on the trained `flow`."""
+def build(config, data_spec, **prepared):
+    """The method of a config, on what `prepare` trained."""
     for field, low in LOWEST.items():
         require(config, field, low)
     require(config, "evaluate.mixing.target_acceptance", 0.01, 0.99)
@@ -55,36 +57,41 @@ def build(config, data_spec, flow):
     if not contrasted:
         del optimizers["log_normalizer"]
     num_chains = 0 if contrasted else config.chains.num_chains
+    backbone, levels = make_backbone(config, data_spec, prepared)
     return flow_backbone(
         make_data_energy(config, data_spec.shape),
-        backbone_of_flow(flow_of(config.flow, data_spec), flow.state.params["flow"]),
+        backbone,
         chain=make_adapting_chain(config, "chain"),
         chains=make_bank(num_chains, config.chains.per_step or config.train.batch_size) if num_chains else None,
         optimizers=optimizers,
         objective=config.model.objective,
         energy_l2=config.model.energy_l2,
-        num_levels=num_levels(data_spec),
+        num_levels=levels,
     )
 
 
 def evaluate(run):
-    """Log Z, chains in both spaces from the same points, and the model against its flow."""
-    settings, (method, state), flow = run.config.evaluate, run.trained, run.prepared["flow"]
-    keys, dim = jax.random.split(run.rng_key, 4), int(np.prod(run.dataset.x_train.shape[1:]))
+    """Log Z, chains in both spaces from the same points, and the model against its backbone."""
+    settings, (method, state), ((base, backbone),) = run.config.evaluate, run.trained, run.prepared.items()
+    shape = run.dataset.x_train.shape[1:]
+    dim = int(np.prod(shape)) if base == "flow" else run.config.decoder.model.latent_dim
+    keys = jax.random.split(run.rng_key, 4)
     start = jax.random.normal(keys[0], (settings.mixing.num_chains, dim))
     walks = compare_spaces(method.functions, state, start, keys[1], settings.mixing)
     num = min(settings.max_examples, len(run.dataset.x_train))
     x = independent_draws(method.functions, state, keys[2], num, dim, settings.mixing)
-    flow_x = sample_in_batches(partial(flow.method.sample, flow.state), keys[3], num, settings.mixing.batch_size)
-    energies = map_batches(jax.jit(partial(method.functions["energy"], state)), flow_x, settings.mixing.batch_size)
-    metrics = normalizer_figures(run) | {"sd_energy_flow": np.std(energies)}
+    base_x = sample_in_batches(
+        partial(backbone.method.sample, backbone.state), keys[3], num, settings.mixing.batch_size
+    )
+    energies = map_batches(jax.jit(partial(method.functions["energy"], state)), base_x, settings.mixing.batch_size)
+    metrics = normalizer_figures(run) | {f"sd_energy_{base}": np.std(energies)}
     metrics |= {name: value for name, value in walks["latent"].figures.items()}
-    baselines = {f"{name}_data_space": value for name, value in walks["data"].figures.items()}
-    if dim == 2:
+    baselines = {f"{name}_data_space": v for name, v in walks["data"].figures.items()} if "data" in walks else {}
+    if shape == (2,) and base == "flow":
         found, others, paths = plane_figures(run, x)
     elif run.dataset.max_value is not None:
-        x, flow_x = (quantize(y, num_levels(run.dataset)) for y in (x, flow_x))
-        found, others, paths = image_figures(run, x, flow_x, walks)
+        x, base_x = (quantize(y, num_levels(run.dataset)) for y in (x, base_x))
+        found, others, paths = image_figures(run, x, base_x, base, walks)
     else:
         found, others, paths = {}, {}, []
     path = run.workdir / "autocorrelation.png"
@@ -99,7 +106,7 @@ def evaluate(run):
 def protocol(config, num):
     """How the figures were measured."""
     settings, mixing = config.evaluate, config.evaluate.mixing
-    return (
+    told = (
         f"log_z of the tilt, in nats: importance, {settings.num_importance} samples of the flow; annealed, "
         f"{settings.num_annealed} latent chains over {settings.num_betas} temperatures; quadrature, on the "
         f"grid; _error: standard errors. rhat, ess, class_changes: HMC of {mixing.num_leapfrog} leapfrog steps "
@@ -112,6 +119,9 @@ def protocol(config, num):
         "the flow, to the training images, over the classifier's last hidden layer, on the data's grey "
         "levels. Parameters averaged where training averages, no selection."
     )
+    if config.get("decoder"):  # it has no density, and nothing to mix in data space
+        return told.replace("flow", "decoder").replace("in latent and in data space", "in latent space")
+    return told
 
 
 EXPERIMENT = Experiment(

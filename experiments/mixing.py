@@ -109,12 +109,12 @@ def independent_draws(functions, state, rng_key: Array, num: int, dim: int, sett
 
 
 def compare_spaces(functions, state, z: Array, rng_key: Array, settings) -> dict[str, Walk]:
-    """{"latent": chains on U(z), "data": chains on E(x) - log q(x)} of a `flow_backbone`, both from z and g(z)."""
-    latent, data, decode, energy = (
-        partial(functions[name], state) for name in ("latent_energy", "data_energy", "decode", "energy")
-    )
+    """{"latent": chains on U(z), "data": chains on E(x) - log q(x)} of a `flow_backbone`, both from z and g(z); the
+    latter only where the backbone has a density."""
+    latent, decode, energy = (partial(functions[name], state) for name in ("latent_energy", "decode", "energy"))
     keys = jax.random.split(rng_key)
-    return {
-        "latent": walk(latent, z, keys[0], settings, energy=energy, to_data=decode),
-        "data": walk(data, jax.jit(decode)(z), keys[1], settings, energy=energy),
-    }
+    found = {"latent": walk(latent, z, keys[0], settings, energy=energy, to_data=decode)}
+    if "data_energy" in functions:
+        data = partial(functions["data_energy"], state)
+        found["data"] = walk(data, jax.jit(decode)(z), keys[1], settings, energy=energy)
+    return found

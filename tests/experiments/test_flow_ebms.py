@@ -14,7 +14,6 @@ from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
 from ebmjax.training.run import to_settings
 from experiments import flow_backbone, flow_contrastive, neutra
-from experiments.flow import prepare
 
 ROOT = Path(__file__).parents[2]
 MODULES = {"flow_backbone": flow_backbone, "flow_contrastive": flow_contrastive}
@@ -46,22 +45,23 @@ def test_config(path):
         if path.stem in ("cifar10", "celeba32"):  # in all but the name of the data, svhn
             continue
         spec = SPECS["small"] if variant and spec in (SPECS["images"], SPECS["mnist"]) else spec
-        ((own, flow),) = prepare(config, spec).values()
+        ((stage, (own, first)),) = experiment.EXPERIMENT.prepare(config, spec).items()
         to_settings(own)
 
-        def params(key, x, config=config, flow=flow, spec=spec):
-            trained = Trained(flow, flow.init(key, {"x": x}))
-            return experiment.build(config, spec, flow=trained).init(key, {"x": x}).params
+        def params(key, x, config=config, stage=stage, first=first, spec=spec):
+            trained = Trained(first, first.init(key, {"x": x}))
+            return experiment.EXPERIMENT.build(config, spec, **{stage: trained}).init(key, {"x": x}).params
 
         x = jax.ShapeDtypeStruct((16, *spec.shape), np.float32)
-        assert {"energy", "flow"} <= set(jax.eval_shape(params, jax.random.key(0), x))
+        group = {"flow": "flow", "decoder": "generator"}[stage]
+        assert {"energy", group} <= set(jax.eval_shape(params, jax.random.key(0), x))
 
 
 @pytest.mark.parametrize("name, target", [("mala", 0.6), ("langevin", 0.0), ("underdamped", 0.0), ("hmc", 0.8)])
 def test_any_kernel_moves_the_backbones_chains(name, target):
     config = load(ROOT / "configs" / "flow_backbone" / "eight_gaussians.py").get_config("smoke")
     config.sampler.name, config.sampler.target_acceptance = name, target
-    ((_, flow),) = prepare(config, SPECS["plane"]).values()
+    ((_, flow),) = flow_backbone.EXPERIMENT.prepare(config, SPECS["plane"]).values()
 
     def metrics(key, x):
         method = flow_backbone.build(config, SPECS["plane"], flow=Trained(flow, flow.init(key, {"x": x})))
@@ -111,6 +111,16 @@ def test_contrastive_in_the_plane(others, tmp_path):
     assert finite(found) and {f"kl_true_{arm}" for arm in arms} <= set(found["baselines"])
     # Before they differ, model and flow are what they start from.
     assert found["metrics"]["kl_true_model"] > 0 and found["metrics"]["log_z_error"] > 0
+
+
+@pytest.mark.slow
+def test_a_decoder_has_no_data_space(tmp_path):
+    main(flow_backbone, f"--config={ROOT}/configs/flow_backbone/digits_decoder.py:smoke", f"--workdir={tmp_path}")
+    found = results(tmp_path)
+    assert (
+        finite(found) and "frechet_features_decoder" in found["baselines"] and (tmp_path / "path_latent.png").exists()
+    )
+    assert not any("data_space" in name for name in found["baselines"]) and "data space" not in found["protocol"]
 
 
 @pytest.mark.slow

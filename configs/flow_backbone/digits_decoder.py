@@ -1,0 +1,34 @@
+"""A VAE's generator instead of a flow as the backbone (Nijkamp et al. 2022, arXiv 2006.06897) on 8 x 8 digits.
+
+    python -m experiments.flow_backbone --config=configs/flow_backbone/digits_decoder.py
+
+p(z) ∝ exp(-E(g(z))) N(z; 0, I): the same energy, chains and evaluation as digits.py in the 16 latent dimensions of the
+generator. It makes means, without a density, so that nothing runs in data space. All settings are ours.
+"""
+
+from ml_collections import ConfigDict
+
+from configs.common import variant_of
+from configs.flow_backbone import digits
+from configs.flow_backbone.common import smoke
+from configs.flow_stage import adam
+
+
+def get_config(variant=""):
+    """variant: "" or "smoke" (seconds, for tests)."""
+    config = digits.get_config()
+    config.decoder = ConfigDict(
+        {
+            "model": {"latent_dim": 16, "widths": (128, 128), "activation": "leaky_relu", "sigma": 0.3},
+            "train": config.train.to_dict(),
+            "optimizer": {group: adam(1e-3) for group in ("generator", "encoder")},
+        }
+    )
+    config.decoder.train.num_steps = 2000
+    return variant_of(config, variant, smoke_decoder)
+
+
+def smoke_decoder(config):
+    """`smoke`, of the decoder too."""
+    smoke(config)
+    config.decoder.train = config.train.to_dict()
