@@ -32,7 +32,8 @@ from ebmjax.training.run import restore
 from ebmjax.training.sharding import make_mesh, split
 from ebmjax.training.workdir import experiment_of
 from ebmjax.viz.report import write_report
-from experiments.evaluators import EVALUATORS, Figure, Subject
+from experiments.evaluators import EVALUATORS
+from experiments.subjects import Figure, Subject
 
 COUNTS = ("num", "num_reference", "batch_size", "num_betas", "num_chains")
 

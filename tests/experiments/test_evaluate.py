@@ -17,7 +17,8 @@ from ebmjax.training.experiment import Trained
 from ebmjax.types import Method
 from ebmjax.viz.report import write_report
 from experiments import evaluate, flow
-from experiments.evaluators import EVALUATORS, Subject
+from experiments.evaluators import EVALUATORS
+from experiments.subjects import Subject
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = {"num": 500, "num_reference": 0, "batch_size": 500, "num_betas": 200, "num_chains": 200, "step_size": 0.5}
@@ -114,7 +115,7 @@ def test_what_a_method_lacks_is_said():
 
 def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):
     """Features are the pixels here; subsets are of half of the images, so that they differ."""
-    evaluators = importlib.import_module("experiments.evaluators")
+    evaluators = importlib.import_module("experiments.sample_evaluators")
     monkeypatch.setattr(evaluators, "features_of", lambda *_: (lambda x: np.asarray(x).reshape(len(x), -1), "digest"))
     draw = lambda key, num: jax.random.uniform(key, (num, 2, 2, 1), minval=-1.0)
     images = np.asarray(127.5 * (draw(KEY, 40) + 1), np.uint8)
@@ -129,7 +130,7 @@ def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):
 
 def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
     """The second time no feature is computed; another data set has other statistics."""
-    evaluators = importlib.import_module("experiments.evaluators")
+    evaluators = importlib.import_module("experiments.sample_evaluators")
     monkeypatch.setenv("EBMJAX_CACHE", str(tmp_path))
     calls = []
 

@@ -1,0 +1,70 @@
+"""What `experiments.evaluate` measures, and what a figure is; samples and references, which evaluators share."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from ebmjax.data import Dataset, to_float
+from ebmjax.evaluation import sample_in_batches
+from ebmjax.training.config import ConfigError
+from ebmjax.training.experiment import Trained
+
+NO_BATCH = 2**30
+"""Batch i of samples has the key fold_in(key, i): keys for anything else are folded in from here on."""
+
+
+class Subject(NamedTuple):
+    """What is measured: a trained run, its data, and the options of the command line (`num`, `batch_size`, ...).
+
+    put, progress: of `evaluation.inception.inception_features`.
+    """
+
+    workdir: Path
+    config: ConfigDict
+    dataset: Dataset
+    trained: Trained
+    key: jax.Array
+    options: dict
+    put: Callable = jnp.asarray
+    progress: Callable = iter
+
+
+class Figure(NamedTuple):
+    """A figure with its standard error (None where nobody knows it), how it was measured, and of how many examples."""
+
+    name: str
+    value: float
+    standard_error: float | None
+    protocol: str
+    counts: dict[str, int]
+
+
+def samples(subject: Subject) -> np.ndarray:
+    """`options["num"]` samples of the model, in the units of training, images clipped to [-1, 1]."""
+    (method, state), options = subject.trained, subject.options
+    draw = jax.jit(partial(method.sample, state), static_argnums=1)
+    x = sample_in_batches(draw, subject.key, options["num"], options["batch_size"])
+    return np.clip(x, -1.0, 1.0) if subject.dataset.max_value is not None else x
+
+
+def references(subject: Subject) -> np.ndarray:
+    """The first `options["num"]` training examples, in the units of training."""
+    return np.asarray(to_float(subject.dataset.x_train[: subject.options["num"]], subject.dataset.max_value))
+
+
+def needs_images(subject: Subject, name: str) -> None:
+    """Raise ConfigError unless the examples are images."""
+    if subject.dataset.max_value is None:
+        raise ConfigError(f"--with {name}: {subject.dataset.name} does not hold images")
+
+
+def no_sentences(subject: Subject, name: str) -> None:
+    """Raise ConfigError for tokens, which no distance compares."""
+    if subject.dataset.vocabulary is not None:
+        raise ConfigError(f"--with {name}: {subject.dataset.name} holds sentences")
