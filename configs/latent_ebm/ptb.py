@@ -17,7 +17,7 @@ def get_config(variant=""):
     config = latent_ebm_text("lines:data/ptb.train.txt.gz")
     config.data.vocabulary_size = 5000
     config.model.decoder.embed_dim = config.model.decoder.hidden_dim = 128
-    config.optimizer.energy.learning_rate = 1e-3
+    config.optimizer.energy.learning_rate = 1e-4
     config.optimizer.generator.learning_rate = 3e-3
     for group in (config.optimizer.energy, config.optimizer.generator):
         group.schedule = "cosine"
