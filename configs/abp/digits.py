@@ -1,6 +1,9 @@
 """Alternating back-propagation (Han et al. 2017, arXiv 1606.08571) on the 8 x 8 digits embedded in scikit-learn.
 
-python -m experiments.abp
+    python -m experiments.abp
+
+The default of the experiment, under three minutes of a CPU core. All settings are ours. Expected (seed 0): test_mse
+.0156, .0127 by short runs from noise instead of stored chains; frechet_pixels 1.50 and 1.69.
 """
 
 from configs.abp.common import abp, smoke
