@@ -139,7 +139,7 @@ def finish(config, name, probe, majority, sizes, picture):
     )
     summary = {
         "experiment": config.experiment,
-        "method": config.workdir,
+        "method": "text_classification",
         "dataset": name,
         "metrics": {k: float(v) for k, v in metrics.items()},
         "baselines": {k: float(v) for k, v in (baselines | {"accuracy_majority": majority}).items()},

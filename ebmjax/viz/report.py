@@ -129,7 +129,7 @@ def paper_cells(ours, paper: tuple[float, str] | None) -> str:
     difference = page.number(float(ours) - value) if known else ""
     sign = "+" if known and ours > value else ""
     return (
-        f'<td class="paper">{page.number(value)}<span class="soft seed">{page.text(note)}</span></td>'
+        f'<td class="paper">{page.number(value)} <span class="soft seed">{page.text(note)}</span></td>'
         f'<td class="number difference">{sign}{difference}</td>'
     )
 
