@@ -16,10 +16,10 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from ebmjax.energies import standard_gaussian, standard_normal, tilt
+from ebmjax.energies import standard_normal, tilt
 from ebmjax.evaluation import likelihood
 from ebmjax.flows import Flow, dequantize
-from ebmjax.mcmc import annealed_importance_sampling, bank, base_from
+from ebmjax.mcmc import bank
 from ebmjax.methods.base import pure
 from ebmjax.types import Array, Batch, Chain, EnergyFn, Potential, PyTree, State
 
@@ -121,19 +121,15 @@ def annealed_log_normalizer(
     betas, num_chains, num_steps, make_kernel: of `mcmc.annealed_importance_sampling`, make_kernel by default that of
     the training's chain. It holds where importance sampling does not: where E varies by many nats over q.
     """
-    base = base_from(standard_gaussian(model.backbone.dim))
-    # Normalised, as the base is: then the log Z of annealing is that of the tilt.
-    normalised = lambda z: latent_energy(model, state, z) + standard_gaussian(model.backbone.dim).log_z
-    found = annealed_importance_sampling(
+    return likelihood.annealed_log_normalizer(
         rng_key,
-        base,
-        normalised,
+        partial(latent_energy, model, state),
+        model.backbone.dim,
         betas=betas,
-        make_kernel=make_kernel or model.chain.make_kernel,
         num_chains=num_chains,
+        make_kernel=make_kernel or model.chain.make_kernel,
         num_steps=num_steps,
     )
-    return found.log_z, found.standard_error
 
 
 def log_likelihood(model: Model, state: State, rng_key: Array, x: Array, *, num_samples: int = 10_000) -> Array:

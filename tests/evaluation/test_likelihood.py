@@ -9,8 +9,10 @@ import pytest
 
 from ebmjax.energies import standard_normal
 from ebmjax.evaluation.likelihood import (
+    annealed_log_normalizer,
     chain_log_abs_det_rows,
     estimated_log_abs_det_rows,
+    log_normalizer,
     thermodynamic_log_likelihood,
 )
 from ebmjax.mcmc import langevin, mala
@@ -102,3 +104,13 @@ def test_ends_of_the_power_posterior(integrated):
     means = integrated[8][1]
     for row, t in ((means[0], 0.0), (means[-1], 1.0)):
         assert abs(np.mean(row) - closed_form(t)) < 4 * np.std(row) / np.sqrt(len(row))
+
+
+def test_log_z_of_a_prior_far_from_its_base():
+    """E(z) = -a · z has log Z = ||a||² / 2 = 18: 1,000 draws of N(0, I) miss it by nats, 200 annealed chains do not."""
+    potential = lambda z: 0.5 * jnp.sum(z**2, axis=1) - 3.0 * jnp.sum(z, axis=1)
+    options = {"betas": np.linspace(0, 1, 201), "num_chains": 200, "make_kernel": partial(mala, step_size=0.5)}
+    found, error = jax.jit(lambda key: annealed_log_normalizer(key, potential, 4, **options))(jax.random.key(0))
+    assert abs(found - 18) < 4 * error < 1
+    drawn, _ = log_normalizer(jax.random.key(0), lambda z: -3.0 * jnp.sum(z, axis=1), 4, 1000)
+    assert drawn < 16
