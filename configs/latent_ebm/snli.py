@@ -6,7 +6,8 @@ FILE: one sentence a line, in lower case, blanks around punctuation. Published (
 2019 prepared them): forward perplexity 27.81, reverse 31.96, NLL 28.90, which is of reconstructions; real data 23.53.
 Settings as in the later code (common.py). Reduced here: 128 hidden units and embeddings of 128 for 512, 3,000
 words, 20 words a sentence, 2,500 steps. With a rate of 1e-3 for the energy its gradient outgrew the prior's steps (75
-at steps of .5 after 800 iterations), so that is 1e-4, as published.
+at steps of .5 after 800 iterations), so that is 1e-4, as published. Expected (seed 0): forward perplexity 62, reverse
+46, N(0, I) 208 and 56, real sentences 39; 27 minutes of a CPU core.
 """
 
 from configs.common import variant_of
