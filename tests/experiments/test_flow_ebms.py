@@ -34,7 +34,11 @@ def load(path):
     return module
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda p: f"{p.parent.name}-{p.stem}")
+SLOW = {"svhn"}  # 48 steps of Glow to trace; mnist has eight of the same
+MARKED = [pytest.param(p, marks=[pytest.mark.slow] if p.stem in SLOW else []) for p in PATHS]
+
+
+@pytest.mark.parametrize("path", MARKED, ids=[f"{p.parent.name}-{p.stem}" for p in PATHS])
 def test_config(path):
     module, experiment, name = load(path), MODULES[path.parent.name], path.stem.split("_")[0]
     assert f"python -m experiments.{path.parent.name}" in module.__doc__

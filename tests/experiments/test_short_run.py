@@ -55,6 +55,7 @@ def test_what_a_run_writes(tmp_path):
     assert figures(tmp_path) == (metrics, baselines)
 
 
+@pytest.mark.slow  # with labels it is tested above
 def test_images_without_labels(tmp_path):
     """There are no classes to count, and no features to compare in."""
     np.savez(tmp_path / "x.npz", x_train=np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), np.uint8))
