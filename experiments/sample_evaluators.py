@@ -95,4 +95,5 @@ def kid(subject: Subject) -> list[Figure]:
     value, error = kernel_distance(x, y, num_subsets=100, subset_size=size)
     name, counts = subject.options["protocol"], {"samples": len(x), "reference": len(y)}
     protocol = f"protocol {name!r}, weights {digest}, cubic kernel, 100 subsets of {size}"
+    protocol += "; the error is of the subsets alone, not of drawing the images"
     return [Figure(f"kid_{name}", value, error, protocol, counts)]
