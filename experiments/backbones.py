@@ -1,12 +1,11 @@
 """What `experiments.flow_backbone` tilts: a flow, or the generator of a VAE where the config has a section decoder."""
 
-from ml_collections import ConfigDict
-
 from ebmjax.methods import backbone_of_decoder, backbone_of_flow, vae
 from ebmjax.nets import ACTIVATIONS, MLPEncoder, MLPGenerator
 from ebmjax.training.config import choose, require
 from ebmjax.training.optimizers import make_optimizers
 from experiments import flow
+from experiments.pieces import stage_config
 
 LOWEST = {f"decoder.optimizer.{group}.learning_rate": 0 for group in ("generator", "encoder")}
 LOWEST |= {"decoder.model.latent_dim": 1, "decoder.model.widths": 1}
@@ -18,7 +17,6 @@ def prepare(config, data_spec):
         return flow.prepare(config, data_spec)
     for field, low in LOWEST.items():
         require(config, field, low)
-    own = {"experiment": config.experiment, "seed": config.seed, "data": config.data.to_dict()}
     fields = config.decoder
     steps_per_epoch = max(data_spec.num_train // fields.train.batch_size, 1)
     method = vae(
@@ -28,7 +26,7 @@ def prepare(config, data_spec):
         sigma=fields.model.sigma,
         latent_dim=fields.model.latent_dim,
     )
-    return {"decoder": (ConfigDict(own | fields.to_dict()).lock(), method)}
+    return {"decoder": (stage_config(config, fields.to_dict()), method)}
 
 
 def make_decoder(config, data_spec):

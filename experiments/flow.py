@@ -24,6 +24,7 @@ from ebmjax.training.metrics import read_rows
 from ebmjax.training.optimizers import make_optimizers
 from ebmjax.training.run import restore
 from ebmjax.viz import health, landscape, pictures
+from experiments.pieces import stage_config
 from experiments.toys import TOYS
 
 MAX_PIXELS = 1024
@@ -70,8 +71,7 @@ def prepare(config, data_spec):
         return {"flow": flow_of_run(config)}
     for field, low in LOWEST_OF_TRAINING.items():
         require(config, f"flow.{field}", low)
-    own = {"experiment": config.experiment, "seed": config.seed, "data": config.data.to_dict()}
-    own = ConfigDict(own | {name: part for name, part in config.flow.to_dict().items() if name != "run"}).lock()
+    own = stage_config(config, {name: part for name, part in config.flow.to_dict().items() if name != "run"})
     return {"flow": (own, by_likelihood(config.flow, data_spec, config.flow.train.num_steps))}
 
 

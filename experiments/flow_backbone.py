@@ -106,22 +106,21 @@ def evaluate(run):
 def protocol(config, num):
     """How the figures were measured."""
     settings, mixing = config.evaluate, config.evaluate.mixing
-    told = (
-        f"log_z of the tilt, in nats: importance, {settings.num_importance} samples of the flow; annealed, "
+    # A decoder has no density, and nothing to mix in data space.
+    base, spaces = ("decoder", "latent space") if config.get("decoder") else ("flow", "latent and in data space")
+    return (
+        f"log_z of the tilt, in nats: importance, {settings.num_importance} samples of the {base}; annealed, "
         f"{settings.num_annealed} latent chains over {settings.num_betas} temperatures; quadrature, on the "
         f"grid; _error: standard errors. rhat, ess, class_changes: HMC of {mixing.num_leapfrog} leapfrog steps "
-        f"in latent and in data space, {mixing.num_chains} chains from the same samples of the flow, "
+        f"in {spaces}, {mixing.num_chains} chains from the same samples of the {base}, "
         f"{mixing.num_warmup} transitions that adapt the step size to acceptance {mixing.target_acceptance}, "
         f"{mixing.num_steps} kept; rank-normalised split R-hat and bulk ESS, the worst of E and 10 random "
         "projections of x; class_changes: of a small classifier's answer in 1,000 transitions of a chain. "
-        "sd_energy_flow: of E over samples of the flow, nats. kl: KL(true || .) on the grid. "
+        f"sd_energy_{base}: of E over its samples, nats. kl: KL(true || .) on the grid. "
         f"frechet_features: {num} independent latent chains of {mixing.num_warmup} transitions, or samples of "
-        "the flow, to the training images, over the classifier's last hidden layer, on the data's grey "
+        f"the {base}, to the training images, over the classifier's last hidden layer, on the data's grey "
         "levels. Parameters averaged where training averages, no selection."
     )
-    if config.get("decoder"):  # it has no density, and nothing to mix in data space
-        return told.replace("flow", "decoder").replace("in latent and in data space", "in latent space")
-    return told
 
 
 EXPERIMENT = Experiment(

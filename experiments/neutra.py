@@ -20,6 +20,7 @@ from ebmjax.training.config import ConfigError, choose, require, to_json
 from ebmjax.training.files import write_atomically
 from ebmjax.training.optimizers import adam, learning_rate_schedule
 from ebmjax.training.run import enable_compilation_cache, say
+from experiments.pieces import check_target
 from experiments.sample import NUM_EXACT, finish, run_arm
 
 LOWEST = {
@@ -73,6 +74,8 @@ def neutra(arguments):
         raise ConfigError(f"experiments.neutra cannot run a config of experiments.{config.get('experiment')}")
     for field, low in LOWEST.items():
         require(config, field, low)
+    for sampler in (config.sampler, config.data_space):
+        check_target(sampler)
     enable_compilation_cache()
     target = choose(TARGETS, config.target.name, "target.name")()
     fields = config.flow

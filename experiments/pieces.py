@@ -3,6 +3,7 @@
 from functools import partial
 
 import jax.numpy as jnp
+from ml_collections import ConfigDict
 
 from ebmjax.mcmc import KERNELS, UNADJUSTED, Chain, adapt_step_size, sign_rule
 from ebmjax.mcmc.bank import make_bank
@@ -42,26 +43,32 @@ def make_chain(config, name: str) -> Chain:
     return Chain(partial(kernel, **options), num_steps)
 
 
+def stage_config(config, section: dict) -> ConfigDict:
+    """The config of what is trained first, by `Experiment.prepare`: of `config` no more than that depends on."""
+    own = {"experiment": config.experiment, "seed": config.seed, "data": config.data.to_dict()}
+    return ConfigDict(own | section).lock()
+
+
 def kernel_options(sampler) -> dict:
     """The options that the kernel sampler.name has for itself, from sampler.options, {kernel: {option: value}}."""
     return dict(sampler.get("options", {}).get(sampler.name, {}))
 
 
-def check_target(sampler, field: str) -> None:
+def check_target(sampler) -> None:
     """Raise ConfigError unless a step size can follow sampler.target_acceptance (0: it stays where it is)."""
     if not 0 <= sampler.target_acceptance < 1:
-        raise ConfigError(f"{field}.target_acceptance = {sampler.target_acceptance} must be in [0, 1)")
+        raise ConfigError(f"sampler.target_acceptance = {sampler.target_acceptance} must be in [0, 1)")
     if sampler.target_acceptance and sampler.name in UNADJUSTED:
         raise ConfigError(
-            f"{field}.name = {sampler.name} accepts every proposal, so no step size can follow "
-            f"{field}.target_acceptance = {sampler.target_acceptance}: set that to 0, or choose another kernel"
+            f"sampler.name = {sampler.name} accepts every proposal, so no step size can follow "
+            f"sampler.target_acceptance = {sampler.target_acceptance}: set that to 0, or choose another kernel"
         )
 
 
 def make_adapting_chain(config, name: str) -> Chain:
     """`make_chain` with a step size that follows config.sampler.target_acceptance for ever, for the energy moves, too;
     0 leaves it where it is."""
-    check_target(config.sampler, "sampler")
+    check_target(config.sampler)
     chain, target = make_chain(config, name), config.sampler.target_acceptance
     if not target:
         return chain

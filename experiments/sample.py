@@ -115,7 +115,7 @@ def sample(arguments):
         raise ConfigError("num_steps, num_warmup and num_chains must be at least 4")
     if config.sampler.step_size <= 0 or config.sampler.temperature <= 0:
         raise ConfigError("sampler: step_size and temperature must be > 0")
-    check_target(config.sampler, "sampler")
+    check_target(config.sampler)
     enable_compilation_cache()
     target = make_target(config)
     if config.sampler.neural_transport and target.transport is None:

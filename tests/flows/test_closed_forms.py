@@ -111,6 +111,18 @@ def test_a_flow_fits_the_kernels_as_it_is():
     np.testing.assert_allclose(rate, 1.0, atol=1e-4)
 
 
+def test_a_narrow_autoregressive_layer_sees_all_coordinates():
+    """Fewer hidden units than coordinates: every x_j but the last moves some output, and only later ones."""
+    flow = autoregressive(9, hidden=(4, 4), direction="masked")
+    draw = np.random.RandomState(0).standard_normal
+    params = jax.tree.map(lambda a: a + 0.5 * draw(a.shape), jit(flow.init)(KEY, jnp.zeros((2, 9))))
+    encode = lambda x: flow.encode(params, x[None])[0][0]
+    jacobian = np.asarray(jit(jax.jacfwd(encode))(jnp.asarray(draw(9), jnp.float32)))
+    assert np.allclose(np.triu(jacobian, 1), 0) or np.allclose(np.tril(jacobian, -1), 0)
+    below = np.abs(jacobian - np.diag(np.diag(jacobian)))
+    assert np.sum(below.max(axis=0) > 1e-8) == 8  # all but the last
+
+
 def test_bad_options_are_refused():
     for build, message in [
         (partial(autoregressive, 2, direction="forward"), "'inverse' .IAF. or 'masked' .MAF."),
