@@ -33,7 +33,7 @@ def train_step(
     """Short-run inference, then one update of the decoder, with dropout."""
     model, x, params = model_at(state.step), batch["x"], state.params
     chain_key = jax.random.split(step_key(state))[0]
-    dropout_key = jax.random.fold_in(step_key(state), 1)
+    dropout_key = jax.random.fold_in(step_key(state), 2)  # 0 and 1 are those of split, as in `latent_ebm`
     # The learning gradient does not pass through the chain.
     z, info = jax.lax.stop_gradient(model.run(model.posterior_chain, model.posterior(params, x), chain_key, len(x)))
     nll, grad = generator_gradient(model, params, z, x, dropout_key)
