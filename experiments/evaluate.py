@@ -10,7 +10,6 @@ figures are made anew by its --mode=evaluate.
 
 import argparse
 import json
-import platform
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -70,11 +69,7 @@ def record(figure: Figure, step: int, seed: int) -> dict:
     """A figure as results.json holds it."""
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     origin = {"num_steps": step, "seed": seed, "commit": results.commit(), "time": when}
-    return (
-        figure._asdict()
-        | origin
-        | {"machine": f"{jax.device_count()} x {jax.devices()[0].device_kind}, {platform.machine()}"}
-    )
+    return figure._asdict() | origin | {"machine": results.machine()}
 
 
 def held_by(path: Path) -> dict:

@@ -24,7 +24,7 @@ from experiments.finished import added_figures, label_of, method_of, papers_of
 ROOT = Path(__file__).parents[1]
 RUNS, METHODS, RESULTS = (ROOT / "docs" / name for name in ("runs", "methods", "results.md"))
 KEPT = ("experiment", "method", "dataset", "metrics", "baselines", "protocol", "seed", "num_steps", "rollbacks")
-KEPT += ("seconds", "evaluation_seconds", "commit", "command", "versions", "evaluations")
+KEPT += ("seconds", "baseline_seconds", "evaluation_seconds", "machine", "commit", "command", "versions", "evaluations")
 BEGIN, END = "<!-- tables: made by experiments.tables -->", "<!-- end of the tables -->"
 HEAD = """# Results
 
@@ -124,8 +124,13 @@ def told_of(runs: Sequence[Mapping]) -> str:
     """Seeds, steps, budget and commits of a table."""
     steps = sorted({run["num_steps"] for run in runs})
     timed = all("seconds" in run for run in runs)  # chains on a known target are not trained
-    minutes = [(run["seconds"] + run["evaluation_seconds"]) / 60 for run in runs if timed]
-    told = f", {spread(minutes)} wall minutes of training and evaluation" if timed else ""
+    minutes = [
+        sum(run.get(f"{part}seconds", 0) for part in ("", "baseline_", "evaluation_")) / 60 for run in runs if timed
+    ]
+    parts = "training, baselines and evaluation" if any(map(has_baselines, runs)) else "training and evaluation"
+    told = f", {spread(minutes)} wall minutes of {parts}" if timed else ""
+    accelerators = sorted({run["machine"].split(",")[0] for run in runs if "cpu" not in run.get("machine", "cpu")})
+    told += "".join(f", {name}" for name in accelerators)
     rolled = sum(run.get("rollbacks", 0) for run in runs)
     commits = ", ".join(sorted({run["commit"][:7] for run in runs}))
     seeds = ("Seeds " if len(runs) > 1 else "Seed ") + ", ".join(str(run["seed"]) for run in runs)
@@ -133,6 +138,11 @@ def told_of(runs: Sequence[Mapping]) -> str:
     return f"{seeds}; {length} iterations{told}; commit {commits}." + (
         f" Rolled back {rolled} times." if rolled else ""
     )
+
+
+def has_baselines(run: Mapping) -> bool:
+    """Whether the time its baselines took is known; runs from before 2026-11-26 do not say."""
+    return run.get("baseline_seconds", 0) > 0
 
 
 def without_seed(command: str) -> str:

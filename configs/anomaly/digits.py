@@ -29,9 +29,10 @@ def get_config(variant=""):
         group.b1 = 0.9
         group.schedule = "cosine"
     config.train.num_steps = 1000
-    config.train.batch_size = 128
+    config.train.batch_size = 64
     config.train.steps_per_dispatch = config.train.log_every = 50
     config.train.checkpoint_every = 500
+    config.evaluate.batch_size = 256  # two of them hold the 505 test examples
     config.evaluate.gaussian_baseline = True
     return variant_of(config, variant, smoke)
 

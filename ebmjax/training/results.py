@@ -6,6 +6,7 @@ import platform
 import subprocess
 from pathlib import Path
 
+import jax
 from rich.console import Console
 from rich.table import Table
 
@@ -36,6 +37,11 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def machine() -> str:
+    """The devices that compute, and the kind of processor beside them: "1 x NVIDIA H200, x86_64"."""
+    return f"{jax.device_count()} x {jax.devices()[0].device_kind}, {platform.machine()}"
 
 
 def write(path: Path, results: dict) -> None:

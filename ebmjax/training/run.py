@@ -93,15 +93,17 @@ def carry_out(experiment, mode, config, method, dataset, settings, workdir, prep
             sample(experiment, Run(config, workdir, dataset, trained, {}, key, prepared))
         hosts.wait_for_all("drawn")
         return
-    baselines = {}
+    baselines, baseline_seconds = {}, 0.0
     for name, other in (others | experiment.later_baselines(config, data_spec, trained)).items():
         folder = workdir / "baselines" / name
         if mode != "train" and steps_done(folder) < done:
             say(f"the baseline {name} is not trained as far: left out")
             continue
-        baselines[name], _ = train(experiment, config, other, dataset, settings, folder, name)
+        baselines[name], more = train(experiment, config, other, dataset, settings, folder, name)
+        baseline_seconds += more
     if hosts.is_first():
-        finish(experiment, Run(config, workdir, dataset, trained, baselines, key, prepared), seconds)
+        finished = Run(config, workdir, dataset, trained, baselines, key, prepared)
+        finish(experiment, finished, seconds, baseline_seconds)
     hosts.wait_for_all("evaluated")
 
 
@@ -171,7 +173,7 @@ def restore(workdir: Path) -> tuple[ConfigDict, Trained]:
     return config, Trained(of_first(method, state), state)
 
 
-def finish(experiment: Experiment, finished: Run, seconds: float) -> None:
+def finish(experiment: Experiment, finished: Run, seconds: float, baseline_seconds: float) -> None:
     """Evaluate, draw, write results.json and report.html, and show the table made from it."""
     config, path = finished.config, finished.workdir / "results.json"
     write_report(finished.workdir)  # something to look at while the evaluation runs, or if it fails
@@ -190,10 +192,12 @@ def finish(experiment: Experiment, finished: Run, seconds: float) -> None:
         "num_steps": int(finished.trained.state.step),
         "rollbacks": rollbacks_of(finished.workdir),
         "seconds": round(seconds, 1),
+        "baseline_seconds": round(baseline_seconds, 1),
         "evaluation_seconds": round(time.monotonic() - started, 1),
         "commit": results.commit(),
         "command": command_of(experiment.name, experiment.default_config, config),
         "pictures": {p.name: caption for p, caption in captions.items()},
+        "machine": results.machine(),
         "versions": results.versions(),
     }
     results.write(path, summary | results.kept(path))

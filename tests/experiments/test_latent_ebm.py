@@ -56,7 +56,7 @@ def test_what_a_run_writes(finished):
         "seed",
         "num_steps",
     ]
-    assert {"seconds", "commit", "versions"} <= set(results)
+    assert {"seconds", "baseline_seconds", "machine", "commit", "versions"} <= set(results)
     assert set(results["metrics"]) == {"test_mse", "frechet_pixels", "frechet_features", "energy_gap"}
     assert set(results["baselines"]) == {
         "pca_mse",

@@ -47,6 +47,15 @@ def test_runs_are_kept_and_joined_over_seeds(docs, capsys):
     assert "abp.md is stale: run python -m experiments.tables" in capsys.readouterr().err
 
 
+def test_accelerators_and_the_time_of_baselines_are_told(docs):
+    machine = "1 x NVIDIA H200, x86_64"
+    tables.keep(write(docs / "work", baseline_seconds=30.0, machine=machine))
+    tables.keep(write(docs / "other", machine="1 x cpu, x86_64", command=f"{COMMAND} --config.train.num_steps=9"))
+    page = tables.pages()[tables.RESULTS]
+    assert "1,500 iterations, 2 wall minutes of training, baselines and evaluation, 1 x NVIDIA H200; commit" in page
+    assert "1,500 iterations, 1.5 wall minutes of training and evaluation; commit" in page
+
+
 def test_what_only_a_machine_knows_is_left_out(docs):
     command = f"{COMMAND} --config.data.name=lines:/home/me/data/a.txt --config.seed=3"
     run = write(docs / "work", command=command, protocol="of /tmp/x/y.npz", dataset="lines:/home/me/data/a.txt")

@@ -29,7 +29,7 @@ def steps_saved(workdir):
 
 def results(workdir):
     found = json.loads((workdir / "results.json").read_text())
-    return {k: v for k, v in found.items() if k not in ("seconds", "evaluation_seconds", "commit")}
+    return {k: v for k, v in found.items() if not k.endswith("seconds") and k != "commit"}
 
 
 def kill(workdir, rng):
