@@ -1,11 +1,11 @@
 """More figures of a trained run, or of one that still trains: each with its protocol, added to the run's results.json.
 
-    python -m experiments.evaluate runs/latent_ebm/svhn --with fid kid --inception WEIGHTS.npz --num 50000
+    python -m experiments.evaluate runs/latent_ebm/svhn --with fid kid --num 50000
     python -m experiments.evaluate runs/short_run/digits --with annealed frechet_pixels
 
-What is measured: frechet_pixels, density_pixels (precision, recall, density, coverage), fid and kid (--inception),
-log_likelihood (where the method has one), annealed (log Z of the learned energy, from both sides). The experiment's own
-figures are made anew by its --mode=evaluate.
+What is measured: frechet_pixels, density_pixels (precision, recall, density, coverage), fid and kid (weights by
+--inception, or fetched by python -m ebmjax.evaluation.download), log_likelihood (where the method has one), annealed
+(log Z of the learned energy, from both sides). The experiment's own figures are made anew by its --mode=evaluate.
 """
 
 import argparse
@@ -48,7 +48,9 @@ def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--num_reference", type=int, default=0, help="training images behind a FID; 0: all")
     parser.add_argument("--batch_size", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--inception", default="", metavar="FILE.npz", help="weights of the FID Inception")
+    parser.add_argument(
+        "--inception", default="", metavar="FILE.npz", help="weights of the FID Inception (default: downloaded ones)"
+    )
     parser.add_argument("--protocol", default="float", choices=sorted(PROTOCOLS), help="of FID and KID")
     parser.add_argument("--num_betas", type=int, default=1000, help="inverse temperatures of annealing")
     parser.add_argument("--num_chains", type=int, default=64, help="of annealing")

@@ -2,11 +2,13 @@
 
 import hashlib
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from ebmjax.data import cache, to_float
 from ebmjax.evaluation import GaussianFit, fit_gaussian, frechet_distance
+from ebmjax.evaluation.download import weights_path
 from ebmjax.evaluation.inception import inception_features, load_inception, make_inception_features
 from ebmjax.evaluation.kernel_distance import kernel_distance, subset_rows
 from ebmjax.evaluation.manifold import density_coverage
@@ -38,9 +40,13 @@ def density_pixels(subject: Subject) -> list[Figure]:
 def features_of(subject: Subject, name: str):
     """(features of pixels in [0, 255], digest of the weights)."""
     needs_images(subject, name)
-    path, protocol = subject.options["inception"], subject.options["protocol"]
-    if not path:
-        raise ConfigError(f"--with {name}: give the weights of the FID Inception by --inception FILE.npz")
+    given, protocol = subject.options["inception"], subject.options["protocol"]
+    path = Path(given) if given else weights_path()
+    if not given and not path.exists():
+        raise ConfigError(
+            f"--with {name}: give the weights of the FID Inception by --inception FILE.npz, or fetch them by "
+            "python -m ebmjax.evaluation.download"
+        )
     try:
         weights, digest = load_inception(path)
     except (OSError, ValueError) as error:

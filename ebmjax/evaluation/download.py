@@ -1,0 +1,91 @@
+"""Download the weights of the FID Inception, checked, into the cache: `python -m ebmjax.evaluation.download`.
+
+They are PyTorch's port of the network of 2015-12-05. Its file is a PyTorch pickle, so PyTorch is needed here, once.
+"""
+
+import argparse
+import hashlib
+import importlib
+import importlib.util
+import os
+import re
+import shutil
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ebmjax.data import cache
+from ebmjax.data.base import DataError, first_line
+from ebmjax.evaluation.inception import load_inception
+
+URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
+"""By PyTorch's custom the digits before the suffix are the first of the file's SHA-256."""
+TIMEOUT = 60  # seconds without an answer
+
+
+def weights_path(cache_dir: str | os.PathLike | None = None) -> Path:
+    """Where `download` leaves the weights. cache_dir: as in `data.load`."""
+    return cache.root(cache_dir) / "inception" / "weights" / "inception.npz"
+
+
+def download(url: str = URL, cache_dir: str | os.PathLike | None = None) -> Path:
+    """Fetch the weights, check their SHA-256, and keep them as an .npz that `load_inception` reads; return its path.
+
+    url: of a state dict of PyTorch's port, its file named `<anything>-<first digits of its SHA-256>.pth`. Weights that
+    are there are left alone. Raises DataError, one line, without PyTorch, for a failed download, another file's
+    SHA-256, or what is not these weights.
+    """
+    path = weights_path(cache_dir)
+    if path.exists():
+        return path
+    if importlib.util.find_spec("torch") is None:
+        raise DataError("the weights are a PyTorch pickle: run `pip install torch`, this once, and repeat")
+    with cache.filling(path.parent) as folder:
+        fetched = folder / "fetched.pth"
+        _fetch(url, fetched)
+        _convert(fetched, folder / path.name)
+        fetched.unlink()
+    return path
+
+
+def _fetch(url: str, target: Path) -> None:
+    named = re.search(r"-([0-9a-f]{8,64})\.\w+$", url)
+    if named is None:
+        raise DataError(f"{url}: its name does not end in digits of its SHA-256, such as -6726825d.pth")
+    print(f"fetching {url}", flush=True)
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, open(target, "wb") as file:
+            shutil.copyfileobj(answer, file)
+    except (OSError, ValueError) as error:  # ValueError: no address
+        raise DataError(f"cannot download {url}: {first_line(error)}") from None
+    found = hashlib.sha256(target.read_bytes()).hexdigest()
+    if not found.startswith(named[1]):
+        raise DataError(f"{url} is damaged or another file: its SHA-256 begins {found[:12]}, not {named[1]}")
+
+
+def _convert(source: Path, target: Path) -> None:
+    torch = importlib.import_module("torch")
+    try:
+        state = torch.load(source, map_location="cpu", weights_only=True)
+        np.savez(target, **{name: value.numpy() for name, value in state.items()})
+        load_inception(target)
+    except Exception as error:  # pickles fail in many ways
+        raise DataError(
+            f"what was fetched holds no such weights: {type(error).__name__}: {first_line(error)}"
+        ) from None
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command; exits with one line on stderr if it fails."""
+    parser = argparse.ArgumentParser(prog="python -m ebmjax.evaluation.download", description=__doc__)
+    parser.parse_args(argv)
+    try:
+        print(f"the weights are ready: {download()}; `experiments.evaluate --with fid` finds them there")
+    except DataError as error:
+        raise SystemExit(f"error: {error}") from None
+
+
+if __name__ == "__main__":
+    main()
