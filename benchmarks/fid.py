@@ -19,7 +19,9 @@ def main():
     """Parse the arguments, pin the process, measure, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", help="a data set of images")
-    parser.add_argument("--inception", required=True, metavar="FILE.npz", help="weights of the FID Inception")
+    parser.add_argument(
+        "--inception", metavar="FILE.npz", help="weights of the FID Inception (default: downloaded ones)"
+    )
     parser.add_argument("--num", type=int, default=2000)
     parser.add_argument("--against", default="train", choices=("train", "test"))
     parser.add_argument("--protocol", default="uint8", help="float or uint8")
@@ -32,6 +34,7 @@ def main():
     from rich.progress import track
 
     from ebmjax.data import load
+    from ebmjax.evaluation.download import weights_path
     from ebmjax.evaluation.images import frechet_distance
     from ebmjax.evaluation.inception import PROTOCOLS, inception_features, load_inception, make_inception_features
     from ebmjax.evaluation.kernel_distance import kernel_distance, subset_rows
@@ -44,7 +47,7 @@ def main():
     y = dataset.x_train[num : 2 * num] if args.against == "train" else dataset.x_test[: args.num or None]
     if dataset.max_value != 255 or not len(y):
         parser.error(f"{args.data}: needs images of bytes, and more than {num} of them")
-    weights, digest = load_inception(args.inception)
+    weights, digest = load_inception(args.inception or weights_path())
     features = make_inception_features(weights, args.protocol)
     start, cpu = time.perf_counter(), time.process_time()
     bar = lambda name: lambda rows: track(rows, name, console=Console(stderr=True))

@@ -50,7 +50,8 @@ def features_of(subject: Subject, name: str):
     try:
         weights, digest = load_inception(path)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"--inception {path}: {error}") from None
+        where = f"--inception {path}" if given else f"{path} is damaged, delete it and download it again"
+        raise ConfigError(f"{where}: {error}") from None
     compiled = make_inception_features(weights, protocol)
     more = {"batch_size": subject.options["batch_size"], "put": subject.put, "progress": subject.progress}
     return partial(inception_features, compiled, protocol=protocol, **more), digest

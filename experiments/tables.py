@@ -4,7 +4,7 @@
     python -m experiments.tables                       # write them from what is kept
     python -m experiments.tables --check               # exit code 1 if a table is not what it would write
 
-A kept result is a run's results.json without what only its machine knows (paths, times of day). Runs of one command
+A kept result is a run's results.json without what only its own folder knows (paths, pictures). Runs of one command
 that differ by their seed alone make one table: mean ± standard deviation over the seeds.
 """
 
@@ -19,7 +19,7 @@ import numpy as np
 
 from ebmjax.viz.report import pair
 from ebmjax.viz.workdir import mapping, read_workdir
-from experiments.finished import added_figures, label_of, method_of, papers_of
+from experiments.finished import added_figures, label_of, method_of, papers_of, values_of
 
 ROOT = Path(__file__).parents[1]
 RUNS, METHODS, RESULTS = (ROOT / "docs" / name for name in ("runs", "methods", "results.md"))
@@ -30,8 +30,9 @@ HEAD = """# Results
 
 What was trained here and kept in docs/runs/, made by `python -m experiments.tables`; what was seen beside the figures
 is in docs/methods/. Two shared virtual CPU cores, no GPU, last parameters, no selection among evaluations, unless a
-table says otherwise; settings were chosen on seed 0. Figures are means ± standard deviations over the seeds. How each
-was measured is the protocol under its table. Figures of the papers stand where the data set is theirs.
+table says otherwise; settings were chosen on seed 0. Figures are means ± standard deviations over the seeds. Minutes
+count baselines only where it says so, and then also flows and the other targets of anomalies. How each was measured is
+the protocol under its table. Figures of the papers stand where the data set is theirs.
 """
 
 
@@ -121,28 +122,26 @@ def key_of(metric: str, suffix: str, baselines: Mapping) -> str:
 
 
 def told_of(runs: Sequence[Mapping]) -> str:
-    """Seeds, steps, budget and commits of a table."""
+    """Seeds, steps (of how many, where it was stopped), budget, machine and commits of a table."""
+    first = runs[0]
     steps = sorted({run["num_steps"] for run in runs})
     timed = all("seconds" in run for run in runs)  # chains on a known target are not trained
-    minutes = [
-        sum(run.get(f"{part}seconds", 0) for part in ("", "baseline_", "evaluation_")) / 60 for run in runs if timed
-    ]
-    parts = "training, baselines and evaluation" if any(map(has_baselines, runs)) else "training and evaluation"
-    told = f", {spread(minutes)} wall minutes of {parts}" if timed else ""
-    accelerators = sorted({run["machine"].split(",")[0] for run in runs if "cpu" not in run.get("machine", "cpu")})
-    told += "".join(f", {name}" for name in accelerators)
+    known = all("baseline_seconds" in run for run in runs)  # those of before 2026-11-26 do not say
+    parts = ("seconds", "baseline_seconds", "evaluation_seconds") if known else ("seconds", "evaluation_seconds")
+    minutes = [sum(run[part] for part in parts) / 60 for run in runs if timed]
+    of = "training, baselines and evaluation" if known else "training and evaluation"
+    told = f", {spread(minutes)} wall minutes of {of}" if timed else ""
+    machines = sorted({run.get("machine", "1 x cpu").split(",")[0] for run in runs})
+    told += "" if machines == ["1 x cpu"] else f", on {' and '.join(machines)}"
     rolled = sum(run.get("rollbacks", 0) for run in runs)
     commits = ", ".join(sorted({run["commit"][:7] for run in runs}))
     seeds = ("Seeds " if len(runs) > 1 else "Seed ") + ", ".join(str(run["seed"]) for run in runs)
     length = ", ".join(f"{n:,}" for n in steps)
+    asked = values_of(first["command"], "--config.train.num_steps")
+    length += f" of {int(asked[-1]):,}" if asked and int(asked[-1]) > steps[-1] else ""
     return f"{seeds}; {length} iterations{told}; commit {commits}." + (
         f" Rolled back {rolled} times." if rolled else ""
     )
-
-
-def has_baselines(run: Mapping) -> bool:
-    """Whether the time its baselines took is known; runs from before 2026-11-26 do not say."""
-    return run.get("baseline_seconds", 0) > 0
 
 
 def without_seed(command: str) -> str:

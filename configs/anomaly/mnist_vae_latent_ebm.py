@@ -6,8 +6,8 @@
 Perceptrons of our own, for a CPU; the paper's networks and protocol for this table are not released. Its figures for
 the digits 1, 4, 5, 7 and 9 are .297, .723, .676, .490 and .383, those of its VAE .063, .337, .325, .148 and .104; for
 the share of anomalies that goes with them, see mnist.py. Each digit takes 20 minutes of one CPU core, the VAE's
-training among them, or one on an H200. Seed 0: .882 and .479 for the digits 1 and 9 (VAE .294 and .460, random .392
-and .361); after 8,000 of the 30,000 iterations .744 and .337.
+training among them. Seed 0, on an H200: .882 and .479 for the digits 1 and 9 (VAE .294 and .460, random .392
+and .361); after 8,000 of the 30,000 iterations, on a CPU, .744 and .337.
 """
 
 from configs.anomaly import common

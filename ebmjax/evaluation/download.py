@@ -5,11 +5,13 @@ They are PyTorch's port of the network of 2015-12-05. Its file is a PyTorch pick
 
 import argparse
 import hashlib
+import http.client
 import importlib
 import importlib.util
 import os
 import re
 import shutil
+import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +23,7 @@ from ebmjax.data.base import DataError, first_line
 from ebmjax.evaluation.inception import load_inception
 
 URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
-"""By PyTorch's custom the digits before the suffix are the first of the file's SHA-256."""
+"""By PyTorch's custom the digits before the suffix are the first of the file's SHA-256, and are what is checked."""
 TIMEOUT = 60  # seconds without an answer
 
 
@@ -58,7 +60,7 @@ def _fetch(url: str, target: Path) -> None:
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, open(target, "wb") as file:
             shutil.copyfileobj(answer, file)
-    except (OSError, ValueError) as error:  # ValueError: no address
+    except (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ValueError) as error:
         raise DataError(f"cannot download {url}: {first_line(error)}") from None
     found = hashlib.sha256(target.read_bytes()).hexdigest()
     if not found.startswith(named[1]):
@@ -80,9 +82,10 @@ def _convert(source: Path, target: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """The command; exits with one line on stderr if it fails."""
     parser = argparse.ArgumentParser(prog="python -m ebmjax.evaluation.download", description=__doc__)
-    parser.parse_args(argv)
+    parser.add_argument("--url", default=URL, help="another address of the same file, also file:///FOLDER/NAME")
+    arguments = parser.parse_args(argv)
     try:
-        print(f"the weights are ready: {download()}; `experiments.evaluate --with fid` finds them there")
+        print(f"the weights are in {download(arguments.url)}, where `experiments.evaluate --with fid` finds them")
     except DataError as error:
         raise SystemExit(f"error: {error}") from None
 

@@ -50,17 +50,18 @@ def run(experiment: Experiment, arguments: Arguments) -> None:
         say(f"using {used} of {there} devices: train.batch_size = {settings.batch_size} does not divide over more")
     dataset = load(**config.data)
     with telling_why(workdir):
-        prepared = prepare(experiment, arguments.mode, config, dataset, workdir)
+        prepared, before = prepare(experiment, arguments.mode, config, dataset, workdir)
         method = build(experiment, config, dataset, prepared)
         with alone_in(workdir):
-            carry_out(experiment, arguments.mode, config, method, dataset, settings, workdir, prepared)
+            carry_out(experiment, arguments.mode, config, method, dataset, settings, workdir, prepared, before)
 
 
-def prepare(experiment, mode, config, dataset, workdir) -> dict[str, Trained]:
-    """Train or restore what the method is built on, each in a folder of its own, unless it comes trained."""
+def prepare(experiment, mode, config, dataset, workdir) -> tuple[dict[str, Trained], float]:
+    """Train or restore what the method is built on, each in a folder of its own, unless it comes trained; and the
+    seconds their training took."""
     with input_errors():
         stages = experiment.prepare(config, spec(experiment.data_of(config, dataset, "train")))
-    prepared = {}
+    prepared, seconds = {}, 0.0
     for name, stage in stages.items():
         if isinstance(stage, Trained):
             prepared[name] = stage
@@ -68,11 +69,12 @@ def prepare(experiment, mode, config, dataset, workdir) -> dict[str, Trained]:
         own, method = stage
         settings = to_settings(own) if mode == "train" else restored_only(to_settings(own))
         with alone_in(workdir / name):
-            prepared[name], _ = train(experiment, own, method, dataset, settings, workdir / name, name)
-    return prepared
+            prepared[name], more = train(experiment, own, method, dataset, settings, workdir / name, name)
+        seconds += more
+    return prepared, seconds
 
 
-def carry_out(experiment, mode, config, method, dataset, settings, workdir, prepared) -> None:
+def carry_out(experiment, mode, config, method, dataset, settings, workdir, prepared, before) -> None:
     """Train what is not trained yet, then evaluate, or draw samples."""
     done = steps_done(workdir)
     if mode == "train":
@@ -93,7 +95,7 @@ def carry_out(experiment, mode, config, method, dataset, settings, workdir, prep
             sample(experiment, Run(config, workdir, dataset, trained, {}, key, prepared))
         hosts.wait_for_all("drawn")
         return
-    baselines, baseline_seconds = {}, 0.0
+    baselines, baseline_seconds = {}, before
     for name, other in (others | experiment.later_baselines(config, data_spec, trained)).items():
         folder = workdir / "baselines" / name
         if mode != "train" and steps_done(folder) < done:
@@ -167,7 +169,7 @@ def restore(workdir: Path) -> tuple[ConfigDict, Trained]:
     experiment = experiment_of(config, path)
     dataset = load(**config.data)
     settings = restored_only(to_settings(config))
-    prepared = prepare(experiment, "evaluate", config, dataset, workdir)
+    prepared, _ = prepare(experiment, "evaluate", config, dataset, workdir)
     method = build(experiment, config, dataset, prepared)
     method, state = train(experiment, config, method, dataset, settings, workdir, "train")[0]
     return config, Trained(of_first(method, state), state)

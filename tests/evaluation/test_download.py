@@ -40,8 +40,9 @@ def torch(monkeypatch):
 
 
 @pytest.fixture
-def serve(tmp_path):
+def serve(tmp_path, monkeypatch):
     """bytes, digits of the name -> the address of a file of them, on a server of this machine."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     folder = tmp_path / "served"
     folder.mkdir()
     handler = functools.partial(
@@ -99,6 +100,15 @@ def test_what_is_not_these_weights_is_refused(torch, serve, tmp_path):
     with pytest.raises(DataError, match="cannot download http://127.0.0.1:1/"):
         download("http://127.0.0.1:1/w-0123abcd.pth", cache)
     assert not weights_path(cache).exists()
+
+
+def test_a_file_at_hand_will_do(torch, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("EBMJAX_CACHE", str(tmp_path / "cache"))
+    content = packed(**state_dict())
+    file = tmp_path / f"weights-{hashlib.sha256(content).hexdigest()[:12]}.pth"
+    file.write_bytes(content)
+    module.main([f"--url=file://{file}"])
+    assert f"the weights are in {weights_path()}" in capsys.readouterr().out and weights_path().exists()
 
 
 def test_without_pytorch_it_says_so_before_it_fetches(tmp_path, monkeypatch, capsys):

@@ -11,6 +11,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from ebmjax.data import Dataset
+from ebmjax.evaluation.download import weights_path
 from ebmjax.training import cli, results
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
@@ -102,7 +103,8 @@ def test_a_method_with_an_energy_of_x_and_latents_is_annealed_in_x():
     assert abs(found["log_z_upper"].value - np.log(2 * np.pi)) < 0.3 and "test_log_likelihood_annealed_lower" in found
 
 
-def test_what_a_method_lacks_is_said():
+def test_what_a_method_lacks_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("EBMJAX_CACHE", str(tmp_path))
     data = gaussian_data(1.0)
     with pytest.raises(ConfigError, match="toy has no likelihood; try annealed"):
         EVALUATORS["log_likelihood"](subject({}, None, data))
@@ -111,6 +113,10 @@ def test_what_a_method_lacks_is_said():
         EVALUATORS["fid"](subject({}, None, images, inception="", protocol="float"))
     with pytest.raises(ConfigError, match="--inception nowhere.npz"):
         EVALUATORS["kid"](subject({}, None, images, inception="nowhere.npz", protocol="float"))
+    weights_path().parent.mkdir(parents=True)
+    np.savez(weights_path(), other=np.zeros(3))  # downloaded ones are found by themselves
+    with pytest.raises(ConfigError, match="is damaged, delete it and download it again: .*has no array"):
+        EVALUATORS["fid"](subject({}, None, images, inception="", protocol="float"))
 
 
 def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):

@@ -47,13 +47,19 @@ def test_runs_are_kept_and_joined_over_seeds(docs, capsys):
     assert "abp.md is stale: run python -m experiments.tables" in capsys.readouterr().err
 
 
-def test_accelerators_and_the_time_of_baselines_are_told(docs):
-    machine = "1 x NVIDIA H200, x86_64"
-    tables.keep(write(docs / "work", baseline_seconds=30.0, machine=machine))
-    tables.keep(write(docs / "other", machine="1 x cpu, x86_64", command=f"{COMMAND} --config.train.num_steps=9"))
-    page = tables.pages()[tables.RESULTS]
-    assert "1,500 iterations, 2 wall minutes of training, baselines and evaluation, 1 x NVIDIA H200; commit" in page
-    assert "1,500 iterations, 1.5 wall minutes of training and evaluation; commit" in page
+def test_accelerators_and_the_time_of_baselines_are_told():
+    gpu = results(baseline_seconds=30.0, machine="1 x NVIDIA H200, x86_64")
+    told = "1,500 iterations, 2 wall minutes of training, baselines and evaluation, on 1 x NVIDIA H200; commit"
+    assert told in tables.told_of([gpu])
+    cpu = results(seed=1, machine="1 x cpu, x86_64")  # one of a group does not say what its baselines took
+    told = "1.5 wall minutes of training and evaluation, on 1 x NVIDIA H200 and 1 x cpu; commit"
+    assert told in tables.told_of([gpu, cpu])
+    assert "1.5 wall minutes of training and evaluation; commit" in tables.told_of([cpu])
+
+
+def test_a_run_that_was_stopped_says_of_how_many_steps():
+    assert "1,500 of 9,000 iterations" in tables.told_of([results(command=f"{COMMAND} --config.train.num_steps=9000")])
+    assert " 1,500 iterations" in tables.told_of([results(command=f"{COMMAND} --config.train.num_steps=1500")])
 
 
 def test_what_only_a_machine_knows_is_left_out(docs):
