@@ -3,7 +3,8 @@
     for name in mnist fashion_mnist; do python -m ebmjax.data.prepare $name; done
     python -m experiments.anomaly --config=configs/anomaly/mnist_other.py
 
-Any data set of 28 x 28 grey images by its name, also a file: --config.anomaly.other=npz:omniglot.npz.
+Any data set of 28 x 28 grey images by its name, also a file: --config.anomaly.other=npz:omniglot.npz. With Omniglot,
+seed 0: auroc_joint_mean .790, N(0, I) .797, PCA .609; 20 minutes of a core.
 """
 
 from configs.anomaly import mnist
