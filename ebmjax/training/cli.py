@@ -1,9 +1,12 @@
 """The command line of every experiment: what it asks is done by `training.run`, what is wrong is said in one line."""
 
+import errno
 import logging
 import os
 import shlex
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -32,6 +35,9 @@ USAGE = """usage: python -m experiments.{name} [--config=FILE.py[:smoke]] [--con
   --coordinator=HOST:PORT --num_processes=N --process_id=I      the same, found by hand (docs/running.md)"""
 
 MENDED = "; once that is mended, the same command goes on from the last sound checkpoint"
+CHOOSE = "; mend that, or choose another --workdir"
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+"""Errors of a path that can never be written as it is."""
 
 
 def main(experiment: Experiment, argv: Sequence[str] | None = None, *, doc: str | None = None) -> None:
@@ -72,19 +78,25 @@ def command(
     except OSError as error:
         if error.errno is None:
             raise
-        _exit(1, f"error: cannot read or write {error.filename or 'a file of the run'}: {error.strerror}{MENDED}")
+        where = f"cannot read or write {error.filename or 'a file of the run'}: {error.strerror}"
+        _exit(1, f"error: {where}{CHOOSE if error.errno in FORBIDDEN else MENDED}")
 
 
 @contextmanager
 def quiet() -> Generator[None, None, None]:
-    """Silence what Orbax prints, page by page, about a failed write: the error comes to us and is said in one line."""
+    """Silence what Orbax prints, page by page, about a failed write: the error comes to us and is said in one line.
+
+    An interrupt that lands in a callback or a finaliser, where Python only reports what is raised, is sent again.
+    """
     for name in ("absl", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     report = sys.unraisablehook
 
     def hook(unraisable):
-        if str(unraisable.exc_value) != "Event loop is closed":  # its writers, when another part of a save has failed
+        if unraisable.exc_type is KeyboardInterrupt:
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        elif str(unraisable.exc_value) != "Event loop is closed":  # its writers, when another part of a save has failed
             report(unraisable)
 
     sys.unraisablehook = hook

@@ -71,7 +71,7 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
     except flags.Error as error:
         raise ConfigError(_first_line(error)) from error
     except (AttributeError, KeyError) as error:
-        raise ConfigError(f"unknown config field in {source}: {_first_line(error)}") from error
+        raise ConfigError(_unknown_field(error, argv, source)) from error
     except Exception as error:  # a config file is a program: whatever it raises is about that file
         raise ConfigError(f"{source}: {type(error).__name__}: {_last_line(error)}") from error
     if len(rest) > 1:
@@ -182,6 +182,17 @@ def _similar_files(source: str) -> str:
     found = sorted(str(p) for p in Path("configs").rglob("*.py") if p.name != "common.py")
     close = difflib.get_close_matches(source.split(":", 1)[0], found, n=1, cutoff=0.4)
     return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(found)}" if found else ""
+
+
+def _unknown_field(error: Exception, argv: Sequence[str], source: str) -> str:
+    """What ml_collections says of a field that is not there, with the whole name of the field."""
+    text = _first_line(error).replace("\\", "")  # of a nested field the message is the repr of a message
+    found = re.search(r'Did you mean "\w+" instead of "(\w+)"', text)
+    if found is None:
+        return f"unknown config field in {source}: {text}"
+    asked = (word.split("=")[0].lstrip("-") for word in argv[1:])
+    name = next((word for word in asked if found[1] in word.split(".")), found[1])
+    return f"unknown config field --{name} in {source}: {found[0]}"
 
 
 def _first_line(error: Exception) -> str:

@@ -21,10 +21,11 @@ from ebmjax.types import Array, Method, State
 
 
 class Interrupted(Exception):
-    """Training was asked to stop; the state at `step` is saved."""
+    """Training was asked to stop; the state at `step` of `num_steps` is saved. title: of what was training."""
 
-    def __init__(self, step: int):
-        super().__init__(f"stopped at step {step}")
+    def __init__(self, step: int, num_steps: int, title: str = "train"):
+        what = "" if title == "train" else f" {title}"
+        super().__init__(f"stopped{what} at step {step} of {num_steps}")
         self.step = step
 
 
@@ -174,5 +175,5 @@ def _steps(run_chunk, start: Start, settings: Settings, recorder: Recorder, save
             saved = step
         healthy = step
         if stop:
-            raise Interrupted(step)
+            raise Interrupted(step, settings.num_steps, recorder.title)
     return state

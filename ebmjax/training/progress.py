@@ -54,7 +54,8 @@ class ProgressBar:
         self._bar.update(self._task, completed=step)
         due = step == self._num_steps or time.monotonic() - self._last > 10
         if not self._console.is_terminal and due:
+            seconds = (self._num_steps - step) / max(metrics["steps_per_second"], 1e-9)
+            left = f"  {seconds:.0f} s left" if self._last > 0 else ""  # the first rate has the compilation in it
             self._last = time.monotonic()
-            left = (self._num_steps - step) / max(metrics["steps_per_second"], 1e-9)
-            line = f"{self._title}  step {step}/{self._num_steps}  {describe(metrics)}  {left:.0f} s left"
+            line = f"{self._title}  step {step}/{self._num_steps}  {describe(metrics)}{left}"
             print(line, file=self._console.file, flush=True)

@@ -156,7 +156,7 @@ def train(
             stop_requested=stop_requested,
         )
         if hosts.any_process(stop_requested()):  # while the last chunk ran, or a finished run was restored
-            raise Interrupted(int(state.step))
+            raise Interrupted(int(state.step), settings.num_steps, title)
     return Trained(method, for_evaluation(state)), seconds
 
 

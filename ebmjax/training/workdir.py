@@ -14,13 +14,12 @@ from ebmjax.training.files import only_one, write_atomically
 from ebmjax.training.guard import Diverged
 from ebmjax.training.hosts import is_first
 from ebmjax.viz.report import write_report
-from ebmjax.viz.workdir import DIVERGED
+from ebmjax.viz.workdir import DIVERGED, newest_step
 
 
 def steps_done(workdir: Path) -> int:
-    """Step of the newest checkpoint, read from the folder's names without opening anything; 0 without one."""
-    folders = (p for p in (workdir / "checkpoints").glob("*") if p.is_dir())
-    return max((int(p.name) for p in folders if p.name.isdecimal() and p.name.isascii()), default=0)
+    """Step of the newest checkpoint; 0 without one."""
+    return newest_step(workdir) or 0
 
 
 def experiment_of(config: ConfigDict, path: Path) -> Experiment:

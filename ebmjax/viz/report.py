@@ -38,7 +38,7 @@ def title(run: WorkDir) -> str:
 def identity(run: WorkDir) -> str:
     """Why it stopped, if it diverged; method, data set, seed, steps, date and commit, and what is missing."""
     asked = mapping(run.config.get("train")).get("num_steps")
-    steps = run.results.get("num_steps", asked)
+    steps = run.results.get("num_steps", run.step)
     of = f" of {page.number(asked)}" if asked not in (None, steps) else ""
     commit, _, dirty = str(run.results.get("commit", "unknown")).partition("-")
     items = {

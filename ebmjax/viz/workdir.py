@@ -39,11 +39,22 @@ class WorkDir(NamedTuple):
         return str(self.results.get("seed", self.config.get("seed", "unknown")))
 
     @property
+    def step(self) -> int | None:
+        """Of the newest checkpoint, None without one."""
+        return newest_step(self.folder)
+
+    @property
     def date(self) -> str:
         """When the run was evaluated, or else when it last wrote something, in UTC."""
         files = (self.folder / name for name in ("results.json", "metrics.jsonl", "config.json"))
         times = [path.stat().st_mtime for path in files if path.exists()]
         return datetime.fromtimestamp(times[0], UTC).strftime("%Y-%m-%d %H:%M UTC") if times else "unknown"
+
+
+def newest_step(folder: Path) -> int | None:
+    """Step of the newest checkpoint, read from the folder's names without opening anything; None without one."""
+    folders = (p for p in (folder / "checkpoints").glob("*") if p.is_dir())
+    return max((int(p.name) for p in folders if p.name.isdecimal() and p.name.isascii()), default=None)
 
 
 def read_workdir(folder: str | Path) -> WorkDir:

@@ -30,8 +30,15 @@ def fails(capsys, *words, code=2):
 @pytest.mark.parametrize(
     "words, expected",
     [
-        ([SMOKE, "--config.train.num_step=3"], 'Did you mean "num_steps"'),
-        (["--config.train.num_step=3"], 'Did you mean "num_steps"'),
+        (
+            [SMOKE, "--config.train.num_step=3"],
+            r'config field --config.train.num_step in .*:smoke: Did you mean "num_steps"',
+        ),
+        (["--config.train.num_step=3"], 'Did you mean "num_steps" instead of "num_step"$'),
+        (
+            ["--config.sampler.prior.num_step=3"],
+            '--config.sampler.prior.num_step in .*: Did you mean "num_steps" instead',
+        ),
         ([SMOKE, "--config.trian.num_steps=3"], "trian"),
         ([SMOKE, "--config.train.num_steps=many"], "train.num_steps=many"),
         ([SMOKE, "--config.train.num_steps=1.5"], "train.num_steps=1.5"),

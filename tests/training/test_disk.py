@@ -103,6 +103,12 @@ def fails(capsys, *words, experiment=EXPERIMENT):
     return lines[0]
 
 
+def test_a_folder_that_cannot_be(capsys, tmp_path):
+    (tmp_path / "file").touch()
+    said = fails(capsys, f"--workdir={tmp_path}/file/run")
+    assert said.endswith("file/run: Not a directory; mend that, or choose another --workdir")
+
+
 def test_a_full_disk_at_the_command_line(capsys, tmp_path, monkeypatch):
     with files_end_at(1500):
         said = fails(capsys, f"--workdir={tmp_path}/run")

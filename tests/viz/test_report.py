@@ -87,6 +87,13 @@ def made(folder):
     return Page(write_report(folder).read_text(encoding="utf-8"))
 
 
+def test_a_run_that_is_not_evaluated_says_how_far_it_got(workdir):
+    (workdir / "results.json").unlink()
+    (workdir / "checkpoints" / "5").mkdir(parents=True)
+    page = made(workdir)
+    assert dict(zip(page.texts("dt"), page.texts("dd")))["Steps"] == "5 of 30"
+
+
 def test_what_the_page_shows(workdir):
     page = made(workdir)
     assert page.texts("h1") == ["toy_method on digits"]
