@@ -66,8 +66,9 @@ def _rows(run: WorkDir, papers: Mapping, folder: Path) -> str:
     shown, everything = {name: value for name, value in metrics.items() if name in first}, ""
     if len(shown) < len(metrics):
         everything = page.heading(2, "All figures") + all_figures(run.results)
-        _, rest = pair(shown, baselines)
-        baselines = {name: value for name, value in baselines.items() if name not in rest}
+        beside, _ = pair(metrics, {name: name for name in baselines})
+        wanted = {key for name in shown for key in beside[name].values()}
+        baselines = {name: value for name, value in baselines.items() if name in wanted}
     figures = figure_rows(shown, baselines, papers)
     figures = figures or [f'<td colspan="5">{page.note("No figures yet.")}</td>']
     span = f'rowspan="{len(figures)}"'

@@ -92,12 +92,12 @@ def table(label: str, runs: Sequence[Mapping]) -> str:
         return spread(values) + (f" (n = {len(values)})" if len(values) < len(runs) else "")
 
     names = {name: 0.0 for found in metrics for name in found}
-    others = {name: 0.0 for run in runs for name in run["baselines"]}
+    others = {name: name for run in runs for name in run["baselines"]}
     beside, rest = pair(names, others)
     papers = papers_of(first, first, first["dataset"])
     lines = ["| figure | ours | paper | compare with |", "|---|---|---|---|"]
     for name in names:
-        listed = "; ".join(f"{of([r['baselines'] for r in runs], key_of(name, s, others))} {s}" for s in beside[name])
+        listed = "; ".join(f"{of([r['baselines'] for r in runs], key)} {label}" for label, key in beside[name].items())
         paper = f"{papers[name].value:g}" if name in papers else ""
         lines.append(f"| {name} | {of(metrics, name)} | {paper} | {listed} |")
     if rest:
@@ -113,12 +113,6 @@ def table(label: str, runs: Sequence[Mapping]) -> str:
 def counted(entry: Mapping) -> str:
     """On how many of what a figure rests."""
     return ", ".join(f"{count:,} {name}" for name, count in mapping(entry.get("counts")).items())
-
-
-def key_of(metric: str, suffix: str, baselines: Mapping) -> str:
-    """The name of a baseline that `pair` put beside a metric."""
-    options = (f"{metric}_{suffix}", f"{suffix}_{metric}", f"{suffix}_mse")
-    return next(name for name in options if name in baselines)
 
 
 def told_of(runs: Sequence[Mapping]) -> str:

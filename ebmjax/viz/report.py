@@ -79,7 +79,8 @@ def pair(metrics: Mapping, baselines: Mapping) -> tuple[dict[str, dict], dict]:
     """The baselines that belong beside each metric, {metric: {suffix: value}}, and those that belong to none.
 
     A baseline repeats the metric's name with a suffix or a prefix; of several the longest is meant. "pca_mse" belongs
-    to "test_mse".
+    to "test_mse". Else words stand within the name ("accuracy_supervised_mean" to "accuracy_mean"), or in place of one
+    or two ("auprc_pca_mean" to "auprc_joint_mean"); it goes where most others agree, two at least.
     """
     beside, rest = {name: {} for name in metrics}, {}
     for key, value in baselines.items():
@@ -89,9 +90,26 @@ def pair(metrics: Mapping, baselines: Mapping) -> tuple[dict[str, dict], dict]:
             beside[name][key.removeprefix(f"{name}_").removesuffix(f"_{name}")] = value
         elif key == "pca_mse" and "test_mse" in metrics:
             beside["test_mse"]["pca"] = value
+        elif found := _differing_words(key, metrics):
+            name, words = found
+            beside[name][words] = value
         else:
             rest[key] = value
     return beside, rest
+
+
+def _differing_words(key: str, metrics: Mapping) -> tuple[str, str] | None:
+    """(metric, the words of `key` that it has not, or has others for); None where fewer than two agree."""
+    words, best = key.split("_"), None
+    for name in metrics:
+        own = name.split("_")
+        shared = min(len(own), len(words))
+        head = next((i for i in range(shared) if own[i] != words[i]), shared)
+        tail = next((i for i in range(shared - head) if own[-1 - i] != words[-1 - i]), shared - head)
+        rank = head + tail, head + tail - len(own)
+        if head and rank[0] >= 2 and rank[1] >= -2 and (best is None or rank > best[0]):
+            best = rank, name, "_".join(words[head : len(words) - tail])
+    return None if best is None else best[1:]
 
 
 def figures(results: Mapping) -> str:

@@ -233,3 +233,22 @@ def test_baselines_go_beside_their_metric():
         "test_mse": {"pca": 8.0},
     }
     assert rest == {"other": 9.0}
+
+
+def test_words_within_a_name_or_in_place_of_one():
+    metrics = ["auprc_joint_mean", "auprc_sd_joint_mean", "auprc_joint_unit_mean", "auprc_latent_mean", "auprc_joint_4"]
+    metrics += ["accuracy_mean", "accuracy_sd", "kl_true_model", "test_mse", "auprc_natural_joint_energy_mean"]
+    expected = {
+        "auprc_pca_mean": ("auprc_joint_mean", "pca"),
+        "auprc_sd_gaussian_mean": ("auprc_sd_joint_mean", "gaussian"),
+        "auprc_gaussian_joint_unit_mean": ("auprc_joint_unit_mean", "gaussian"),
+        "auprc_natural_vae_mean": ("auprc_natural_joint_energy_mean", "vae"),
+        "auprc_gaussian_latent_mean": ("auprc_latent_mean", "gaussian"),
+        "auprc_random_4": ("auprc_joint_4", "random"),
+        "accuracy_no_energy_sd": ("accuracy_sd", "no_energy"),
+        "kl_true_flow": ("kl_true_model", "flow"),
+    }
+    others = ["auprc_random_5", "accuracy_majority", "test_nll", "log_z"]
+    beside, rest = pair(dict.fromkeys(metrics, 0.0), {name: name for name in [*expected, *others]})
+    assert {key: (name, label) for name in metrics for label, key in beside[name].items()} == expected
+    assert list(rest) == others
