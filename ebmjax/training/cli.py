@@ -86,7 +86,8 @@ def command(
 def quiet() -> Generator[None, None, None]:
     """Silence what Orbax prints, page by page, about a failed write: the error comes to us and is said in one line.
 
-    An interrupt that lands in a callback or a finaliser, where Python only reports what is raised, is sent again.
+    An interrupt that lands in a callback or a finaliser, where Python only reports what is raised, is sent again, as
+    SIGTERM: to a job in the background shells let SIGINT mean nothing.
     """
     for name in ("absl", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -95,7 +96,7 @@ def quiet() -> Generator[None, None, None]:
 
     def hook(unraisable):
         if unraisable.exc_type is KeyboardInterrupt:
-            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
         elif str(unraisable.exc_value) != "Event loop is closed":  # its writers, when another part of a save has failed
             report(unraisable)
 

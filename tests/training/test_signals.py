@@ -22,6 +22,14 @@ class Collected:
         time.sleep(0.01)
 
 
+@pytest.fixture(autouse=True)
+def heeded():
+    """SIGINT raises KeyboardInterrupt, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def drop_and_wait(number):
     thing = Collected(number)
     del thing
