@@ -34,7 +34,7 @@ def main():
     from rich.progress import track
 
     from ebmjax.data import load
-    from ebmjax.evaluation.download import weights_path
+    from ebmjax.evaluation.download import given_or_downloaded
     from ebmjax.evaluation.images import frechet_distance
     from ebmjax.evaluation.inception import PROTOCOLS, inception_features, load_inception, make_inception_features
     from ebmjax.evaluation.kernel_distance import kernel_distance, subset_rows
@@ -47,7 +47,10 @@ def main():
     y = dataset.x_train[num : 2 * num] if args.against == "train" else dataset.x_test[: args.num or None]
     if dataset.max_value != 255 or not len(y):
         parser.error(f"{args.data}: needs images of bytes, and more than {num} of them")
-    weights, digest = load_inception(args.inception or weights_path())
+    try:
+        weights, digest = load_inception(given_or_downloaded(args.inception))
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     features = make_inception_features(weights, args.protocol)
     start, cpu = time.perf_counter(), time.process_time()
     bar = lambda name: lambda rows: track(rows, name, console=Console(stderr=True))

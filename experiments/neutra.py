@@ -74,8 +74,8 @@ def neutra(arguments):
         raise ConfigError(f"experiments.neutra cannot run a config of experiments.{config.get('experiment')}")
     for field, low in LOWEST.items():
         require(config, field, low)
-    for sampler in (config.sampler, config.data_space):
-        check_target(sampler)
+    for field in ("sampler", "data_space"):
+        check_target(config[field], field)
     enable_compilation_cache()
     target = choose(TARGETS, config.target.name, "target.name")()
     fields = config.flow

@@ -54,14 +54,17 @@ def kernel_options(sampler) -> dict:
     return dict(sampler.get("options", {}).get(sampler.name, {}))
 
 
-def check_target(sampler) -> None:
-    """Raise ConfigError unless a step size can follow sampler.target_acceptance (0: it stays where it is)."""
+def check_target(sampler, field: str = "sampler") -> None:
+    """Raise ConfigError unless a step size can follow sampler.target_acceptance (0: it stays where it is).
+
+    field: of the config, where the sampler stands.
+    """
     if not 0 <= sampler.target_acceptance < 1:
-        raise ConfigError(f"sampler.target_acceptance = {sampler.target_acceptance} must be in [0, 1)")
+        raise ConfigError(f"{field}.target_acceptance = {sampler.target_acceptance} must be in [0, 1)")
     if sampler.target_acceptance and sampler.name in UNADJUSTED:
         raise ConfigError(
-            f"sampler.name = {sampler.name} accepts every proposal, so no step size can follow "
-            f"sampler.target_acceptance = {sampler.target_acceptance}: set that to 0, or choose another kernel"
+            f"{field}.name = {sampler.name} accepts every proposal, so no step size can follow "
+            f"{field}.target_acceptance = {sampler.target_acceptance}: set that to 0, or choose another kernel"
         )
 
 

@@ -2,13 +2,12 @@
 
 import hashlib
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
-from ebmjax.data import cache, to_float
+from ebmjax.data import DataError, cache, to_float
 from ebmjax.evaluation import GaussianFit, fit_gaussian, frechet_distance
-from ebmjax.evaluation.download import weights_path
+from ebmjax.evaluation.download import given_or_downloaded
 from ebmjax.evaluation.inception import inception_features, load_inception, make_inception_features
 from ebmjax.evaluation.kernel_distance import kernel_distance, subset_rows
 from ebmjax.evaluation.manifold import density_coverage
@@ -41,12 +40,10 @@ def features_of(subject: Subject, name: str):
     """(features of pixels in [0, 255], digest of the weights)."""
     needs_images(subject, name)
     given, protocol = subject.options["inception"], subject.options["protocol"]
-    path = Path(given) if given else weights_path()
-    if not given and not path.exists():
-        raise ConfigError(
-            f"--with {name}: give the weights of the FID Inception by --inception FILE.npz, or fetch them by "
-            "python -m ebmjax.evaluation.download"
-        )
+    try:
+        path = given_or_downloaded(given)
+    except DataError as error:
+        raise ConfigError(f"--with {name}: {error}") from None
     try:
         weights, digest = load_inception(path)
     except (OSError, ValueError) as error:

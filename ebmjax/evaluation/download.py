@@ -32,6 +32,17 @@ def weights_path(cache_dir: str | os.PathLike | None = None) -> Path:
     return cache.root(cache_dir) / "inception" / "weights" / "inception.npz"
 
 
+def given_or_downloaded(file: str | None, cache_dir: str | os.PathLike | None = None) -> Path:
+    """The weights at `file`, or without one those that `download` left. Raises DataError where there are none."""
+    path = Path(file) if file else weights_path(cache_dir)
+    if not file and not path.exists():
+        raise DataError(
+            "give the weights of the FID Inception by --inception FILE.npz, or fetch them by "
+            "python -m ebmjax.evaluation.download"
+        )
+    return path
+
+
 def download(url: str = URL, cache_dir: str | os.PathLike | None = None) -> Path:
     """Fetch the weights, check their SHA-256, and keep them as an .npz that `load_inception` reads; return its path.
 
