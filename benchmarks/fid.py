@@ -4,8 +4,8 @@
     python -m benchmarks.fid npz:cifar10.npz --inception WEIGHTS.npz --num 0 --against test --device cuda
 
 The first `num` training images (0: all) against as many that follow them, or (--against test) against test images.
-What real images have at a count is what a generator can reach there: FID falls with the count, KID does not. CIFAR-10,
-all of training against all of the test, has a published FID of about 3.15.
+The values of real images are the best that a generator can reach with as many images: FID falls with their number, KID
+does not. For CIFAR-10, all training against all test images, the published FID is about 3.15.
 """
 
 import argparse
@@ -35,18 +35,18 @@ def main():
 
     from ebmjax.data import load
     from ebmjax.evaluation.download import given_or_downloaded
-    from ebmjax.evaluation.images import frechet_distance
+    from ebmjax.evaluation.frechet import frechet_distance
     from ebmjax.evaluation.inception import PROTOCOLS, inception_features, load_inception, make_inception_features
     from ebmjax.evaluation.kernel_distance import kernel_distance, subset_rows
 
     if args.protocol not in PROTOCOLS:
-        parser.error(f"--protocol {args.protocol}: there are {', '.join(PROTOCOLS)}")
+        parser.error(f"unknown --protocol {args.protocol!r}; known: {', '.join(PROTOCOLS)}")
     dataset = load(args.data)
     num = args.num or len(dataset.x_train)
     x = dataset.x_train[:num]
     y = dataset.x_train[num : 2 * num] if args.against == "train" else dataset.x_test[: args.num or None]
     if dataset.max_value != 255 or not len(y):
-        parser.error(f"{args.data}: needs images of bytes, and more than {num} of them")
+        parser.error(f"{args.data}: must be uint8 images, more than {num} of them")
     try:
         weights, digest = load_inception(given_or_downloaded(args.inception))
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What the benchmarks share: pinning before JAX is imported, and medians over rounds."""
+"""Common parts of the benchmarks: pinning before JAX is imported, and medians over rounds."""
 
 import os
 import statistics
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 def pin(threads: int, device: str = "cpu") -> None:
-    """Keep this process on `threads` cores and one platform. Call before JAX is imported: it sizes its pool then."""
+    """Pin this process to `threads` cores and one platform. Call before importing JAX, which then sizes its pool."""
     os.environ["JAX_PLATFORMS"] = device
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])

@@ -9,7 +9,7 @@ updates. Parts: full (a step of `Method.train_step`), prior, posterior. short_ru
 2019: batch 64 of 32 x 32 x 3, n_f = 64, 100 Langevin steps (--steps), one update. Parts: full, sample.
 
 Seconds are medians over rounds, after one round to compile; cpu_seconds are those of the process. The process is pinned
-to --threads cores before JAX is imported, which has no other way to limit threads.
+to --threads cores before importing JAX, the only way to limit its threads.
 """
 
 import argparse

@@ -1,4 +1,6 @@
-"""What every config has: data, training length, evaluation."""
+"""What configs have in common: their sections, Adam, the papers' figures, the short variant for tests."""
+
+from collections.abc import Callable, Iterable
 
 from ml_collections import ConfigDict
 
@@ -33,25 +35,78 @@ def base(experiment: str, data: str) -> ConfigDict:
     return config
 
 
-def adam(learning_rate: float) -> ConfigDict:
-    """The optimiser that the papers on latent variables use, for one group of parameters."""
-    return ConfigDict(
-        {
-            "learning_rate": learning_rate,
-            "b1": 0.5,
-            "b2": 0.999,
-            "clip_norm": 0.0,  # 0: no clipping
-            "schedule": "constant",  # constant, cosine (to final_fraction) or exponential (decay_rate per epoch)
-            "final_fraction": 0.05,
-            "decay_rate": 0.998,
-        }
-    )
+def adam(learning_rate: float, **fields) -> ConfigDict:
+    """Adam with a constant rate, for one group of parameters. fields: what differs, or is there besides."""
+    common = {
+        "learning_rate": learning_rate,
+        "b1": 0.9,
+        "b2": 0.999,
+        "clip_norm": 0.0,  # 0: no clipping
+        # constant; cosine, to final_fraction; exponential, times decay_rate per epoch; geometric, the same per step
+        "schedule": "constant",
+        "final_fraction": 0.05,
+        "decay_rate": 0.998,
+    }
+    return ConfigDict(common | fields)
 
 
-def variant_of(config: ConfigDict, variant: str, smoke) -> ConfigDict:
+def net(
+    name: str, widths: tuple[int, ...], *, activation: str, init: str, width: int = 64, slope: float = 0.05
+) -> dict:
+    """The network of an energy: mlp (widths, activation, init, output_scale), conv or nonlocal (width, slope)."""
+    fields = {"name": name, "widths": widths, "activation": activation, "init": init, "output_scale": 1.0}
+    return fields | {"width": width, "slope": slope}
+
+
+def each(sections: Iterable[ConfigDict], **fields) -> None:
+    """Set the same fields in each of some sections: each(config.optimizer.values(), schedule="cosine")."""
+    for section in sections:
+        section.update(**fields)
+
+
+def images_evaluation(config: ConfigDict, max_examples: int = 50_000) -> None:
+    """The fields of the figures of images."""
+    config.evaluate.batch_size = 500
+    config.evaluate.max_examples = max_examples  # of training images, samples and test images each
+    config.evaluate.feature_steps = 1500  # of the small classifier behind frechet_features; 0: none
+
+
+def paper(config: ConfigDict, source: str, *, protocol: str, data: tuple[str, ...], **figures: float) -> None:
+    """State the paper's figures, under the names of ours that follow the same protocol (ebmjax/report/published.py)."""
+    config.paper = ConfigDict({"source": source, "protocol": protocol, "data": data, "figures": figures})
+
+
+def variant_of(config: ConfigDict, variant: str, smoke: Callable[[ConfigDict], None]) -> ConfigDict:
     """Apply `smoke(config)` for the variant "smoke"; "" is the config itself. Raises ValueError for another."""
     if variant == "smoke":
         smoke(config)
     elif variant:
         raise ValueError(f"unknown variant {variant!r}; there is 'smoke'")
     return config
+
+
+def short(config: ConfigDict, num_steps: int = 10, batch_size: int = 16, every: int = 5, /, **evaluate) -> None:
+    """The fields of a smoke variant, which takes seconds instead of minutes, for tests, and has no scientific value.
+
+    every: steps of a dispatch, and between logged values and checkpoints. evaluate: fields of config.evaluate, beside
+    those that most experiments have. Of a flow or a decoder that is trained first, too.
+    """
+    stages = [config[name] for name in ("flow", "decoder") if "train" in config.get(name, {})]
+    trains = [section.train for section in (config, *stages)]
+    each(trains, num_steps=num_steps, batch_size=batch_size)
+    each(trains, steps_per_dispatch=every, log_every=every, checkpoint_every=every)
+    usual = {"max_examples": 64, "batch_size": 32, "feature_steps": 20, "inpainting_samples": 2}
+    config.evaluate.update({k: v for k, v in (usual | evaluate).items() if k in evaluate or k in config.evaluate})
+
+
+def fake_name(data: str) -> str:
+    """The name of fake images of the shape of a published data set's; another name stays."""
+    name, _, side = data.partition("@")
+    side, channels = side or {"mnist": "28"}.get(name, "32"), 1 if name == "mnist" else 3
+    return f"fake:{side}x{side}x{channels}" if name in ("mnist", "svhn_cropped", "cifar10", "celeb_a") else data
+
+
+def fake_data(config: ConfigDict, **evaluate) -> None:
+    """Two steps on fake images of the shape of the config's own data: a published config is tried without its data."""
+    config.data.name = fake_name(config.data.name)
+    short(config, 2, 8, 1, **evaluate)

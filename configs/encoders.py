@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import adam, base
+from configs.common import adam, base, each, fake_data, images_evaluation, short
 
 
 def encoded(experiment: str, data: str) -> ConfigDict:
@@ -18,18 +18,16 @@ def encoded(experiment: str, data: str) -> ConfigDict:
             "encoder": {"name": "mlp", "widths": (128, 128), "width": 64, "activation": "leaky_relu", "normed": False},
         }
     )
-    config.optimizer = ConfigDict({group: adam(3e-4) for group in ("energy", "generator", "encoder")})
-    for group in config.optimizer.values():
-        group.schedule = "exponential"
-        group.weight_decay = 0.0
-        group.clip_norm = 100.0
-    config.optimizer.energy.learning_rate = 1e-4
+    config.optimizer = ConfigDict(
+        {
+            group: adam(rate, b1=0.5, schedule="exponential", clip_norm=100.0, weight_decay=0.0)
+            for group, rate in (("energy", 1e-4), ("generator", 3e-4), ("encoder", 3e-4))
+        }
+    )
     config.train.batch_size = 100
     # What training examples lack: "" nothing, "pixels" a fraction of them, "block" a square of `size` pixels.
     config.missing = ConfigDict({"name": "", "fraction": 0.5, "size": 4, "seed": 0})
-    config.evaluate.batch_size = 500
-    config.evaluate.max_examples = 50_000  # of training images, samples and test images each
-    config.evaluate.feature_steps = 1500  # of the small classifier behind frechet_features; 0: none
+    images_evaluation(config)
     config.evaluate.inpainting_samples = 20  # draws of z whose mean fills gaps
     config.evaluate.vae_baseline = True  # also train a VAE of the same networks
     return config
@@ -38,12 +36,8 @@ def encoded(experiment: str, data: str) -> ConfigDict:
 def small(config: ConfigDict) -> None:
     """Of the embedded digits: latent size 16, batches of 128, a cosine schedule from 1e-3."""
     config.model.latent_dim = 16
-    for group in config.optimizer.values():
-        group.learning_rate = 1e-3
-        group.schedule = "cosine"
-    config.train.batch_size = 128
-    config.train.steps_per_dispatch = config.train.log_every = 50
-    config.train.checkpoint_every = 500
+    each(config.optimizer.values(), learning_rate=1e-3, schedule="cosine")
+    config.train.update(batch_size=128, steps_per_dispatch=50, log_every=50, checkpoint_every=500)
 
 
 def dcgan(config: ConfigDict, generator: int, encoder: int, energy: int, *, normed: bool) -> None:
@@ -55,28 +49,15 @@ def dcgan(config: ConfigDict, generator: int, encoder: int, energy: int, *, norm
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes: for tests, of no scientific value."""
-    config.train.steps_per_dispatch = 5
-    config.train.num_steps = 10
-    config.train.batch_size = 16
-    config.train.log_every = config.train.checkpoint_every = config.train.steps_per_dispatch
+    """`short`, with small nets."""
+    short(config)
     for net in ("generator", "encoder", "energy"):
         config.model[net].widths = (8,)
-    config.evaluate.max_examples = 64
-    config.evaluate.batch_size = 32
-    config.evaluate.feature_steps = 20
-    config.evaluate.inpainting_samples = 2
 
 
-def smoke_images(config: ConfigDict, data: str) -> None:
-    """`smoke` with narrow nets on fake images, so that a published config is exercised without its data."""
+def smoke_images(config: ConfigDict) -> None:
+    """The same on fake images, with narrow convolutions."""
     smoke(config)
-    config.data.name = data
+    fake_data(config, max_examples=16, batch_size=16)
     for net in ("generator", "encoder", "energy"):
         config.model[net].width = 2
-    config.train.steps_per_dispatch = 1
-    config.train.num_steps = 2
-    config.train.log_every = config.train.checkpoint_every = 1
-    config.train.batch_size = 8
-    config.evaluate.max_examples = 16
-    config.evaluate.batch_size = 16

@@ -2,28 +2,19 @@
 
 from ml_collections import ConfigDict
 
+from configs.common import adam, short
 
-def adam(learning_rate: float) -> ConfigDict:
-    """Adam with a cosine schedule."""
-    return ConfigDict(
-        {
-            "learning_rate": learning_rate,
-            "b1": 0.9,
-            "b2": 0.999,
-            "clip_norm": 0.0,  # 0: no clipping
-            "schedule": "cosine",  # constant, cosine (to final_fraction) or exponential (decay_rate per epoch)
-            "final_fraction": 0.05,
-            "decay_rate": 0.998,
-            "warmup_steps": 0,  # over which the rate rises from 0
-        }
-    )
+WARMED_COSINE = {"schedule": "cosine", "warmup_steps": 0}
+"""Adam's fields: over the first warmup_steps the rate rises from 0."""
 
 
 def flow_stage(config: ConfigDict) -> ConfigDict:
     """A flow by maximum likelihood, with the training loop's fields of `config`."""
     fields = {"model": {"flow": {"name": "affine_coupling", "num_layers": 6, "width": 48}}}
     # run: a finished run of experiments.flow with the same model.flow, whose flow is taken; "": one is trained.
-    stage = ConfigDict(fields | {"run": "", "train": config.train.to_dict(), "optimizer": {"flow": adam(1e-3)}})
+    stage = ConfigDict(
+        fields | {"run": "", "train": config.train.to_dict(), "optimizer": {"flow": adam(1e-3, **WARMED_COSINE)}}
+    )
     stage.train.num_steps = 1500
     return stage
 
@@ -33,10 +24,8 @@ def glow(config: ConfigDict) -> None:
     gradient."""
     fields = {"name": "glow", "num_levels": 3, "num_steps": 16, "width": 512, "coupling_type": "affine"}
     config.flow.model = ConfigDict({"flow": fields | {"remat": True}})
-    config.flow.optimizer.flow.clip_norm = 50.0
-    config.flow.optimizer.flow.warmup_steps = 1000
-    config.flow.train.num_steps = 100_000
-    config.flow.train.batch_size = 64
+    config.flow.optimizer.flow.update(clip_norm=50.0, warmup_steps=1000)
+    config.flow.train.update(num_steps=100_000, batch_size=64)
 
 
 def glow_of_mnist(section: ConfigDict) -> None:
@@ -47,28 +36,13 @@ def glow_of_mnist(section: ConfigDict) -> None:
     """
     fields = section.model.flow
     fields.num_levels, fields.num_steps, fields.width, fields.remat = 2, 4, 32, False
-    section.optimizer.flow.learning_rate = 2e-3
-    section.optimizer.flow.warmup_steps = 200
-    section.train.num_steps = 18_000
-    section.train.batch_size = 32
-    section.train.steps_per_dispatch = 20
+    section.optimizer.flow.update(learning_rate=2e-3, warmup_steps=200)
+    section.train.update(num_steps=18_000, batch_size=32, steps_per_dispatch=20)
 
 
-def smoke_stage(config: ConfigDict) -> None:
-    """A few steps of flow and method."""
-    for train in (config.train, config.flow.train):
-        train.num_steps = 10
-        train.batch_size = 32
-        train.steps_per_dispatch = train.log_every = train.checkpoint_every = 5
-
-
-def small_glow(config: ConfigDict) -> None:
-    """Two steps of one narrow level on batches of eight fake images."""
+def smoke_images(config: ConfigDict) -> None:
+    """`short`: two steps of one narrow level on batches of eight fake images."""
+    short(config, 2, 8, 1, max_examples=8, num_importance=8)
     config.data.name = "fake:8x8x3"
-    config.flow.model.flow.num_levels = 1
-    config.flow.model.flow.num_steps = 1
-    config.flow.model.flow.width = 4
-    for train in (config.train, config.flow.train):
-        train.num_steps = 2
-        train.batch_size = 8
-        train.steps_per_dispatch = train.log_every = train.checkpoint_every = 1
+    config.flow.model.flow.update(num_levels=1, num_steps=1, width=4)
+    config.model.energy.width = 4

@@ -1,6 +1,10 @@
-"""Latent EBM prior on SVHN: the README's example, the same as configs/latent_ebm/svhn.py.
+"""Latent EBM prior (Pang et al. 2020, arXiv 2006.08205) on SVHN: the README's example.
 
-python -m experiments.latent_ebm --config=configs/svhn.py
+    python -m experiments.latent_ebm --config=configs/svhn.py
+
+The same as configs/latent_ebm/svhn.py, which tells more.
+Expected (paper, Table 1): FID 29.44, test MSE .008.
+Cost: 201 epochs of 732 steps on a GPU; not run at full length.
 """
 
 from configs.latent_ebm.svhn import get_config

@@ -3,11 +3,13 @@
 Everything is an energy: p(x) ∝ exp(-E(x) / T), lower energy = more probable (docs/conventions.md).
 Subpackages load on first use, so that `import ebmjax` stays quick and needs no deep-learning library:
 
-    energies, nets, flows, data    what is modelled, and with what
-    mcmc, objectives               how it is sampled, and what is minimised
-    diagnostics, evaluation        whether the chains and the model are any good
+    energies, nets, flows, data    models and data sets
+    mcmc, objectives               samplers and losses
+    estimators                     likelihoods, interpolation and decoding, used by methods
+    diagnostics, evaluation        quality of chains, quality of models
     methods                        one paper = one file
-    training, viz                  drive a method from a config, and show what it did
+    viz, report                    pictures; tables and pages of a run
+    training                       trains a method from a config
 """
 
 import importlib
@@ -18,13 +20,18 @@ _SUBPACKAGES = (
     "data",
     "diagnostics",
     "energies",
+    "estimators",
     "evaluation",
+    "files",
     "flows",
     "mcmc",
     "methods",
+    "metrics",
     "nets",
     "objectives",
+    "optimizers",
     "pytree",
+    "report",
     "training",
     "types",
     "viz",

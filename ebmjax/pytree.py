@@ -27,16 +27,16 @@ def normal_like(rng_key: Array, tree: PyTree) -> PyTree:
 
 
 LARGE_DRAW = 2**17
-"""From this many numbers on, normals are drawn in blocks, each small enough for the cache of one core."""
+"""Arrays of at least this many normals are drawn in blocks, each small enough for the cache of one core."""
 
 
 def _normal(rng_key, shape, dtype):
     """N(0, 1) draws, laid out for XLA's CPU code, which is fast along a long minor axis and within its cache.
 
-    Small draws over a short minor axis are made flat and reshaped. A reshape alone is fused back into the generator,
-    which over a minor axis of 10 is four times slower; a branch (of two equal sides, taken by a bit that is not known
-    when compiling) is not fused across. Large draws are made block by block, each from a key of its own; the values
-    do not depend on whether the blocks are drawn one after another or, elsewhere, all at once.
+    Small draws with a short minor axis are drawn flat and reshaped. XLA would fuse a plain reshape into the generator,
+    which is four times slower with a minor axis of 10; it does not fuse across a branch (here of two equal sides,
+    chosen by a bit unknown at compile time). Large draws are made in blocks, each with its own key; the values do not
+    depend on whether blocks are drawn one by one (on one CPU) or all at once.
     """
     size = int(np.prod(shape))
     on_cpu = jax.default_backend() == "cpu"
@@ -55,7 +55,7 @@ def _normal(rng_key, shape, dtype):
 
 
 def leafwise(value: PyTree, tree: PyTree) -> PyTree:
-    """Spread `value`, one scalar or a pytree of scalars / arrays like `tree`, over the leaves of `tree`."""
+    """Broadcast `value`, one scalar or a pytree of scalars / arrays like `tree`, to the leaves of `tree`."""
     if jax.tree.structure(value) == jax.tree.structure(tree):
         return value
     if len(jax.tree.leaves(value)) == 1 and jax.tree.structure(value) == jax.tree.structure(0):
@@ -87,7 +87,7 @@ def square_norm_rows(tree: PyTree) -> Array:
 
 
 def ravel_rows(tree: PyTree) -> tuple[Array, Callable[[Array], PyTree]]:
-    """Rows as vectors `[B, D]`, leaf after leaf, and the function back, from `[B', D]` to rows shaped as in `tree`."""
+    """Rows as vectors `[B, D]`, leaf after leaf, and the inverse, from `[B', D]` to rows shaped as in `tree`."""
     leaves, treedef = jax.tree.flatten(tree)
     ends = np.cumsum([leaf[0].size for leaf in leaves])[:-1]
 
@@ -99,7 +99,7 @@ def ravel_rows(tree: PyTree) -> tuple[Array, Callable[[Array], PyTree]]:
 
 
 def spread(tree: PyTree) -> Array:
-    """Standard deviation over the rows, averaged over entries and leaves: a scalar, 0 where all rows are the same."""
+    """Standard deviation over the rows, averaged over entries and leaves: a scalar, 0 if all rows are equal."""
     return jnp.mean(jnp.std(ravel_rows(tree)[0], axis=0))
 
 
@@ -109,7 +109,7 @@ def finite_rows(tree: PyTree) -> Array:
 
 
 def _finite_rows(rows):
-    """0 · x is NaN exactly where x is not finite: over long rows a sum is faster than a reduction of truth values."""
+    """0 · x is NaN exactly where x is not finite; for long rows a sum is faster than a reduction of booleans."""
     return jnp.isfinite(jnp.sum(0 * rows, axis=1)) if rows.shape[1] > 16 else jnp.all(jnp.isfinite(rows), axis=1)
 
 

@@ -1,4 +1,4 @@
-"""The vocabulary of the package: energies, kernels, chains, states and methods.
+"""The types of the package: energies, kernels, chains, states and methods.
 
 One convention holds everywhere (docs/conventions.md; pinned by closed forms in tests/mcmc/test_langevin.py):
 
@@ -18,8 +18,8 @@ PyTree = Any
 Metrics = dict[str, Array]
 
 PAD, UNK, BOS, EOS = range(4)
-"""Tokens that every vocabulary begins with: filling after the end, an unknown word, begin and end of a sentence. A row
-of tokens is words, EOS, PAD ...; the mask of what counts is tokens != PAD. BOS is never stored: decoders prepend it."""
+"""The first tokens of every vocabulary: padding, an unknown word, beginning and end of a sentence. A row of tokens is
+words, EOS, PAD ...; tokens != PAD is the mask of those that count. BOS is never stored: decoders prepend it."""
 
 EnergyFn = Callable[[PyTree, PyTree], Array]
 """(params, x[B, ...]) -> energy[B]. Row i of the result depends on example i alone."""
@@ -29,16 +29,16 @@ Potential = Callable[[PyTree], Array]
 
 
 class ChainState(NamedTuple):
-    """Where B chains are, and what their kernel knows about the place.
+    """The positions of B chains, with energies, gradients and the kernel's adapted state.
 
     position: pytree of `[B, ...]`.
     energy: `[B]`, the potential at `position`.
     grad: pytree like `position`, its gradient there (`()` for kernels that need none).
     step: int32 scalar, transitions made since `init`; schedules are functions of it.
-    adapt: what an adapting kernel carries (a log step size, averages), else `()`.
+    adapt: state of an adapting kernel (a log step size, averages), else `()`.
 
-    Across training steps only `position` and `adapt` survive: the parameters have moved, so `Kernel.init`
-    evaluates energy and gradient afresh.
+    Only `position` and `adapt` are kept across training steps: the parameters have changed, so `Kernel.init` evaluates
+    energy and gradient afresh.
     """
 
     position: PyTree
@@ -49,7 +49,7 @@ class ChainState(NamedTuple):
 
 
 class Info(NamedTuple):
-    """What one transition reports, each `[B]`.
+    """The report of one transition, each `[B]`.
 
     energy: at the new position. grad_norm: Euclidean norm of its gradient (0 where a kernel has none).
     acceptance_rate: probability of acceptance in [0, 1]; for unadjusted kernels 1, or 0 where rejected.
@@ -63,7 +63,7 @@ class Info(NamedTuple):
 
 
 class Kernel(NamedTuple):
-    """A Markov transition of B chains at once: the shape of blackjax's kernels, batched.
+    """A Markov transition of B chains at once: the interface of blackjax's kernels, batched.
 
     init: (position) -> ChainState. step: (rng_key, ChainState) -> (ChainState, Info).
     """
@@ -73,7 +73,7 @@ class Kernel(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """What a method receives: how to make a kernel for today's potential, and how long to run it.
+    """The sampler of a method: a kernel builder for the current potential, and the number of transitions.
 
     make_kernel: (Potential) -> Kernel, called inside the train step, so parameters stay traced; typically
         `functools.partial(mcmc.langevin, step_size=0.1)`.
@@ -86,7 +86,7 @@ class Chain(NamedTuple):
 
 
 class State(NamedTuple):
-    """All that a training run carries from step to step: a pytree, and nothing else.
+    """The complete state of a training run: a pytree.
 
     step: int32 scalar. params, opt_state: one entry per parameter group, {"energy": ..., "generator": ...}.
     ema: averaged params of the same groups, or {}. extra: {"chains", "stats", "gate", ...} of the method.
@@ -102,8 +102,8 @@ class State(NamedTuple):
 
 
 Batch = dict[str, Any]
-"""{"x": [B, ...], "index": int32 [B] rows of the training set, optional "label", "mask", "length"}; where only some
-labels are known, "labelled": {"x": [B, ...], "label": [B]}, other examples, in place of "label"."""
+"""{"x": [B, ...], "index": int32 [B] rows of the training set, optional "label", "mask", "length"}; if only some labels
+are known, "labelled": {"x": [B, ...], "label": [B]}, other examples, in place of "label"."""
 
 
 class Method(NamedTuple):
@@ -113,7 +113,8 @@ class Method(NamedTuple):
     train_step: (State, batch) -> (State, metrics), scalars.
     sample: (State, rng_key, num) -> x[num, ...]. evaluate: (State, rng_key, batch) -> metrics, each `[B]` or scalar.
     functions: {name: pure function, State first}: those of energy, log_likelihood, encode, decode, reconstruct,
-        score, class_logits ... that the method has.
+        score, class_logits ... that the method has. temperature (state) -> T of the chains with which `energy` was
+        learned: the model is exp(-energy / T); T = 1 if there is no such function.
     """
 
     init: Callable[[Array, Batch], State]

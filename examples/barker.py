@@ -4,10 +4,10 @@
 # %% [markdown]
 # # A new MCMC kernel, from scratch
 # The Barker proposal (Livingstone & Zanella 2022, arXiv 1908.11812): draw a step z ~ N(0, s²), and in each coordinate
-# take +z with probability 1 / (1 + exp(z ∂E)), else -z. A gradient too large only saturates a probability, so the step
-# size may be far too big before anything breaks, where MALA then rejects everything.
+# take +z with probability 1 / (1 + exp(z ∂E)), else -z. A large gradient only saturates a probability, so the kernel
+# tolerates step sizes that are far too large, at which MALA rejects everything.
 #
-# Below: the kernel, its place in the table, a test, a comparison. Run it as a script or open it as a notebook.
+# Below: the kernel, its entry in the table, a test, a comparison. Run it as a script or open it as a notebook.
 
 # %%
 import time
@@ -37,7 +37,7 @@ def barker(potential, *, step_size, temperature=1.0):
         delta = jnp.where(toward, z, -z)
         x = state.position + delta
         energy, grad = pytree.value_and_grad_rows(potential, x)
-        # q(x' | x) ∝ sigmoid(-δ ∂E(x)), and the way back has -δ at x'.
+        # q(x' | x) ∝ sigmoid(-δ ∂E(x)); the reverse step has -δ at x'.
         back, there = (
             jax.nn.log_sigmoid(delta * grad / temperature),
             jax.nn.log_sigmoid(-delta * state.grad / temperature),
@@ -51,7 +51,7 @@ def barker(potential, *, step_size, temperature=1.0):
 KERNELS["barker"] = barker  # from here on `sampler.name = "barker"` works in every method of this process
 
 
-# %% The test: started from exact draws, one hundred transitions leave the law as it was
+# %% The test: one hundred transitions from exact draws do not change the distribution
 def check_invariance(kernel_name, target_name, step_size, num_chains=20_000):
     """Largest deviation of the second moments from the exact ones, in standard errors."""
     target = TARGETS[target_name]()

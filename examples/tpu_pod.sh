@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# All workers of a TPU pod slice, one process each. Run from your own machine; $SHARED is a folder that every worker has
-# mounted at the same path (Filestore, for example), because checkpoints of all workers go into one work directory:
+# All workers of a TPU pod slice, one process each. Run from your own machine. $SHARED is a folder mounted at the same
+# path on every worker (Filestore, for example), because checkpoints of all workers go into one work directory:
 #     TPU=my-slice ZONE=us-central2-b SHARED=/mnt/shared bash examples/tpu_pod.sh setup
 #     TPU=my-slice ZONE=us-central2-b SHARED=/mnt/shared bash examples/tpu_pod.sh run --config=configs/svhn.py --config.train.batch_size=128
 #     TPU=my-slice ZONE=us-central2-b bash examples/tpu_pod.sh stop    # with a checkpoint
-# After a preemption make the slice again, then `setup` and the same `run`: it goes on from the last checkpoint.
+# After a preemption recreate the slice, then repeat `setup` and the same `run`, which resumes from the last checkpoint.
 set -euo pipefail
 
 everywhere() {

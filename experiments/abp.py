@@ -4,51 +4,31 @@ Learns a generator of a Gaussian latent vector, without an encoder: every traini
 posterior. Short-run inference, whose chains start afresh, is trained beside it.
 """
 
-from functools import partial
-
 import jax
 import numpy as np
 
 from ebmjax.evaluation import map_batches
-from ebmjax.mcmc import Chain, langevin
 from ebmjax.mcmc.bank import make_bank
 from ebmjax.methods import abp
+from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
-from ebmjax.training.config import require
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.training.optimizers import make_optimizers
-from experiments import generators
-from experiments.pieces import make_chain, make_generator
-
-LOWEST = {
-    "model.latent_dim": 1,
-    "model.generator.widths": 1,
-    "model.generator.width": 1,
-    "sampler.refine_steps": 0,
-    "optimizer.generator.learning_rate": 0,
-    "optimizer.generator.clip_norm": 0,
-    "evaluate.batch_size": 1,
-    "evaluate.max_examples": 2,
-    "evaluate.feature_steps": 0,
-    "evaluate.inpainting_samples": 1,
-}
+from ebmjax.viz import pictures
+from experiments.build.chains import make_chain, noise_free_chain
+from experiments.build.networks import make_generator
+from experiments.build.optimizers import optimizers_of
+from experiments.measure import images
 
 
 def build(config, data_spec, *, persistent=True):
     """The method of a config; without `persistent`, every chain starts afresh: short-run inference."""
-    for field, low in LOWEST.items():
-        require(config, field, low)
-    batch_size = config.train.batch_size
-    steps_per_epoch = max(data_spec.num_train // batch_size, 1)
-    sampler = config.sampler
-    noise_free = partial(langevin, step_size=sampler.encode.step_size, noise_scale=0)
     return abp(
         make_generator(config, data_spec.shape),
         chain=make_chain(config, "posterior"),
         encode_chain=make_chain(config, "encode"),
-        refine_chain=Chain(noise_free, sampler.refine_steps),
-        bank=make_bank(data_spec.num_train, batch_size) if persistent else None,
-        optimizers=make_optimizers(config.optimizer, config.train.num_steps, steps_per_epoch),
+        refine_chain=noise_free_chain(config, "encode", config.sampler.refine_steps),
+        bank=make_bank(data_spec.num_train, config.train.batch_size) if persistent else None,
+        optimizers=optimizers_of(config, data_spec),
         sigma=config.model.sigma,
         latent_dim=config.model.latent_dim,
     )
@@ -65,22 +45,24 @@ def train_mse(run, train):
     method, state = run.trained
     index = np.arange(len(train))
     stored = jax.jit(lambda index: method.functions["decode"](state, method.functions["stored_latents"](state, index)))
-    return np.mean(np.square(map_batches(stored, index, run.config.evaluate.batch_size) - train))
+    return images.squared_error(map_batches(stored, index, run.config.evaluate.batch_size), train)
 
 
 def evaluate(run):
     """Reconstructions of test and training images, Fréchet distances of samples, inpainting, and their pictures."""
-    train, test = generators.examples(run)
-    z, reconstructed = generators.encode_test(run, run.trained, test)
-    metrics = {"test_mse": np.mean(np.square(reconstructed - test)), "train_mse": train_mse(run, train)}
-    baselines = generators.pca_figures(train, test, z.shape[1])
-    for name, other in run.baselines.items():
-        baselines[f"test_mse_{name}"] = np.mean(np.square(generators.encode_test(run, other, test)[1] - test))
-    sampled = generators.distances(run, train, test, {"": run.trained} | run.baselines)
-    filled = generators.inpainting(run, train, test)
-    paths = generators.draw(run, "alternating back-propagation", sampled[0], test, reconstructed, z) + filled[0]
-    metrics, baselines = metrics | sampled[1] | filled[1], baselines | sampled[2] | filled[2]
-    return Evaluation(metrics, baselines, protocol(run.config, len(train), len(test)), paths)
+    train, test = images.examples(run)
+    z, reconstructed = images.encode_test(run, run.trained, test)
+    samples, distances = images.sample_figures(run, train, test, {OWN: run.trained} | run.baselines)
+    filled, inpainted = images.inpainting(run, train, test)
+    figures = merge(
+        {OWN: {"test_mse": images.squared_error(reconstructed, test), "train_mse": train_mse(run, train)}},
+        images.pca_figures(train, test, z.shape[1]),
+        images.reconstruction_figures(run, test, run.baselines),
+        distances,
+        inpainted,
+    )
+    shown = images.draw(run, "alternating back-propagation", samples, test, reconstructed, z)
+    return Evaluation(figures, protocol(run.config, len(train), len(test)), shown | filled)
 
 
 def protocol(config, num_train, num_test):
@@ -89,21 +71,20 @@ def protocol(config, num_train, num_test):
     return (
         f"test_mse: per pixel, one posterior sample ({encode.num_steps} noisy, {config.sampler.refine_steps} "
         f"noise-free steps from N(0, I)) of {num_test} test images; train_mse: {num_train} training images from "
-        f"where their persistent chains stopped; pca_mse: PCA with {config.model.latent_dim} components. Fréchet "
-        f"distances of {num_train} clipped samples to the {num_train} training images, over pixels in [-1, 1] and over "
-        "the last hidden layer of a small classifier of the labels; _real: test images instead of samples; _short_run: "
-        "the same generator trained with chains that start afresh. "
-        f"{generators.inpainting_protocol(config)} Last parameters, no selection."
+        f"where their persistent chains stopped; pca: PCA with {config.model.latent_dim} components; short_run: the "
+        f"same generator trained with chains that start afresh. {images.frechet_protocol(num_train, num_test)} "
+        f"{images.inpainting_protocol(config)} Last parameters, no selection."
     )
 
 
 EXPERIMENT = Experiment(
     name="abp",
     default_config="configs/abp/digits.py",
+    limits=lambda config: {"sampler.refine_steps": 0},
     build=build,
     baselines=baselines,
     evaluate=evaluate,
-    draw_samples=generators.draw_samples,
+    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 Any method whose experiment is named by config.method, and whose own config is carried along, is trained once for every
 class that is held out (Pang et al. 2020, arXiv 2006.08205, Table 3), or once on all classes, with another data set as
-the anomalies (config.anomaly.other). Scores: experiments/anomaly_scores.py.
+the anomalies (config.anomaly.other). Scores: experiments/build/anomaly_scores.py.
 """
 
 from functools import partial
@@ -12,44 +12,46 @@ import numpy as np
 
 from ebmjax.data import spec, to_float
 from ebmjax.evaluation import auprc, auroc, map_batches, pca_errors, precision_recall
+from ebmjax.methods.wrappers import snapshots
+from ebmjax.report.results import OWN, Figures
 from ebmjax.training import cli
 from ebmjax.training.config import input_errors
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.training.snapshots import snapshots
 from ebmjax.viz import anomaly as viz
-from ebmjax.viz import health
-from experiments import generators
-from experiments.anomaly_arms import arms_of_targets, data_of, prepare, split, targets, title_of
-from experiments.anomaly_scores import SCORES, make_scores, those_of
+from ebmjax.viz import pictures
+from experiments.build.anomaly import LIMITS, anomalies, arms_of_anomalies, base_of, data_of, prepare, split, title_of
+from experiments.build.anomaly_scores import SCORES, known_scores, make_scores
+from experiments.measure.history import draw_health
+from experiments.measure.images import MAX_PIXELS
 
 
 def build(config, data_spec, **prepared):
-    """The method that is trained without the first of the classes."""
-    return arms_of_targets(config, data_spec, prepared)[targets(config)[0]][""]
+    """The method that is trained without the first of the anomalies."""
+    return arms_of_anomalies(config, data_spec, prepared)[anomalies(config)[0]][OWN]
 
 
 def baselines(config, data_spec, **prepared):
-    """The method without the other classes, and its experiment's own baselines without each of them."""
+    """The method without the other anomalies, and its experiment's own baselines without each of them."""
     found = {
-        title_of(config, arm, target): method
-        for target, methods in arms_of_targets(config, data_spec, prepared).items()
+        title_of(config, arm, anomaly): method
+        for anomaly, methods in arms_of_anomalies(config, data_spec, prepared).items()
         for arm, method in methods.items()
     }
     return {title: method for title, method in found.items() if title != "train"}
 
 
-def examples(run, target):
+def examples(run, anomaly):
     """(training, test) examples as floats, at most evaluate.max_examples each, with is_anomaly and natural."""
-    train, test, *masks = (part[: run.config.evaluate.max_examples] for part in split(run.config, run.dataset, target))
+    train, test, *masks = (part[: run.config.evaluate.max_examples] for part in split(run.config, run.dataset, anomaly))
     return *(to_float(x, run.dataset.max_value) for x in (train, test)), *masks
 
 
 def score_functions(run) -> dict:
-    """{arm: compiled scores}, one for the trainings of all targets, which differ in their parameters alone."""
+    """{arm: compiled scores}, one for the trainings of all anomalies, which differ in their parameters alone."""
     config = run.config
-    made = arms_of_targets(config, spec(data_of(config, run.dataset, "train")), run.prepared)[targets(config)[0]]
+    made = arms_of_anomalies(config, spec(data_of(config, run.dataset, "train")), run.prepared)[anomalies(config)[0]]
     names, sigma = config.evaluate.scores, config.model.get("sigma")
-    compiled = lambda f: jax.jit(make_scores(f, those_of(f, names), sigma))
+    compiled = lambda f: jax.jit(make_scores(f, known_scores(f, names), sigma))
     return {arm: compiled(method.functions) for arm, method in made.items()}
 
 
@@ -62,24 +64,28 @@ def evaluations(run, score, trained, test) -> dict[str, list]:
     return {name: [one[name] for one in found] for name in run.config.evaluate.scores if name in found[0]}
 
 
-def score_target(run, functions, target, train, test) -> tuple[dict, dict]:
-    """{label: [[M] at each evaluation]} of the method's scores, and of those of the other arms and PCA."""
-    config, own, others = run.config, {}, {}
+def arm_scores(run, functions, anomaly, train, test) -> dict[str, dict[str, list]]:
+    """{arm: {score: [[M] at each evaluation]}} of the test examples: the method, its baselines, and PCA."""
+    found = {}
     for arm, score in functions.items():
-        title = title_of(config, arm, target)
+        title = title_of(run.config, arm, anomaly)
         trained = run.trained if title == "train" else run.baselines.get(title)
-        if trained is None:
-            continue
-        found = evaluations(run, score, trained, test)
-        if not arm:
-            own = found
-        else:  # the first score that it has under the arm's name alone
-            label, first = arm.removesuffix("_trained"), next(iter(found))
-            others |= {label if name == first else f"{label}_{name}": value for name, value in found.items()}
-    num, dim = config.evaluate.pca_components, train[0].size
-    if 0 < num <= min(len(train), dim) and dim <= generators.MAX_PIXELS:
-        others["pca"] = [pca_errors(train, test, num)]
-    return own, others
+        if trained is not None:
+            found[arm] = evaluations(run, score, trained, test)
+    num, dim = run.config.evaluate.pca_components, train[0].size
+    if 0 < num <= min(len(train), dim) and dim <= MAX_PIXELS:
+        found["pca"] = {f"squared error of {num} components": [pca_errors(train, test, num)]}
+    return found
+
+
+def by_our_scores(scores: dict[str, dict[str, list]]) -> dict[str, dict[str, list]]:
+    """`arm_scores` under the names of our scores alone; the first of an arm without our main score, which is our first,
+    stands for it."""
+    main = next(iter(scores[OWN]))
+    renamed = {
+        arm: ({} if main in found else {main: next(iter(found.values()))}) | found for arm, found in scores.items()
+    }
+    return {arm: {name: found[name] for name in scores[OWN] if name in found} for arm, found in renamed.items()}
 
 
 def figures_of(label, scores: list, is_anomaly, natural, brief: bool) -> dict[str, float]:
@@ -96,50 +102,55 @@ def figures_of(label, scores: list, is_anomaly, natural, brief: bool) -> dict[st
     return found
 
 
-def shares(is_anomaly, natural) -> dict[str, float]:
-    """What random scores give: the share of anomalies."""
-    found = {"auprc_random": np.mean(is_anomaly)}
-    return found if natural.all() else found | {"auprc_natural_random": np.mean(is_anomaly[natural])}
+def arm_figures(scores, is_anomaly, natural) -> Figures:
+    """{arm: figures} of one anomaly, all of them for the main score alone; of random scores: the share of anomalies."""
+    main, figures = next(iter(scores[OWN])), {}
+    for arm, found in scores.items():
+        figures[arm] = {}
+        for name, values in found.items():
+            figures[arm] |= figures_of(name, values, is_anomaly, natural, brief=name != main)
+    figures["random"] = {f"auprc_{main}": np.mean(is_anomaly)}
+    if not natural.all():
+        figures["random"][f"auprc_natural_{main}"] = np.mean(is_anomaly[natural])
+    return figures
 
 
 def flat(tables: dict[str, dict]) -> dict[str, float]:
-    """{figure_<target>: value} of {target: {figure: value}}, after the means over targets of what all of them have."""
+    """{figure_<anomaly>: value} of {anomaly: {figure: value}}, after the means of the figures that all of them have."""
     names = dict.fromkeys(name for table in tables.values() for name in table)
     values = {name: [table[name] for table in tables.values() if name in table] for name in names}
     means = {f"{name}_mean": np.mean(found) for name, found in values.items() if len(found) == len(tables)}
-    return means | {f"{name}_{target}": value for target, table in tables.items() for name, value in table.items()}
+    return means | {f"{name}_{anomaly}": value for anomaly, table in tables.items() for name, value in table.items()}
 
 
 def evaluate(run):
-    """Areas under the curves for every target, score and arm; the curves, and what is ranked first and last."""
-    functions, own, others, shown = score_functions(run), {}, {}, {}
-    main = [run.config.evaluate.scores[0], *(arm.removesuffix("_trained") for arm in functions if arm), "pca"]
-    for target in targets(run.config):
-        train, test, is_anomaly, natural = examples(run, target)
-        scores = score_target(run, functions, target, train, test)
-        for table, found in zip((own, others), scores):
-            table[target] = {}
-            for label, values in found.items():
-                with input_errors():  # scores that are not finite, or no anomaly among too few examples
-                    table[target] |= figures_of(label, values, is_anomaly, natural, brief=label not in main)
-        others[target] |= shares(is_anomaly, natural)
-        shown[target] = {label: values[-1] for label, values in (scores[0] | scores[1]).items()}, is_anomaly, test
-    return Evaluation(flat(own), flat(others), protocol(run.config), draw(run, main, shown))
+    """Areas under the curves for every anomaly, score and arm; the curves, and the examples ranked first and last."""
+    functions, tables, shown, stand_ins = score_functions(run), {}, {}, {}
+    for anomaly in anomalies(run.config):
+        train, test, is_anomaly, natural = examples(run, anomaly)
+        found = arm_scores(run, functions, anomaly, train, test)
+        stand_ins |= {arm: next(iter(own)) for arm, own in found.items() if run.config.evaluate.scores[0] not in own}
+        scores = by_our_scores(found)
+        with input_errors():  # scores that are not finite, or no anomaly among too few examples
+            tables[anomaly] = arm_figures(scores, is_anomaly, natural)
+        shown[anomaly] = {arm: next(iter(own.values()))[-1] for arm, own in scores.items()}, is_anomaly, test
+    arms = dict.fromkeys(arm for table in tables.values() for arm in table)
+    figures = {arm: flat({anomaly: table.get(arm, {}) for anomaly, table in tables.items()}) for arm in arms}
+    return Evaluation(figures, protocol(run.config, stand_ins), draw(run, shown))
 
 
-def draw(run, labels, shown) -> dict:
+def draw(run, shown) -> dict:
     """{path: caption} of precision-recall curves, the test images ranked first and last, and the training's health."""
     path = lambda stem: run.workdir / f"{stem}.png"
-    title = f"{run.config.method} on {run.dataset.name}"
+    title, main = f"{run.config.method} on {run.dataset.name}", run.config.evaluate.scores[0]
     curves = {
-        target: {label: precision_recall(scores[label], is_anomaly) for label in labels if label in scores}
-        for target, (scores, is_anomaly, _) in shown.items()
+        anomaly: {arm or main: precision_recall(own, is_anomaly) for arm, own in scores.items()}
+        for anomaly, (scores, is_anomaly, _) in shown.items()
     }
-    random = {target: float(np.mean(is_anomaly)) for target, (_, is_anomaly, _) in shown.items()}
+    random = {anomaly: float(np.mean(is_anomaly)) for anomaly, (_, is_anomaly, _) in shown.items()}
     viz.plot_precision_recall(curves, random, path("precision_recall"), title=title)
     captions = {path("precision_recall"): "Precision and recall at the end of training, beside random scores"}
-    health.plot_health(generators.logged_rows(run), path("health"), title=f"{title}, the first training")
-    first = {target: (scores[labels[0]], truth, x) for target, (scores, truth, x) in shown.items() if x.ndim == 4}
+    first = {anomaly: (scores[OWN], truth, x) for anomaly, (scores, truth, x) in shown.items() if x.ndim == 4}
     for stem, direction in (("most", -1), ("least", 1)) if first else ():
         rows = [
             (x[order], truth[order]) for s, truth, x in first.values() for order in [np.argsort(direction * s)[:12]]
@@ -147,41 +158,43 @@ def draw(run, labels, shown) -> dict:
         images, marked = (np.stack(part) for part in zip(*rows))
         viz.save_ranked(images, marked, path(f"{stem}_anomalous"))
         captions[path(f"{stem}_anomalous")] = (
-            f"The {stem} anomalous test images by {labels[0]}, a row each for {', '.join(shown)}; framed: anomalies"
+            f"The {stem} anomalous test images by {main}, a row each for {', '.join(shown)}; framed: anomalies"
         )
-    return captions | {path("health"): "Health of the first training"}
+    return captions | draw_health(run, f"{title}, the first training", "Health of the first training")
 
 
-def protocol(config):
-    """How the figures were measured."""
+def protocol(config, stand_ins):
+    """How the figures were measured. stand_ins: {arm: the score that stands beside our main one}."""
     fields, settings = config.anomaly, config.evaluate
     against = f"trained on {config.data.name}, tested on its test part and that of {fields.other}, the anomalies"
     if fields.held_out:
         against = (
-            f"one training for each class held out ({', '.join(targets(config))}) on {fields.train_fraction:.0%} of "
+            f"one training for each class held out ({', '.join(anomalies(config))}) on {fields.train_fraction:.0%} of "
             "the other examples, training and test part pooled, equally many for every class; tested on the rest of "
             "them and on all of the class, which is the anomaly; natural: on as large a part of it as of the others"
         )
     described = "; ".join(f"{name}: {SCORES[name]}" for name in settings.scores)
+    beside = "; ".join(f"{arm}: {score}" for arm, score in (stand_ins | {"random": "the share of anomalies"}).items())
     return (
         f"{config.method} {against}. At most {settings.max_examples} test examples, and as many training examples for "
         "PCA. auprc: average precision (steps, not trapezoids), anomalies positive; auroc: area under the ROC curve; "
         f"_mean: over the classes. Each is a mean over the last {fields.num_evaluations} evaluations, one every "
         f"{fields.evaluate_every} steps to the end, auprc_sd their standard deviation; no selection. Scores: "
-        f"{described}. A baseline's name alone: the first of these scores that it has; pca: squared error of "
-        f"{settings.pca_components} components; random: the share of anomalies."
+        f"{described}. A baseline's figures stand beside ours of the same score; beside those of {settings.scores[0]} "
+        f"stand also other scores: {beside}."
     )
 
 
 EXPERIMENT = Experiment(
     name="anomaly",
     default_config="configs/anomaly/digits.py",
+    limits=lambda config: {**LIMITS, **base_of(config).limits(config)},
     prepare=prepare,
     build=build,
     baselines=baselines,
     data_of=data_of,
     evaluate=evaluate,
-    draw_samples=generators.draw_samples,
+    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

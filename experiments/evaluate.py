@@ -1,11 +1,11 @@
-"""More figures of a trained run, or of one that still trains: each with its protocol, added to the run's results.json.
+"""Figures added to a trained run, or to one that still trains, each with its protocol, in the run's results.json.
 
     python -m experiments.evaluate runs/latent_ebm/svhn --with fid kid --num 50000
     python -m experiments.evaluate runs/short_run/digits --with annealed frechet_pixels
 
-What is measured: frechet_pixels, density_pixels (precision, recall, density, coverage), fid and kid (weights by
+Evaluators: frechet_pixels, density_pixels (precision, recall, density, coverage), fid and kid (weights by
 --inception, or fetched by python -m ebmjax.evaluation.download), log_likelihood (where the method has one), annealed
-(log Z of the learned energy, from both sides). The experiment's own figures are made anew by its --mode=evaluate.
+(log Z of the learned energy, from both sides). --mode=evaluate of the experiment makes its own figures again.
 """
 
 import argparse
@@ -24,15 +24,15 @@ from rich.table import Table
 from ebmjax.data import DataError, load
 from ebmjax.data.base import first_line
 from ebmjax.evaluation.inception import PROTOCOLS
-from ebmjax.training import results
+from ebmjax.report import results
+from ebmjax.report.run_page import write_report
 from ebmjax.training.checkpoint import CheckpointError
 from ebmjax.training.config import ConfigError, input_errors
-from ebmjax.training.run import restore
-from ebmjax.training.sharding import make_mesh, split
-from ebmjax.training.workdir import experiment_of
-from ebmjax.viz.report import write_report
+from ebmjax.training.devices import make_mesh, split
+from experiments import find
+from experiments.build.trained import restore
 from experiments.evaluators import EVALUATORS
-from experiments.subjects import Figure, Subject
+from experiments.evaluators.subject import Figure, Subject
 
 COUNTS = ("num", "num_reference", "batch_size", "num_betas", "num_chains")
 
@@ -100,8 +100,8 @@ def evaluate(arguments: argparse.Namespace) -> list[dict]:
     """Measure what is asked, one evaluator after another; each one's figures are kept as soon as they are known."""
     held_by(arguments.workdir / "results.json")  # before anything is measured that could not be kept
     config, trained = restore(arguments.workdir)
-    experiment = experiment_of(config, arguments.workdir / "config.json")
-    dataset, mesh = experiment.data_of(config, load(**config.data), "train"), make_mesh(arguments.batch_size)
+    dataset = find(config.experiment).data_of(config, load(**config.data), "train")
+    mesh = make_mesh(arguments.batch_size)
     subject = Subject(
         arguments.workdir,
         config,

@@ -1,4 +1,4 @@
-"""What an energy learned without labels knows of them: a linear classifier on the activations of all its layers.
+"""Features of an energy learned without labels: a linear classifier on the activations of all its layers.
 
 Trains an energy of images as the experiment config.source does (Gao et al. 2020, arXiv 1912.00589: flow
 contrastive estimation), then a linear support vector machine on its features with a few labels a class, beside the same
@@ -12,50 +12,55 @@ import numpy as np
 
 from ebmjax.data import to_float
 from ebmjax.evaluation import linear_probe, map_batches
-from ebmjax.nets import ACTIVATIONS, Confined, layer_features
+from ebmjax.nets import ACTIVATIONS, layer_features
+from ebmjax.report.results import OWN
 from ebmjax.training import cli
-from ebmjax.training.config import ConfigError, choose, require
+from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.training.metrics import read_rows
-from ebmjax.viz import health
-from experiments import anatomy, flow_contrastive, short_run
-from experiments.flow import draw_samples
-from experiments.pieces import make_data_energy
+from ebmjax.viz import pictures
+from experiments import find
+from experiments.measure.history import draw_health
 
-SOURCES = {module.EXPERIMENT.name: module.EXPERIMENT for module in (anatomy, flow_contrastive, short_run)}
-"""Experiments that learn an energy of images from config.model.energy, in the parameter group "energy"."""
 
-LOWEST = {"evaluate.probe.grid": 1, "evaluate.probe.num_draws": 1, "evaluate.probe.batch_size": 1}
+def source_of(config):
+    """The experiment config.source. Raises ConfigError unless it learns an energy whose network it declares."""
+    found = find(config.source, "source")
+    if found.energy_net is None:
+        raise ConfigError(f"source = {config.source}: experiments.{config.source} declares no network of an energy")
+    return found
+
+
+def limits(config):
+    """Those of the source, and of the linear classifier; the energy learns without labels."""
+    own = {f"evaluate.probe.{name}": 1 for name in ("grid", "num_draws", "batch_size")}
+    return source_of(config).limits(config) | own | {"labels.weight": (0, 0)}
 
 
 def prepare(config, data_spec):
     """What the method of config.source is built on. It comes first, so it is here that a config is refused."""
-    for field, low in LOWEST.items():
-        require(config, field, low)
     if data_spec.num_classes is None or data_spec.max_value is None:
-        raise ConfigError(f"data.name = {config.data.name} are no labelled images, which features are judged on")
+        raise ConfigError(f"data.name = {config.data.name} has no labelled images, on which features are evaluated")
     for num in config.evaluate.probe.num_labels:
         if num % data_spec.num_classes or not 0 <= num <= data_spec.num_train:
             raise ConfigError(
                 f"evaluate.probe.num_labels: {num} is no multiple of {data_spec.num_classes} classes "
                 f"in [0, {data_spec.num_train}]; 0: all"
             )
-    return choose(SOURCES, config.source, "source").prepare(config, data_spec)
+    return source_of(config).prepare(config, data_spec)
 
 
 def build(config, data_spec, **prepared):
     """The method of config.source."""
-    return SOURCES[config.source].build(config, data_spec, **prepared)
+    return source_of(config).build(config, data_spec, **prepared)
 
 
 def features_of(config, params, x):
     """Activations of the energy's layers at images x `[N, H, W, C]`: `[N, D]`."""
     fields, probe = config.model.energy, config.evaluate.probe
-    energy, weight = make_data_energy(config, x.shape[1:]), config.model.get("confinement", 0.0)
     leaky = lambda y: jax.nn.leaky_relu(y, fields.slope)
     features = partial(
         layer_features,
-        Confined(energy, weight) if weight else energy,
+        source_of(config).energy_net(config, x.shape[1:]),
         params,
         activation=ACTIVATIONS[fields.activation] if fields.name == "mlp" else leaky,
         grid=probe.grid,
@@ -94,21 +99,17 @@ def evaluate(run):
     train, test = (to_float(x, data.max_value) for x in (data.x_train, data.x_test))
     untrained = method.init(jax.random.fold_in(run.rng_key, 1), {"x": train[: config.train.batch_size]})
     kinds = {
-        "": partial(features_of, config, state.params["energy"]),
-        "_untrained": partial(features_of, config, untrained.params["energy"]),
-        "_pixels": lambda x: x.reshape(len(x), -1),
+        OWN: partial(features_of, config, state.params["energy"]),
+        "untrained": partial(features_of, config, untrained.params["energy"]),
+        "pixels": lambda x: x.reshape(len(x), -1),
     }
-    metrics, baselines = {}, {}
-    for kind, features in kinds.items():
-        found = (np.asarray(features(x), np.float32) for x in (train, test))
-        (train_x, test_x), target = found, baselines if kind else metrics
+    figures = {}
+    for arm, features in kinds.items():
+        train_x, test_x = (np.asarray(features(x), np.float32) for x in (train, test))
         errors = probe_errors(settings, train_x, data.y_train, test_x, data.y_test)
-        target |= {f"error_{num}_labels{kind}": error for num, error in errors.items()}
-        target[f"num_features{kind}"] = train_x.shape[1]
-    rows = [row for row in read_rows(run.workdir / "metrics.jsonl") if row["step"] <= state.step]
-    path = run.workdir / "health.png"
-    health.plot_health(rows, path, title=f"{config.source} on {data.name}")
-    return Evaluation(metrics, baselines, protocol(config), [path])
+        figures[arm] = {f"error_{num}_labels": error for num, error in errors.items()}
+        figures[arm]["num_features"] = train_x.shape[1]
+    return Evaluation(figures, protocol(config), draw_health(run, f"{config.source} on {data.name}"))
 
 
 def protocol(config):
@@ -118,18 +119,19 @@ def protocol(config):
         "error_N_labels: share of the test images that a linear support vector machine of N labels gets wrong, as many "
         f"of each class; mean over {settings.num_draws} draws of them, if N is not all. Features: activations of every "
         f"layer, feature maps max-pooled to {settings.grid} x {settings.grid}, standardised over all training images; "
-        "the penalty by cross-validation in the labelled ones. _untrained: the same network at its initialisation; "
-        f"_pixels: the image. The energy was trained by {config.source} on all training images without labels."
+        "the penalty by cross-validation in the labelled ones. untrained: the same network at its initialisation; "
+        f"pixels: the image. The energy was trained by {config.source} on all training images without labels."
     )
 
 
 EXPERIMENT = Experiment(
     name="features",
     default_config="configs/features/digits.py",
+    limits=limits,
     prepare=prepare,
     build=build,
     evaluate=evaluate,
-    draw_samples=draw_samples,
+    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

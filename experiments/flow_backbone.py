@@ -15,45 +15,37 @@ from ebmjax.evaluation import map_batches, sample_in_batches
 from ebmjax.flows import quantize
 from ebmjax.mcmc import make_bank
 from ebmjax.methods import flow_backbone
+from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
-from ebmjax.training.config import require
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.training.metrics import read_rows
-from ebmjax.training.optimizers import make_optimizers
-from ebmjax.viz import chains, health
-from experiments.backbone_figures import image_figures, normalizer_figures, plane_figures
-from experiments.backbones import make_backbone, prepare
-from experiments.flow import draw_samples, num_levels
-from experiments.mixing import compare_spaces, independent_draws
-from experiments.pieces import make_adapting_chain, make_data_energy
+from ebmjax.viz import chains, pictures
+from experiments.build.backbones import make_backbone, prepare
+from experiments.build.chains import make_adapting_chain
+from experiments.build.flows import num_levels
+from experiments.build.networks import make_data_energy
+from experiments.build.optimizers import optimizers_of
+from experiments.measure.flow_backbone import ARMS, image_figures, normalizer_figures, plane_figures
+from experiments.measure.history import draw_health
+from experiments.measure.spaces import compare_spaces, independent_draws
 
-LOWEST = {
-    "model.energy.width": 1,
-    "model.energy.widths": 1,
-    "model.energy_l2": 0,
+LIMITS = {
     "chains.num_chains": 0,
     "chains.per_step": 0,
-    "optimizer.energy.learning_rate": 0,
-    "optimizer.energy.clip_norm": 0,
-    "evaluate.max_examples": 2,
-    "evaluate.feature_steps": 0,
     "evaluate.num_importance": 2,
     "evaluate.num_annealed": 2,
     "evaluate.num_betas": 2,
     **{f"evaluate.mixing.{field}": 4 for field in ("num_chains", "num_warmup", "num_steps")},
     "evaluate.mixing.num_leapfrog": 1,
     "evaluate.mixing.batch_size": 1,
+    "evaluate.mixing.target_acceptance": (0.01, 0.99),
 }
 AUTOCORRELATION = "Autocorrelation of E and of 10 random projections of x, averaged over the chains."
 
 
 def build(config, data_spec, **prepared):
-    """The method of a config, on what `prepare` trained."""
-    for field, low in LOWEST.items():
-        require(config, field, low)
-    require(config, "evaluate.mixing.target_acceptance", 0.01, 0.99)
+    """The method of a config, on the backbone that `prepare` trained."""
     contrasted = config.model.objective == "noise_contrastive"
-    optimizers = make_optimizers(config.optimizer, config.train.num_steps, 1)
+    optimizers = optimizers_of(config, data_spec)
     if not contrasted:
         del optimizers["log_normalizer"]
     num_chains = 0 if contrasted else config.chains.num_chains
@@ -73,41 +65,39 @@ def build(config, data_spec, **prepared):
 def evaluate(run):
     """Log Z, chains in both spaces from the same points, and the model against its backbone."""
     settings, (method, state), ((base, backbone),) = run.config.evaluate, run.trained, run.prepared.items()
-    shape = run.dataset.x_train.shape[1:]
+    shape, size = run.dataset.x_train.shape[1:], settings.mixing.batch_size
     dim = int(np.prod(shape)) if base == "flow" else run.config.decoder.model.latent_dim
     keys = jax.random.split(run.rng_key, 4)
     start = jax.random.normal(keys[0], (settings.mixing.num_chains, dim))
     walks = compare_spaces(method.functions, state, start, keys[1], settings.mixing)
     num = min(settings.max_examples, len(run.dataset.x_train))
     x = independent_draws(method.functions, state, keys[2], num, dim, settings.mixing)
-    base_x = sample_in_batches(
-        partial(backbone.method.sample, backbone.state), keys[3], num, settings.mixing.batch_size
-    )
-    energies = map_batches(jax.jit(partial(method.functions["energy"], state)), base_x, settings.mixing.batch_size)
-    metrics = normalizer_figures(run) | {f"sd_energy_{base}": np.std(energies)}
-    metrics |= {name: value for name, value in walks["latent"].figures.items()}
-    baselines = {f"{name}_data_space": v for name, v in walks["data"].figures.items()} if "data" in walks else {}
+    base_x = sample_in_batches(partial(backbone.method.sample, backbone.state), keys[3], num, size)
+    energies = map_batches(jax.jit(partial(method.functions["energy"], state)), base_x, size)
+    found, shown = {}, {}
     if shape == (2,) and base == "flow":
-        found, others, paths = plane_figures(run, x)
+        found, shown = plane_figures(run, x)
     elif run.dataset.max_value is not None:
         x, base_x = (quantize(y, num_levels(run.dataset)) for y in (x, base_x))
-        found, others, paths = image_figures(run, x, base_x, base, walks)
-    else:
-        found, others, paths = {}, {}, []
+        found, shown = image_figures(run, x, base_x, base, walks)
+    figures = merge(
+        found,
+        {OWN: normalizer_figures(run) | {f"sd_energy_{base}": np.std(energies)}},
+        {ARMS[space]: walk.figures for space, walk in walks.items()},
+    )
     path = run.workdir / "autocorrelation.png"
-    chains.plot_autocorrelation({f"{name} space": walk.autocorrelation for name, walk in walks.items()}, path)
-    paths = {p: "" for p in paths} | {path: AUTOCORRELATION}
-    rows = [row for row in read_rows(run.workdir / "metrics.jsonl") if row["step"] <= state.step]
-    health.plot_health(rows, run.workdir / "health.png", title=f"flow-backbone EBM on {run.dataset.name}")
-    paths[run.workdir / "health.png"] = ""
-    return Evaluation(found | metrics, others | baselines, protocol(run.config, num), paths)
+    chains.plot_autocorrelation({f"{space} space": walk.autocorrelation for space, walk in walks.items()}, path)
+    shown |= {path: AUTOCORRELATION} | draw_health(run, f"flow-backbone EBM on {run.dataset.name}")
+    return Evaluation(figures, protocol(run.config, num), shown)
 
 
 def protocol(config, num):
     """How the figures were measured."""
     settings, mixing = config.evaluate, config.evaluate.mixing
     # A decoder has no density, and nothing to mix in data space.
-    base, spaces = ("decoder", "latent space") if config.get("decoder") else ("flow", "latent and in data space")
+    base, spaces = "flow", "latent space and (data_space) in data space"
+    if config.get("decoder"):
+        base, spaces = "decoder", "latent space"
     return (
         f"log_z of the tilt, in nats: importance, {settings.num_importance} samples of the {base}; annealed, "
         f"{settings.num_annealed} latent chains over {settings.num_betas} temperatures; quadrature, on the "
@@ -116,20 +106,21 @@ def protocol(config, num):
         f"{mixing.num_warmup} transitions that adapt the step size to acceptance {mixing.target_acceptance}, "
         f"{mixing.num_steps} kept; rank-normalised split R-hat and bulk ESS, the worst of E and 10 random "
         "projections of x; class_changes: of a small classifier's answer in 1,000 transitions of a chain. "
-        f"sd_energy_{base}: of E over its samples, nats. kl: KL(true || .) on the grid. "
-        f"frechet_features: {num} independent latent chains of {mixing.num_warmup} transitions, or samples of "
-        f"the {base}, to the training images, over the classifier's last hidden layer, on the data's grey "
-        "levels. Parameters averaged where training averages, no selection."
+        f"sd_energy_{base}: of E over its samples, nats. kl_true_model: KL from the known law, on the grid. "
+        f"frechet_features: {num} independent latent chains of {mixing.num_warmup} transitions ({base}: samples of "
+        f"the {base}; real: the test images) to the training images, over the classifier's last hidden layer, on the "
+        "data's grey levels. Parameters averaged where training averages, no selection."
     )
 
 
 EXPERIMENT = Experiment(
     name="flow_backbone",
     default_config="configs/flow_backbone/eight_gaussians.py",
+    limits=lambda config: LIMITS,
     prepare=prepare,
     build=build,
     evaluate=evaluate,
-    draw_samples=draw_samples,
+    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

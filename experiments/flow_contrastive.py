@@ -6,57 +6,47 @@ the flow's samples. In the plane it is compared with noise-contrastive estimatio
 
 import jax.numpy as jnp
 
-from ebmjax.data import to_float, with_labels
+from ebmjax.data import with_labels
 from ebmjax.flows import triangular_affine
 from ebmjax.methods import flow_contrastive
-from ebmjax.nets import Confined, MLPLogits
+from ebmjax.nets import MLPLogits
+from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
-from ebmjax.training.config import ConfigError, require
+from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.training.metrics import read_rows
-from ebmjax.training.optimizers import make_optimizers
-from ebmjax.viz import health
-from experiments.contrastive_figures import (
+from ebmjax.viz import pictures
+from experiments.build.flows import by_likelihood, flow_of, num_levels, prepare
+from experiments.build.networks import make_confined_energy
+from experiments.build.optimizers import optimizers_of
+from experiments.measure import images
+from experiments.measure.flow_contrastive import (
     GRID_LIMIT,
-    classification,
+    classifier_figures,
     density_figures,
     label_figures,
+    plane_figures,
     sample_figures,
-    toy_figures,
 )
-from experiments.flow import by_likelihood, draw_samples, flow_of, num_levels, prepare
-from experiments.pieces import make_data_energy
+from experiments.measure.history import draw_health, logged_rows
 
-LOWEST = {
-    "model.energy.width": 1,
-    "model.energy.widths": 1,
+LIMITS = {
     "model.confinement": 0,
-    "labels.per_class": 0,
-    "labels.weight": 0,
     "gate.threshold": 0,
+    "gate.decay": (0, 1),
     "gate.energy_every": 0,
-    **{f"optimizer.{group}.learning_rate": 0 for group in ("energy", "log_normalizer", "flow")},
-    "evaluate.batch_size": 1,
-    "evaluate.max_examples": 2,
-    "evaluate.feature_steps": 0,
     "evaluate.num_importance": 2,
 }
 
 
 def build(config, data_spec, flow, *, noise=None, noise_params=None):
     """The method of a config, from the trained `flow`; with `noise`, the energy against it, held fixed (NCE)."""
-    for field, low in LOWEST.items():
-        require(config, field, low)
-    require(config, "gate.decay", 0, 1)
-    labels, weight = config.labels.weight, config.model.confinement
-    energy = make_data_energy(config, data_spec.shape) if labels == 0 else make_logits(config, data_spec)
-    optimizers = make_optimizers(config.optimizer, config.train.num_steps, 1)
-    gate = config.gate.to_dict()
+    labels = config.labels.weight
+    optimizers, gate = optimizers_of(config, data_spec), config.gate.to_dict()
     if noise is not None:
         del optimizers["flow"]
         gate["threshold"] = 2.0  # above any accuracy: the energy alone learns
     return flow_contrastive(
-        Confined(energy, weight) if weight else energy,
+        make_confined_energy(config, data_spec.shape) if labels == 0 else make_logits(config, data_spec),
         noise or flow_of(config.flow, data_spec),
         flow_params=noise_params if noise is not None else flow.state.params["flow"],
         optimizers=optimizers,
@@ -107,58 +97,59 @@ def baselines(config, data_spec, flow):
         "nce_flow": build(
             config, data_spec, flow, noise=flow_of(config.flow, data_spec), noise_params=flow.state.params["flow"]
         ),
-        "flow_longer": by_likelihood(config.flow, data_spec, config.train.num_steps),
+        "flow_longer": by_likelihood(config.flow, data_spec, num_steps=config.train.num_steps),
     }
 
 
 def evaluate(run):
     """Energy, flow and opponents against the data, and the state of the game."""
     data = run.dataset
+    figures, shown = {}, {}
     if data.max_value is not None:
-        most = run.config.evaluate.max_examples
-        train, test = (to_float(x[:most], data.max_value) for x in (data.x_train, data.x_test))
-        metrics, others, paths = sample_figures(run, train, test)
-        found, more = density_figures(run, test)
-        metrics, others = metrics | found, others | more
-        found, more = label_figures(run, train, test)
-        metrics, others = metrics | found, others | more
+        train, test = images.examples(run)
+        figures, shown = sample_figures(run, train, test)
+        figures = merge(figures, density_figures(run, test), label_figures(run, train, test))
     else:
-        metrics, others, paths = toy_figures(run) if data.x_train.shape[1:] == (2,) else ({}, {}, [])
-        metrics |= classification(run, data.x_test[: run.config.evaluate.max_examples])
-    rows = [row for row in read_rows(run.workdir / "metrics.jsonl") if row["step"] <= run.trained.state.step]
-    if rows:
-        health.plot_health(rows, run.workdir / "health.png", title=f"flow contrastive estimation on {data.name}")
-        paths.append(run.workdir / "health.png")
-        metrics["energy_updates"] = sum(row["num_energy_updates"] for row in rows) / rows[-1]["step"]
-    return Evaluation(metrics, others, protocol(run.config), paths)
+        if data.x_train.shape[1:] == (2,):
+            figures, shown = plane_figures(run)
+        figures = merge(figures, {OWN: classifier_figures(run, data.x_test[: run.config.evaluate.max_examples])})
+    if rows := logged_rows(run):
+        updates = sum(row["num_energy_updates"] for row in rows) / rows[-1]["step"]
+        figures = merge(figures, {OWN: {"energy_updates": updates}})
+    return Evaluation(
+        figures, protocol(run.config), shown | draw_health(run, f"flow contrastive estimation on {data.name}")
+    )
 
 
 def protocol(config):
     """How the figures were measured."""
-    longer = config.train.num_steps
     return (
-        f"_flow: the flow of maximum likelihood ({config.flow.train.num_steps} steps), from which both start; "
-        "_flow_fce, samples: the flow after the game; _nce_gaussian, _nce_flow: the same energy against fixed "
-        f"noise, a Gaussian matched to the first batch, or that flow; _flow_longer: the flow by {longer} steps "
-        f"of maximum likelihood. In the plane densities are normalised on 400 x 400 cells of [-{GRID_LIMIT}, "
-        f"{GRID_LIMIT}]²: KL(true || .), mean test log-likelihood, in nats; log_z_error: |c - log Z| there. "
-        "value, accuracy: of the classifier, on test data and as many samples of the flow. bits_per_dim of "
-        "the model rests on the learned c and is no bound. accuracy_labels: of the class logits on test images, "
-        f"{config.labels.per_class} labels a class (0: all); _supervised: of a classifier fitted to these alone. "
-        "energy_updates: share of the steps. Averaged "
-        "parameters where training averages, no selection."
+        f"flow: the flow of maximum likelihood ({config.flow.train.num_steps} steps), from which both start; "
+        "flow_fce, samples: the flow after the game; nce_gaussian, nce_flow: the same energy against fixed "
+        "noise, a Gaussian matched to the first batch, or that flow; flow_longer: the flow by "
+        f"{config.train.num_steps} steps of maximum likelihood. In the plane densities are normalised on 400 x 400 "
+        f"cells of [-{GRID_LIMIT}, {GRID_LIMIT}]²: kl_true_model, from the known law, and mean test log-likelihood, in "
+        "nats; log_z_error: |c - log Z| there. frechet_features: of the flow's samples, after the game, to the "
+        "training images; real: of the test images. value, accuracy: of the classifier, on test data and as many "
+        "samples of the flow. bits_per_dim of the model rests on the learned c, log_normalizer, and is no bound; "
+        f"log_z_importance: what c should be, by {config.evaluate.num_importance} samples of the flow. "
+        f"accuracy_labels: of the class logits on test images, {config.labels.per_class} labels a class (0: all); "
+        "supervised: of a classifier fitted to these alone. energy_updates: share of the steps. Averaged parameters "
+        "where training averages, no selection."
     )
 
 
 EXPERIMENT = Experiment(
     name="flow_contrastive",
     default_config="configs/flow_contrastive/eight_gaussians.py",
+    limits=lambda config: LIMITS,
     prepare=prepare,
     build=build,
     data_of=data_of,
     baselines=baselines,
     evaluate=evaluate,
-    draw_samples=draw_samples,
+    draw_samples=pictures.save_samples,
+    energy_net=make_confined_energy,
 )
 
 if __name__ == "__main__":

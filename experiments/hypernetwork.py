@@ -16,16 +16,17 @@ from ebmjax.evaluation.ensembles import member_accuracy
 from ebmjax.methods.hypernetwork import direct_networks, hypernetwork
 from ebmjax.nets.hypernet import Code, HyperNet
 from ebmjax.nets.targets import TARGETS
+from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
-from ebmjax.training.config import ConfigError, choose, require
+from ebmjax.training.config import ConfigError, choose
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.training.metrics import read_rows
-from ebmjax.training.optimizers import make_optimizers
-from ebmjax.viz import ensembles as draw_ensembles
-from ebmjax.viz import health
-from experiments.ensembles import (
+from ebmjax.viz import classifiers
+from experiments.build.optimizers import optimizers_of
+from experiments.measure.history import draw_health
+from experiments.measure.populations import (
     along_paths,
     attack,
+    attack_figures,
     distilled,
     draw_weights,
     path_figures,
@@ -33,11 +34,9 @@ from experiments.ensembles import (
     probabilities,
 )
 
-LOWEST = {
-    "model.hypernet.latent_dim": 1,
+LIMITS = {
     "model.hypernet.extractor": 1,
     "model.hypernet.code_size": 0,
-    "model.hypernet.widths": 1,
     "model.hypernet.depth": 1,
     "model.hypernet.slope": 0,
     "model.hypernet.init_scale": 1e-6,
@@ -45,12 +44,7 @@ LOWEST = {
     "model.num_neighbours": 1,
     "model.accuracy_weight": 0,
     "model.entropy_weight": 0,
-    "model.input_noise": 0,
     "model.num_direct": 0,
-    "optimizer.hypernet.learning_rate": 0,
-    "optimizer.networks.learning_rate": 0,
-    "evaluate.batch_size": 1,
-    "evaluate.max_examples": 2,
     "evaluate.ensemble_size": 2,
     "evaluate.num_ensembles": 1,
     "evaluate.num_paths": 1,
@@ -86,9 +80,7 @@ def make_hypernet(config, target):
 
 
 def check(config):
-    """Raise ConfigError for fields out of range or that do not fit together."""
-    for field, low in LOWEST.items():
-        require(config, field, low)
+    """Raise ConfigError unless the batch divides over the networks."""
     for field in ("num_latents", "num_direct"):
         num = config.model[field]
         if num and config.train.batch_size % num:
@@ -97,10 +89,9 @@ def check(config):
             )
 
 
-def optimizers_of(config, data_spec, group):
-    """{group: its optimiser}."""
-    steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
-    return make_optimizers({group: config.optimizer[group]}, config.train.num_steps, steps_per_epoch)
+def group_optimizer(config, data_spec, group):
+    """{group: its optimiser}, of the one parameter group of a method."""
+    return optimizers_of(config, data_spec, {group: config.optimizer[group]})
 
 
 def build(config, data_spec, *, entropy_weight=None):
@@ -110,7 +101,7 @@ def build(config, data_spec, *, entropy_weight=None):
     return hypernetwork(
         make_hypernet(config, target),
         target,
-        optimizers=optimizers_of(config, data_spec, "hypernet"),
+        optimizers=group_optimizer(config, data_spec, "hypernet"),
         latent_dim=fields.hypernet.latent_dim,
         num_latents=fields.num_latents,
         accuracy_weight=fields.accuracy_weight,
@@ -128,13 +119,32 @@ def baselines(config, data_spec):
     if config.model.num_direct:
         found["direct"] = direct_networks(
             make_target(config, data_spec),
-            optimizers=optimizers_of(config, data_spec, "networks"),
+            optimizers=group_optimizer(config, data_spec, "networks"),
             num_networks=config.model.num_direct,
             input_noise=config.model.input_noise,
         )
     if config.evaluate.no_diversity:
         found["no_diversity"] = build(config, data_spec, entropy_weight=0.0)
     return found
+
+
+def populations_of(run, num):
+    """{arm: weights of its networks}: `num` generated ones of each hypernetwork, and all that were trained directly."""
+    hypernetworks = {OWN: run.trained} | {k: v for k, v in run.baselines.items() if k != "direct"}
+    found = {arm: draw_weights(trained, run.rng_key, num) for arm, trained in hypernetworks.items()}
+    if "direct" in run.baselines:
+        method, state = run.baselines["direct"]
+        found["direct"] = method.functions["generate"](state)
+    return found
+
+
+def entropy_figures(run, arm, weights):
+    """{"entropy"} of the weights of a hypernetwork, of which those trained directly have none."""
+    if arm == "direct":
+        return {}
+    method, state = run.baselines.get(arm, run.trained)
+    first = jax.tree.map(lambda leaf: leaf[: run.config.evaluate.ensemble_size], weights)
+    return {"entropy": method.functions["entropy"](state, first)}
 
 
 def evaluate(run):
@@ -144,61 +154,55 @@ def evaluate(run):
     labels = data.y_test[: settings.max_examples]
     target = make_target(run.config, spec(data))
     num = settings.ensemble_size * settings.num_ensembles
-    populations = {"": draw_weights(run.trained, run.rng_key, num)}
-    if "no_diversity" in run.baselines:
-        populations["no_diversity"] = draw_weights(run.baselines["no_diversity"], run.rng_key, num)
-    if "direct" in run.baselines:
-        direct = run.baselines["direct"]
-        populations["direct"] = direct.method.functions["generate"](direct.state)
-    figures, alone = {}, {}
+    populations = populations_of(run, num)
+    alone, figures = {}, {}
     for arm, weights in populations.items():
         probs = probabilities(target.apply, weights, x, settings.batch_size)
-        figures[arm] = population_figures(probs, labels, min(settings.ensemble_size, len(probs)))
         alone[arm] = member_accuracy(probs, labels)
-        if arm != "direct":
-            first = jax.tree.map(lambda leaf: leaf[: settings.ensemble_size], weights)
-            trained = run.baselines.get(arm, run.trained)
-            figures[arm]["entropy"] = trained.method.functions["entropy"](trained.state, first)
+        found = population_figures(probs, labels, min(settings.ensemble_size, len(probs)))
+        figures[arm] = found | entropy_figures(run, arm, weights)
     curves = along_paths(run, target, populations, x, labels)
-    for (arm, name), accuracies in curves.items():
-        figures[arm] |= path_figures(f"path_{name}", accuracies)
     attacks = attack(run, target, populations, x, labels)
-    for (arm, name), accuracies in attacks.items():
-        figures[arm][f"fgsm_{name}"] = np.mean(accuracies[:, len(settings.epsilons) // 2])
-    if settings.distill_steps:
-        figures[""] |= distilled(run, target, x, labels)
-    metrics = figures.pop("")
-    others = {f"{name}_{arm}": value for arm, found in figures.items() for name, value in found.items()}
-    paths = draw(run, metrics, others, alone, curves, attacks)
-    return Evaluation(metrics, others, protocol(run.config, len(x), num), paths)
+    figures = merge(
+        figures,
+        path_figures(curves),
+        attack_figures(attacks, len(settings.epsilons) // 2),
+        {OWN: distilled(run, target, x, labels) if settings.distill_steps else {}},
+    )
+    return Evaluation(figures, protocol(run.config, len(x), num), draw(run, figures, alone, curves, attacks))
 
 
-def draw(run, metrics, others, alone, curves, attacks):
+NAMES = {
+    (OWN, "z"): "through z",
+    (OWN, "straight"): "straight",
+    ("direct", "straight"): "straight, trained directly",
+    (OWN, "single"): "one network",
+    ("direct", "single"): "one trained directly",
+    (OWN, "ensemble"): "ensemble, same images",
+    (OWN, "ensemble_attacked"): "ensemble, attacked itself",
+}
+"""Of the curves of `along_paths` and `attack`, by arm and kind, in the pictures."""
+
+
+def draw(run, figures, alone, curves, attacks):
     """{path: caption} of the histogram, the paths and attacks, and the training's health."""
     path = lambda stem: run.workdir / f"{stem}.png"
-    marks = {"ensemble": metrics["accuracy_ensemble"], "mean of single": metrics["accuracy_single_mean"]}
-    marks |= {"distilled": metrics["accuracy_distilled"]} if "accuracy_distilled" in metrics else {}
-    marks |= {"mean of direct": others["accuracy_single_mean_direct"]} if "direct" in alone else {}
+    own, settings = figures[OWN], run.config.evaluate
+    marks = {"ensemble": own["accuracy_ensemble"], "mean of single": own["accuracy_single_mean"]}
+    marks |= {"distilled": own["accuracy_distilled"]} if "accuracy_distilled" in own else {}
+    marks |= {"mean of direct": figures["direct"]["accuracy_single_mean"]} if "direct" in alone else {}
     title = f"hypernetwork on {run.dataset.name}"
-    draw_ensembles.plot_accuracies(alone[""], marks, path("accuracies"), title)
-    names = {("", "z"): "through z", ("", "straight"): "straight", ("direct", "straight"): "straight, trained directly"}
-    places = np.linspace(0, 1, run.config.evaluate.num_points)
-    names |= {("", "single"): "one network", ("direct", "single"): "one trained directly"}
-    names |= {("", "ensemble"): "ensemble, same images", ("", "ensemble_attacked"): "ensemble, attacked itself"}
+    classifiers.plot_accuracy_histogram(alone[OWN], marks, path("accuracies"), title)
+    named = lambda found: {NAMES[arm, kind]: values for arm, kinds in found.items() for kind, values in kinds.items()}
     panels = {
-        "place between two networks": (places, {names[key]: values for key, values in curves.items()}),
-        "size of the attack": (run.config.evaluate.epsilons, {names[key]: values for key, values in attacks.items()}),
+        "place between two networks": (np.linspace(0, 1, settings.num_points), named(curves)),
+        "size of the attack": (settings.epsilons, named(attacks)),
     }
-    draw_ensembles.plot_accuracy_along(panels, path("paths_and_attacks"), title)
-    captions = {
+    classifiers.plot_accuracy_curves(panels, path("paths_and_attacks"), title)
+    return {
         path("accuracies"): "Accuracies of generated networks, each from its own z",
         path("paths_and_attacks"): "Accuracy between two networks, and under the fast gradient sign attack; thin: each",
-    }
-    rows = [row for row in read_rows(run.workdir / "metrics.jsonl") if row["step"] <= run.trained.state.step]
-    if rows:
-        health.plot_health(rows, path("health"), title=title)
-        captions[path("health")] = "Health of the training"
-    return captions
+    } | draw_health(run, title, "Health of the training")
 
 
 def protocol(config, num_test, num):
@@ -207,8 +211,8 @@ def protocol(config, num_test, num):
     last = "centred and scaled" if fields.fix_last else "as it is"
     return (
         f"{num} generated networks on {num_test} test examples; ensembles: means over {settings.num_ensembles} of "
-        f"{settings.ensemble_size}, by mean probability (accuracy_vote: by majority). _no_diversity: a hypernetwork "
-        f"trained without the entropy; _direct: {fields.num_direct} networks trained directly, as many steps of "
+        f"{settings.ensemble_size}, by mean probability (accuracy_vote: by majority). no_diversity: a hypernetwork "
+        f"trained without the entropy; direct: {fields.num_direct} networks trained directly, as many steps of "
         f"{config.train.batch_size} examples for all together. entropy: of {settings.ensemble_size} gauge-fixed weight "
         f"vectors, last layer {last}, in nats in {fields.hypernet.latent_dim} dimensions: an estimate to compare, not "
         f"a value. path: {settings.num_paths} pairs, {settings.num_points} points, {settings.path_examples} test "
@@ -223,6 +227,7 @@ def protocol(config, num_test, num):
 EXPERIMENT = Experiment(
     name="hypernetwork",
     default_config="configs/hypernetwork/digits.py",
+    limits=lambda config: LIMITS,
     build=build,
     baselines=baselines,
     evaluate=evaluate,

@@ -13,17 +13,18 @@ import numpy as np
 from ebmjax.evaluation import map_batches
 from ebmjax.mcmc import langevin
 from ebmjax.methods import StepSizeSearch, multilayer_short_run
+from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
-from ebmjax.training.config import ConfigError, require
+from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment, Trained
-from ebmjax.training.optimizers import make_optimizers
-from ebmjax.viz.step_size import plot_step_sizes
-from experiments import generators
-from experiments.pieces import make_multilayer_generator
+from ebmjax.viz import pictures
+from ebmjax.viz.chains import plot_step_sizes
+from experiments.build.networks import make_multilayer_generator
+from experiments.build.optimizers import optimizers_of
+from experiments.measure import images
 
-LOWEST = {
+LIMITS = {
     "model.latent_dims": 1,
-    "model.generator.widths": 1,
     "sampler.posterior.num_steps": 1,
     "sampler.posterior.noise_scale": 0,
     "search.every": 0,
@@ -32,13 +33,7 @@ LOWEST = {
     "search.num_fixed_noise_chains": 1,
     "search.num_log_det_terms": 0,
     "search.width": 0,
-    "optimizer.generator.learning_rate": 0,
-    "optimizer.log_step_size.learning_rate": 0,
-    "evaluate.batch_size": 1,
-    "evaluate.max_examples": 2,
-    "evaluate.feature_steps": 0,
     "evaluate.num_divergence_examples": 1,
-    "evaluate.inpainting_samples": 1,
     "evaluate.other_start": 0,
 }
 
@@ -61,20 +56,16 @@ def make_search(config, objective):
 
 
 def build(config, data_spec, *, objective=None, step_size=None, learned=True):
-    """The method of a config; `objective` in the place of search.objective, `step_size` in that of the posterior's
-    start, kept as it is unless it is to be `learned`."""
-    for field, low in LOWEST.items():
-        require(config, field, low)
-    posterior, num_steps = config.sampler.posterior, config.train.num_steps
+    """The method of a config; `objective` replaces search.objective, and `step_size` replaces
+    sampler.posterior.step_size. Unless `learned`, the step size stays as it is."""
+    posterior = config.sampler.posterior
     if posterior.step_size <= 0:
         raise ConfigError(f"sampler.posterior.step_size = {posterior.step_size} must be > 0")
     search = make_search(config, objective or config.search.objective) if learned else None
-    steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
-    groups = config.optimizer.to_dict()
-    by_gradient = {"log_step_size": groups.pop("log_step_size")}
-    optimizers = make_optimizers(groups, num_steps, steps_per_epoch)
+    optimizers = optimizers_of(config, data_spec, {"generator": config.optimizer.generator})
     if search is not None and not search.grid:  # a step of this optimiser is a search
-        optimizers |= make_optimizers(by_gradient, num_steps // search.every, steps_per_epoch)
+        group, num_searches = {"log_step_size": config.optimizer.log_step_size}, config.train.num_steps // search.every
+        optimizers |= optimizers_of(config, data_spec, group, num_steps=num_searches)
     return multilayer_short_run(
         make_multilayer_generator(config, data_spec.shape),
         make_kernel=partial(langevin, noise_scale=posterior.noise_scale),
@@ -142,28 +133,27 @@ def sweep(run, train, test):
 
 def evaluate(run):
     """Reconstructions at the learned step size and at others, Fréchet distances, inpainting, and their pictures."""
-    train, test = generators.examples(run)
+    train, test = images.examples(run)
     learned = step_size(run.trained)
     steps, curves = sweep(run, train, test)
     published = float(steps[np.nanargmin(curves["fixed_noise"])])
-    others = {"third_step": 1 / 3, "triple_step": 3.0, "fixed_noise_step": published / learned}
-    arms = {name: scaled(run.trained, factor) for name, factor in others.items()} | run.baselines
-    z, reconstructed = generators.encode_test(run, run.trained, test)
-    error = lambda x: np.mean(np.square(x - test))
-    metrics = {"reconstruction_mse": error(reconstructed), "step_size": learned}
-    baselines = {
-        f"reconstruction_mse_{name}": error(generators.encode_test(run, arm, test)[1]) for name, arm in arms.items()
-    }
-    baselines |= {f"step_size_{name}": step_size(arm) for name, arm in arms.items()}
-    baselines |= generators.pca_figures(train, test, sum(run.config.model.latent_dims))
-    sampled = generators.distances(run, train, test, {"": run.trained} | run.baselines)
-    filled = generators.inpainting(run, train, test)
-    paths = generators.draw(run, "multi-layer short-run inference", sampled[0], test, reconstructed, z) + filled[0]
-    paths.append(run.workdir / "step_size.png")
-    picked = {"learned": learned, "fixed noise, same generator": published}
-    plot_step_sizes(steps, curves, picked, paths[-1], title=f"trained generator on {run.dataset.name}")
-    metrics, baselines = metrics | sampled[1] | filled[1], baselines | sampled[2] | filled[2]
-    return Evaluation(metrics, baselines, protocol(run.config, len(train), len(test)), paths)
+    factors = {"third_step": 1 / 3, "triple_step": 3.0, "fixed_noise_step": published / learned}
+    others = {arm: scaled(run.trained, factor) for arm, factor in factors.items()} | run.baselines
+    z, reconstructed = images.encode_test(run, run.trained, test)
+    samples, distances = images.sample_figures(run, train, test, {OWN: run.trained} | run.baselines)
+    filled, inpainted = images.inpainting(run, train, test)
+    figures = merge(
+        {OWN: {"reconstruction_mse": images.squared_error(reconstructed, test), "step_size": learned}},
+        images.reconstruction_figures(run, test, others, "reconstruction_mse"),
+        {arm: {"step_size": step_size(trained)} for arm, trained in others.items()},
+        images.pca_figures(train, test, sum(run.config.model.latent_dims), "reconstruction_mse"),
+        distances,
+        inpainted,
+    )
+    shown = images.draw(run, "multi-layer short-run inference", samples, test, reconstructed, z) | filled
+    path, picked = run.workdir / "step_size.png", {"learned": learned, "fixed noise, same generator": published}
+    plot_step_sizes(steps, curves, picked, path, title=f"trained generator on {run.dataset.name}")
+    return Evaluation(figures, protocol(run.config, len(train), len(test)), shown | {path: ""})
 
 
 def protocol(config, num_train, num_test):
@@ -172,26 +162,26 @@ def protocol(config, num_train, num_test):
     return (
         f"reconstruction_mse: per pixel, one short-run sample ({num_steps} steps from N(0, I)) of {num_test} test "
         f"images, at the step size learned by the objective {search.objective} from a start of "
-        f"{config.sampler.posterior.step_size:g}; _other_start: of a training whose search starts at "
-        f"{config.evaluate.other_start:g}; _third_step, _triple_step: the same generator with a third and three times "
-        "the learned step size; _third_retrained, _triple_retrained: generators trained as long with these step sizes "
-        "fixed; _fixed_noise_step: the same generator with the step size that the published objective picks for it; "
-        "_fixed_noise_trained: a generator trained with step sizes of the published objective. step_size: geometric "
-        f"mean over the layers. Fréchet distances of {num_train} clipped samples to the {num_train} training images, "
-        "over pixels in [-1, 1] and over the last hidden layer of a small classifier of the labels; _real: test images "
-        f"instead of samples. {generators.inpainting_protocol(config)} pca_mse: PCA with as "
-        "many components as there are latents. Last parameters, no selection."
+        f"{config.sampler.posterior.step_size:g}. other_start: a training whose search starts at "
+        f"{config.evaluate.other_start:g}; third_step, triple_step: the same generator with a third and three times "
+        "the learned step size; third_retrained, triple_retrained: generators trained as long with these step sizes "
+        "fixed; fixed_noise_step: the same generator with the step size that the published objective picks for it; "
+        "fixed_noise_trained: a generator trained with step sizes of the published objective; pca: PCA with as many "
+        "components as there are latents. step_size: geometric mean over the layers. "
+        f"{images.frechet_protocol(num_train, num_test)} {images.inpainting_protocol(config)} Last parameters, no "
+        "selection."
     )
 
 
 EXPERIMENT = Experiment(
     name="multilayer_short_run",
     default_config="configs/multilayer_short_run/digits.py",
+    limits=lambda config: LIMITS,
     build=build,
     baselines=baselines,
     later_baselines=later_baselines,
     evaluate=evaluate,
-    draw_samples=generators.draw_samples,
+    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ trained, chains may get stuck there, and the loss does not warn of it (figures: 
 """
 
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,25 +14,15 @@ import optax
 
 from ebmjax.energies import TARGETS, pullback
 from ebmjax.flows import autoregressive
+from ebmjax.optimizers import adam, learning_rate_schedule
 from ebmjax.training import cli
-from ebmjax.training.config import ConfigError, choose, require, to_json
-from ebmjax.training.files import write_atomically
-from ebmjax.training.optimizers import adam, learning_rate_schedule
-from ebmjax.training.run import enable_compilation_cache, say
-from experiments.pieces import check_target
-from experiments.sample import NUM_EXACT, finish, run_arm
+from ebmjax.training.config import choose
+from ebmjax.training.hosts import say
+from experiments.measure.chains import DATA_SPACE, NUM_EXACT, open_chains, run_arm, write
 
-LOWEST = {
-    "flow.num_layers": 1,
-    "flow.hidden": 1,
-    "train.num_steps": 1,
-    "train.batch_size": 2,
-    "train.learning_rate": 0,
-    "train.clip_norm": 0,
-    "num_chains": 4,
-    "num_warmup": 4,
-    "num_steps": 4,
-}
+DEFAULT_CONFIG = "configs/neutra/funnel.py"
+LIMITS = {"flow.num_layers": 1, "flow.hidden": 1, "train.num_steps": 1, "train.batch_size": 2}
+SAMPLERS = ("sampler", "data_space")
 
 
 def train_flow(flow, energy, settings, rng_key):
@@ -69,20 +58,10 @@ def with_first_coordinate(arm):
 
 def neutra(arguments):
     """Train the flow, run both arms, print the tables, draw, write results.json."""
-    config = arguments.config
-    if config.get("experiment") != "neutra":
-        raise ConfigError(f"experiments.neutra cannot run a config of experiments.{config.get('experiment')}")
-    for field, low in LOWEST.items():
-        require(config, field, low)
-    for field in ("sampler", "data_space"):
-        check_target(config[field], field)
-    enable_compilation_cache()
+    opened = config, workdir, _ = open_chains("neutra", arguments, LIMITS, SAMPLERS)
     target = choose(TARGETS, config.target.name, "target.name")()
     fields = config.flow
     flow = autoregressive(target.dim, num_layers=fields.num_layers, hidden=fields.hidden, scale=fields.scale)
-    workdir = arguments.workdir or Path("runs") / "neutra" / arguments.name
-    workdir.mkdir(parents=True, exist_ok=True)
-    write_atomically(workdir / "config.json", to_json(config) + "\n")
     say(f"neutra: {config.sampler.name} on {target.name}, {config.num_chains} chains, in {workdir}")
     keys = jax.random.split(jax.random.key(config.seed), 4)
     params, losses = train_flow(flow, target.energy, config.train, keys[0])
@@ -94,7 +73,7 @@ def neutra(arguments):
     plain.sampler = config.data_space
     arms = {
         "neural transport": with_first_coordinate(run_arm(config, target, transport, keys[1])),
-        "data space": with_first_coordinate(run_arm(plain, target, None, keys[2])),
+        DATA_SPACE: with_first_coordinate(run_arm(plain, target, None, keys[2])),
     }
     arms["neural transport"].figures["kl_flow_target"] = kl
     note = (
@@ -102,7 +81,7 @@ def neutra(arguments):
         "from the flow to the target, nats, from the loss at the end. _v: coordinate 0. data_space: HMC in data space, "
         f"{gradients(plain.sampler)} gradients a transition against {gradients(config.sampler)} of the flow's."
     )
-    finish(config, target, arms, np.asarray(target.sample(keys[3], NUM_EXACT)), workdir, note=note)
+    write(opened, target, arms, np.asarray(target.sample(keys[3], NUM_EXACT)), note)
 
 
 def gradients(sampler):
@@ -111,4 +90,5 @@ def gradients(sampler):
 
 
 if __name__ == "__main__":
-    cli.command("neutra", "configs/neutra/funnel.py", neutra, doc=__doc__)
+    with cli.arguments_of("neutra", DEFAULT_CONFIG, doc=__doc__) as arguments:
+        neutra(arguments)

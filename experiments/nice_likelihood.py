@@ -1,4 +1,4 @@
-"""What a way of learning energies is worth in likelihood: NICE, whose log Z is 0, learned as if that were unknown.
+"""Ways of learning an energy, compared by likelihood: NICE, whose log Z is 0, learned as if that were unknown.
 
 The same flow is trained by VERA, which sees it as an energy (Grathwohl, Kelly et al. 2021, arXiv 2010.04230, section
 5.1), by maximum likelihood, the best there is, and by sliced score matching. Its exact log-likelihood on test examples
@@ -11,44 +11,29 @@ import jax
 import numpy as np
 
 from ebmjax.data import spec
-from ebmjax.evaluation import map_batches
 from ebmjax.flows import FlowEnergy, quantize
-from ebmjax.methods import flow_mle, score_matching, vera
+from ebmjax.methods import score_matching, vera
+from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
-from ebmjax.training.config import choose, require
+from ebmjax.training.config import choose
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.training.optimizers import make_optimizers
-from ebmjax.viz import health, pictures
-from experiments.flow import continuous, figures_of, flow_of, gaussian_log_prob, num_levels
-from experiments.generators import logged_rows
-from experiments.pieces import make_generator
-
-LOWEST = {
-    "model.latent_dim": 1,
-    "model.num_samples": 1,
-    "model.generator.widths": 1,
-    "evaluate.batch_size": 1,
-    "evaluate.max_examples": 2,
-}
-
-
-def optimizers_of(config, data_spec, groups: dict):
-    """{group: the optimiser of config.optimizer.<name>} of {group: name}."""
-    steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
-    fields = {group: config.optimizer[name] for group, name in groups.items()}
-    return make_optimizers(fields, config.train.num_steps, steps_per_epoch)
+from ebmjax.viz import pictures
+from experiments.build import flows
+from experiments.build.flows import flow_of, num_levels
+from experiments.build.networks import make_generator
+from experiments.build.optimizers import optimizers_of
+from experiments.measure.flows import batched_log_prob, continuous, gaussian_figures, likelihood_figures
+from experiments.measure.history import draw_health
 
 
 def build(config, data_spec):
     """The flow as an energy, by VERA."""
-    for field, low in LOWEST.items():
-        require(config, field, low)
-    fields = config.model
+    fields, groups = config.model, ("energy", "generator", "proposal")
     return vera(
         FlowEnergy(flow_of(config, data_spec)),
         make_generator(config, data_spec.shape),
         latent_dim=fields.latent_dim,
-        optimizers=optimizers_of(config, data_spec, {name: name for name in ("energy", "generator", "proposal")}),
+        optimizers=optimizers_of(config, data_spec, {name: config.optimizer[name] for name in groups}),
         num_samples=fields.num_samples,
         sigma=fields.sigma,
         sigma_range=fields.sigma_range,
@@ -60,13 +45,12 @@ def build(config, data_spec):
 
 def by_likelihood(config, data_spec):
     """The flow by maximum likelihood."""
-    optimizers = optimizers_of(config, data_spec, {"flow": "likelihood"})
-    return flow_mle(flow_of(config, data_spec), optimizers=optimizers, num_levels=num_levels(data_spec))
+    return flows.by_likelihood(config, data_spec, {"flow": config.optimizer.likelihood})
 
 
 def by_scores(config, data_spec):
     """The flow as an energy, by sliced score matching."""
-    optimizers = optimizers_of(config, data_spec, {"energy": "scores"})
+    optimizers = optimizers_of(config, data_spec, {"energy": config.optimizer.scores})
     energy = FlowEnergy(flow_of(config, data_spec))
     return score_matching(energy, optimizers=optimizers, num_levels=num_levels(data_spec))
 
@@ -86,34 +70,31 @@ def flow_params(trained):
 
 
 def evaluate(run):
-    """Exact log-likelihoods of every arm's flow, and grids of its samples."""
+    """Exact log-likelihoods of every arm's flow, beside a Gaussian's, and grids of samples."""
     settings, data = run.config.evaluate, run.dataset
     train, test = (continuous(run, x[: settings.max_examples]) for x in (data.x_train, data.x_test))
-    flow = flow_of(run.config, spec(data))
-    energy = jax.jit(flow.energy)
-    metrics, others, captions = {}, {}, {}
-    for name, trained in {"": run.trained, **run.baselines}.items():
-        params, target = flow_params(trained), others if name else metrics
-        log_prob = lambda x, params=params: -map_batches(partial(energy, params), x, settings.batch_size)
-        for part, x in (("test", test), ("train", train)):
-            found = figures_of(run, part, log_prob(x))
-            target |= {f"{key}_{name}" if name else key: value for key, value in found.items()}
-        if test.ndim == 4:
-            path = run.workdir / f"samples_{name or 'vera'}.png"
-            x = jax.jit(flow.sample, static_argnums=2)(params, run.rng_key, 100)
-            pictures.save_grid(quantize(x, num_levels(data)), path)
-            captions[path] = f"Samples of the flow, learned by {name or 'VERA'}"
-    opponent = gaussian_log_prob(train, test)
-    if opponent is not None:
-        others |= {f"{key}_gaussian": value for key, value in figures_of(run, "test", opponent).items()}
-    if test.ndim == 4:
-        path = run.workdir / "samples_generator.png"
-        pictures.save_grid(np.asarray(run.trained.method.sample(run.trained.state, run.rng_key, 100)), path)
-        captions[path] = "Samples of VERA's generator"
-    if rows := logged_rows(run):
-        health.plot_health(rows, run.workdir / "health.png", title=f"NICE by VERA on {data.name}")
-        captions[run.workdir / "health.png"] = "Health of the training by VERA"
-    return Evaluation(metrics, others, protocol(run.config, len(train), len(test)), captions)
+    flow, arms = flow_of(run.config, spec(data)), {OWN: run.trained, **run.baselines}
+    energy, figures = jax.jit(flow.energy), {}
+    for arm, trained in arms.items():
+        log_prob = batched_log_prob(partial(energy, flow_params(trained)), settings.batch_size)
+        figures[arm] = likelihood_figures(run, log_prob, test=test, train=train)
+    figures = merge(figures, gaussian_figures(run, train, test))
+    shown = draw_images(run, flow, arms) if test.ndim == 4 else {}
+    shown |= draw_health(run, f"NICE by VERA on {data.name}", "Health of the training by VERA")
+    return Evaluation(figures, protocol(run.config, len(train), len(test)), shown)
+
+
+def draw_images(run, flow, arms) -> dict:
+    """{path: caption} of grids of samples, of the flow of {arm: trained method} and of VERA's generator."""
+    shown, sample = {}, jax.jit(flow.sample, static_argnums=2)
+    for arm, trained in arms.items():
+        path = run.workdir / f"samples_{arm or 'vera'}.png"
+        x = sample(flow_params(trained), run.rng_key, 100)
+        pictures.save_grid(quantize(x, num_levels(run.dataset)), path)
+        shown[path] = f"Samples of the flow, learned by {arm or 'VERA'}"
+    path = run.workdir / "samples_generator.png"
+    pictures.save_grid(np.asarray(run.trained.method.sample(run.trained.state, run.rng_key, 100)), path)
+    return shown | {path: "Samples of VERA's generator"}
 
 
 def protocol(config, num_train, num_test):
@@ -121,25 +102,20 @@ def protocol(config, num_train, num_test):
     return (
         f"log_likelihood: mean of the flow's exact log q in nats over {num_test} test (train_: the first {num_train} "
         "training) examples; images are in [-1, 1], dequantised by one draw of uniform noise. bits_per_dim: of the "
-        "image's grey levels. No suffix: learned by VERA as an energy; _likelihood: by maximum likelihood; _scores: by "
-        f"sliced score matching, {config.train.num_steps} steps of {config.train.batch_size} examples each; _gaussian: "
+        "image's grey levels. Ours: learned by VERA as an energy; likelihood: by maximum likelihood; scores: by "
+        f"sliced score matching, {config.train.num_steps} steps of {config.train.batch_size} examples each; gaussian: "
         "a Gaussian with mean and covariance of those training examples. Last parameters, no selection."
     )
-
-
-def draw_samples(x, path):
-    """A grid of the generator's samples while training; nothing for tables."""
-    if np.ndim(x) == 4:
-        pictures.save_grid(np.asarray(x), path)
 
 
 EXPERIMENT = Experiment(
     name="nice_likelihood",
     default_config="configs/nice_likelihood/digits.py",
+    limits=lambda config: {"model.num_samples": 1},
     build=build,
     baselines=baselines,
     evaluate=evaluate,
-    draw_samples=draw_samples,
+    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

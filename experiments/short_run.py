@@ -8,49 +8,29 @@ from functools import partial
 import jax
 import numpy as np
 
-from ebmjax.data import to_float
-from ebmjax.evaluation import fit_classifier, fit_gaussian, frechet_distance, sample_in_batches
-from ebmjax.mcmc import Chain, langevin
 from ebmjax.methods import short_run
+from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
-from ebmjax.training.config import require
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.training.metrics import read_rows
-from ebmjax.training.optimizers import make_optimizers
-from ebmjax.viz import health, pictures
-from experiments.pieces import make_chain, make_data_energy
+from ebmjax.viz import pictures
+from experiments.build.chains import make_chain, noise_free_chain
+from experiments.build.networks import make_data_energy
+from experiments.build.optimizers import optimizers_of
+from experiments.measure import images
+from experiments.measure.history import draw_health, last_logged
 
-MAX_PIXELS = 4096
-"""Above this many pixels, distances over pixels would need covariances of gigabytes: they are left out."""
-
-LOWEST = {
-    "model.energy.width": 1,
-    "model.energy.widths": 1,
-    "model.data_noise": 0,
-    "model.energy_l2": 0,
-    "model.gradient_penalty": 0,
-    "optimizer.energy.learning_rate": 0,
-    "optimizer.energy.clip_norm": 0,
-    "evaluate.batch_size": 1,
-    "evaluate.max_examples": 2,
-    "evaluate.feature_steps": 0,
-    "evaluate.num_reconstructions": 2,
-    "evaluate.reconstruction_steps": 0,
-}
+LIMITS = {"evaluate.num_reconstructions": 2, "evaluate.reconstruction_steps": 0}
 
 
 def build(config, data_spec):
     """The method of a config."""
-    for field, low in LOWEST.items():
-        require(config, field, low)
-    steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
     fields = config.sampler.chain
-    noise_free = partial(langevin, step_size=fields.step_size, temperature=fields.temperature, noise_scale=0)
+    has_map = config.sampler.name == "langevin"
     return short_run(
         make_data_energy(config, data_spec.shape),
         chain=make_chain(config, "chain"),
-        map_chain=Chain(noise_free, fields.num_steps) if config.sampler.name == "langevin" else None,
-        optimizers=make_optimizers(config.optimizer, config.train.num_steps, steps_per_epoch),
+        map_chain=noise_free_chain(config, "chain", fields.num_steps) if has_map else None,
+        optimizers=optimizers_of(config, data_spec),
         shape=data_spec.shape,
         noise=config.initial.noise,
         initial_scale=config.initial.scale,
@@ -61,84 +41,69 @@ def build(config, data_spec):
     )
 
 
-def draw_arms(run, untrained, num):
-    """Samples of every arm, images clipped to [-1, 1]: {"": K steps, "quarter_steps": K // 4, ...}."""
+def samplers(run, untrained):
+    """{arm: (key, n) -> samples}: K steps, a quarter of them, K steps of the untrained net, and none."""
     state, functions = run.trained.state, run.trained.method.functions
     steps = jax.jit(functions["sample_steps"], static_argnums=(2, 3))
     num_steps = run.config.sampler.chain.num_steps
-    arms = {
-        "": lambda key, n: steps(state, key, n, num_steps),
+    return {
+        OWN: lambda key, n: steps(state, key, n, num_steps),
         "quarter_steps": lambda key, n: steps(state, key, n, num_steps // 4),
         "untrained": lambda key, n: steps(untrained, key, n, num_steps),
         "noise": partial(functions["fresh"], state),
     }
-    size = run.config.evaluate.batch_size
-    drawn = {name: sample_in_batches(arm, run.rng_key, num, size) for name, arm in arms.items()}
-    is_image = run.dataset.max_value is not None
-    return {name: np.clip(x, -1, 1) for name, x in drawn.items()} if is_image else drawn
 
 
-def class_shares(classifier, x, num_classes):
+def class_shares(classifier, x):
     """Smallest and largest share of a class among x, as a classifier sees them."""
-    shares = np.bincount(np.argmax(classifier.logits(x), axis=1), minlength=num_classes) / len(x)
+    logits = classifier.logits(x)
+    shares = np.bincount(np.argmax(logits, axis=1), minlength=logits.shape[1]) / len(x)
     return {"class_share_min": shares.min(), "class_share_max": shares.max()}
 
 
 def reconstruct(run, states, x):
-    """({arm: reconstructions of x}, figures) through the chains of {arm: state}."""
+    """(reconstructions of x, figures of all arms) through the chains of {arm: state}."""
     steps = run.config.evaluate.reconstruction_steps
     through_chain = jax.jit(partial(run.trained.method.functions["reconstruct"], num_iterations=steps))
-    reconstructed, figures = {}, {}
-    for arm, state in states.items():
-        reconstructed[arm], z = map(np.asarray, through_chain(state, run.rng_key, x))
-        figures[f"reconstruction_mse{arm}"] = np.mean(np.square(reconstructed[arm] - x))
-        figures[f"latent_rms{arm}"] = np.sqrt(np.mean(np.square(z)))
-    return reconstructed, figures
+    found = {arm: [np.asarray(y) for y in through_chain(state, run.rng_key, x)] for arm, state in states.items()}
+    figures = {
+        arm: {"reconstruction_mse": images.squared_error(y, x), "latent_rms": np.sqrt(np.mean(np.square(z)))}
+        for arm, (y, z) in found.items()
+    }
+    return found[OWN][0], figures
 
 
 def evaluate(run):
     """Fréchet distances of samples to the training images, shares of the classes, reconstructions; their pictures."""
-    settings, data, (method, state) = run.config.evaluate, run.dataset, run.trained
-    train, test = (to_float(x[: settings.max_examples], data.max_value) for x in (data.x_train, data.x_test))
+    method, state = run.trained
+    train, test = images.examples(run)
     untrained = jax.jit(method.init)(jax.random.fold_in(run.rng_key, 2), {"x": train[:2]})
-    labelled = data.y_train is not None and settings.feature_steps > 0
-    spaces = {"pixels": lambda x: x.reshape(len(x), -1)} if train[0].size <= MAX_PIXELS else {}
-    arms = draw_arms(run, untrained, len(train) if spaces or labelled else 100) | {"real": test}
-    metrics, baselines = {}, {}
-    if labelled:
-        labels, key = data.y_train[: len(train)], jax.random.fold_in(run.rng_key, 1)
-        classifier = fit_classifier(key, train, labels, int(labels.max()) + 1, num_steps=settings.feature_steps)
-        spaces["features"] = classifier.features
-        metrics |= class_shares(classifier, arms[""], int(labels.max()) + 1)
-    for space, features in spaces.items():
-        reference = fit_gaussian(features(train))
-        for arm, x in arms.items():
-            target = baselines if arm else metrics
-            target["_".join(filter(None, ["frechet", space, arm]))] = frechet_distance(features(x), reference)
-    x = test[: settings.num_reconstructions]
-    reconstructed, figures = reconstruct(run, {"": state, "_untrained": untrained}, x)
-    for name, value in figures.items():
-        (baselines if name.endswith("_untrained") else metrics)[name] = value
-    rows = [row for row in read_rows(run.workdir / "metrics.jsonl") if row["step"] <= state.step]
-    if rows:
-        metrics |= {name: rows[-1][name] for name in ("energy_gap", "r_s")}
-    paths = draw(run, arms[""], x, reconstructed[""], rows)
-    return Evaluation(metrics, baselines, protocol(run.config, len(arms[""]), len(train), len(test)), paths)
+    classifier = images.label_classifier(run, train)
+    spaces = images.feature_spaces(run, train, classifier)
+    drawn = images.draw_arms(run, samplers(run, untrained), len(train) if spaces else 100)
+    x = test[: run.config.evaluate.num_reconstructions]
+    reconstructed, reconstruction = reconstruct(run, {OWN: state, "untrained": untrained}, x)
+    figures = merge(
+        {OWN: class_shares(classifier, drawn[OWN]) if classifier else {}},
+        images.frechet_figures(spaces, train, drawn | {"real": test}),
+        reconstruction,
+        {OWN: last_logged(run, "energy_gap", "r_s")},
+    )
+    shown = draw(run, drawn[OWN], x, reconstructed)
+    return Evaluation(figures, protocol(run.config, len(drawn[OWN]), len(test)), shown)
 
 
-def protocol(config, num_samples, num_train, num_test):
+def protocol(config, num_samples, num_test):
     """How the figures were measured."""
     settings, num_steps = config.evaluate, config.sampler.chain.num_steps
     return (
-        f"Fréchet distances of {num_samples} clipped samples ({num_steps} steps from fresh noise) to the {num_train} "
-        "training images, over pixels in [-1, 1] and over the last hidden layer of a small classifier of the labels; "
-        f"_quarter_steps: {num_steps // 4} steps; _untrained: the net before training; _noise: no steps; _real: "
-        f"{num_test} test images instead of samples. class_share: least and largest share of a class among the "
-        f"samples, by that classifier. reconstruction_mse: per pixel, {settings.num_reconstructions} test images "
-        f"through the noise-free chain, {settings.reconstruction_steps} steps of Adam on its start, whose root mean "
-        "square is latent_rms. It shows a mechanism, and is no evidence of learning: an untrained net whose chain "
-        "hardly moves reconstructs anything. energy_gap, r_s: of the last logged steps, undivided by the temperature "
-        f"{config.sampler.chain.temperature}. No selection of checkpoints."
+        f"{images.frechet_protocol(num_samples, num_test)} Our samples: {num_steps} steps from fresh noise; "
+        f"quarter_steps: {num_steps // 4} steps; untrained: the net before training; noise: no steps. class_share: "
+        "least and largest share of a class among the samples, by that classifier. reconstruction_mse: per pixel, "
+        f"{settings.num_reconstructions} test images through the noise-free chain, {settings.reconstruction_steps} "
+        "steps of Adam on its start, whose root mean square is latent_rms. It shows a mechanism, and is no evidence of "
+        "learning: an untrained net whose chain hardly moves reconstructs anything. energy_gap, r_s: of the last "
+        f"logged steps, undivided by the temperature {config.sampler.chain.temperature}. No selection of checkpoints."
     )
 
 
@@ -154,16 +119,13 @@ def chain_strip(run, x):
     return list(kept), np.stack(list(kept.values()), axis=1)
 
 
-def draw(run, samples, x, reconstructed, rows):
+def draw(run, samples, x, reconstructed):
     """{path: caption} of samples, chains on both sides of K, interpolations, reconstructions and training health."""
     (method, state), num_steps = run.trained, run.config.sampler.chain.num_steps
-    path = lambda stem: run.workdir / f"{stem}.png"
-    captions = {}
-    if rows:
-        health.plot_health(rows, path("health"), title=f"short-run MCMC on {run.dataset.name}")
-        captions[path("health")] = "Health of the training"
+    health = draw_health(run, f"short-run MCMC on {run.dataset.name}", "Health of the training")
     if x.ndim != 4:
-        return captions  # a table has no pictures
+        return health  # a table has no pictures
+    path = lambda stem: run.workdir / f"{stem}.png"
     pictures.save_grid(samples[:100], path("samples"))
     z = method.functions["fresh"](state, jax.random.fold_in(run.rng_key, 3), 16)
     between = jax.jit(method.functions["interpolate"], static_argnums=3)(state, z[:8], z[8:], 10)
@@ -176,21 +138,17 @@ def draw(run, samples, x, reconstructed, rows):
         path("chain"): f"The same chains before and after {num_steps} steps: the model is that length alone",
         path("interpolation"): "Noise-free chains from noise between two starts",
         path("reconstructions"): "Test images through the noise-free chain: a mechanism, no evidence of learning",
-    } | captions
-
-
-def draw_samples(x, path):
-    """A grid of samples while training; nothing for tables."""
-    if np.ndim(x) == 4:
-        pictures.save_grid(x, path)
+    } | health
 
 
 EXPERIMENT = Experiment(
     name="short_run",
     default_config="configs/short_run/digits.py",
+    limits=lambda config: LIMITS,
     build=build,
     evaluate=evaluate,
-    draw_samples=draw_samples,
+    draw_samples=pictures.save_samples,
+    energy_net=make_data_energy,
 )
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ that fails is named at the end, and the others go on.
 """
 
 import argparse
-import importlib
 import itertools
 import json
 import shlex
@@ -25,10 +24,10 @@ from ml_collections import ConfigDict
 from rich.console import Console
 from rich.table import Table
 
-from ebmjax.training.config import ConfigError, check_same_run, from_json, parse
+from ebmjax.training.arguments import ROOT, parse
+from ebmjax.training.config import ConfigError, check_same_run, from_json
 from ebmjax.training.signals import handling
-
-ROOT = Path(__file__).parents[1]
+from experiments import find
 
 
 class Job(NamedTuple):
@@ -56,20 +55,12 @@ def read_arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     return parser.parse_args(own), rest
 
 
-def default_config(name: str) -> str:
-    """The config that experiments.<name> uses without --config. Raises ConfigError if it is no training experiment."""
-    known = sorted(path.stem for path in (ROOT / "experiments").glob("*.py") if "EXPERIMENT = " in path.read_text())
-    if name not in known:
-        raise ConfigError(f"unknown experiment {name!r}; known: {', '.join(known)}")
-    return str(ROOT / importlib.import_module(f"experiments.{name}").EXPERIMENT.default_config)
-
-
 def plan(arguments: argparse.Namespace, rest: Sequence[str]) -> list[Job]:
     """All runs, setting by setting, each checked as its own command would check it. Raises ConfigError."""
     for field, *values in arguments.vary:
         if not values:
             raise ConfigError(f"--vary {field}: give at least one value")
-    default, jobs = default_config(arguments.experiment), []
+    default, jobs = str(ROOT / find(arguments.experiment).default_config), []
     for values in itertools.product(*([f"{field}={value}" for value in values] for field, *values in arguments.vary)):
         for seed in arguments.seeds:
             words = [*rest, *(f"--config.{value}" for value in values), f"--config.seed={seed}"]
@@ -103,7 +94,8 @@ def print_table(jobs: Sequence[Job]) -> None:
     found: dict[str, list[dict]] = {}
     for job in jobs:
         results = json.loads((job.workdir / "results.json").read_text())
-        found.setdefault(job.setting, []).append(results["metrics"] | results["baselines"])
+        of_arms = {f"{name}, {arm}": v for arm, of in results["baselines"].items() for name, v in of.items()}
+        found.setdefault(job.setting, []).append(results["metrics"] | of_arms)
     table = Table("figure", *(f"{setting or 'value'} (n = {len(of)})" for setting, of in found.items()))
     for name in dict.fromkeys(name for of in found.values() for figures in of for name in figures):
         table.add_row(name, *(summary([f[name] for f in of if name in f]) for of in found.values()))

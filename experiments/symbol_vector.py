@@ -12,18 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ebmjax.data import spec, to_float
+from ebmjax.data import spec
 from ebmjax.data.text import to_sentence
 from ebmjax.evaluation import map_batches
+from ebmjax.files import write_atomically
 from ebmjax.objectives.mutual_information import mutual_information
+from ebmjax.report.results import OWN, Figures, merge
 from ebmjax.training import cli
-from ebmjax.training.experiment import Evaluation, Experiment, Trained
-from ebmjax.training.files import write_atomically
-from ebmjax.training.replicas import replica
-from ebmjax.viz import classifiers, health, latent, pictures
-from experiments.few_labels import judged, spread
-from experiments.generators import draw_samples, logged_rows
-from experiments.symbol_arms import data_of, make_arm, num_symbols
+from ebmjax.training.experiment import Evaluation, Experiment
+from ebmjax.viz import latent, pictures
+from experiments.build.symbol_vector import LIMITS, data_of, make_arm, num_symbols
+from experiments.measure import few_labels, images
+from experiments.measure.history import draw_health
 
 SHOWN = 10
 """Samples drawn of each symbol for pictures."""
@@ -31,7 +31,7 @@ SHOWN = 10
 
 def build(config, data_spec):
     """The method of a config, on all draws of the labels."""
-    return make_arm(config, data_spec, "")
+    return make_arm(config, data_spec, OWN)
 
 
 def baselines(config, data_spec):
@@ -39,46 +39,26 @@ def baselines(config, data_spec):
     return {name: make_arm(config, data_spec, name) for name in config.evaluate.arms}
 
 
-def first_draw(trained):
-    """The training with the first draw of the labels."""
-    return Trained(trained.method, replica(trained.state, 0))
-
-
-def accuracy_figures(run, test, labels):
-    """(metrics, baselines, {arm: accuracies `[S]`}, {arm: reliability of all draws together})."""
-    metrics, others, accuracies, curves = {}, {}, {}, {}
-    for arm, trained in {"": run.trained, **run.baselines}.items():
-        name = arm or "symbol-vector"
-        _, accuracies[name], curves[name] = judged(run, trained, test, labels)
-        target, label = (others, f"{arm}_") if arm else (metrics, "")
-        target[f"accuracy_{label}mean"], target[f"accuracy_{label}sd"] = spread(accuracies[name])
-    if "supervised" in accuracies:
-        gains = accuracies["symbol-vector"] - accuracies["supervised"]
-        metrics |= {"gain_over_supervised_lowest": np.min(gains), "gain_over_supervised_highest": np.max(gains)}
-    return metrics, others, accuracies, curves
-
-
-def reconstruction_figures(run, test):
-    """{"reconstruction_mse" per entry, or "reconstruction_nll" in nats per sentence}, at draws of q(z | x)."""
+def reconstruction_figures(run, test) -> Figures:
+    """reconstruction_mse per entry, or reconstruction_nll in nats per sentence, at draws of q(z | x)."""
     method, states = run.trained  # whose `evaluate` is that of the first draw of the labels
-    judge = jax.jit(lambda key, x: method.evaluate(states, key, {"x": x}))
-    found = map_batches(judge, test, run.config.evaluate.batch_size, rng_key=run.rng_key)
-    return {name: np.mean(values) for name, values in found.items()}
+    measure = jax.jit(lambda key, x: method.evaluate(states, key, {"x": x}))
+    found = map_batches(measure, test, run.config.evaluate.batch_size, rng_key=run.rng_key)
+    return {OWN: {name: np.mean(values) for name, values in found.items()}}
 
 
-def likelihood_figures(run, test):
-    """({"nll"}, {"nll_<arm>"}) in nats per example of the first draw's models; nothing where num_samples is 0."""
-    settings, metrics, others = run.config.evaluate, {}, {}
-    for arm, trained in {"": run.trained, **run.baselines}.items():
+def likelihood_figures(run, test) -> Figures:
+    """nll in nats per example of the first draw's models; nothing where num_samples is 0."""
+    settings, figures = run.config.evaluate, {}
+    for arm, trained in ({OWN: run.trained} | run.baselines).items():
         if not settings.num_samples or "log_likelihood" not in trained.method.functions:
             continue
-        first = first_draw(trained)
+        method, state = few_labels.first_draw(trained)
         # One key for all batches: each subtracts the same estimate of log Z.
-        estimate = partial(first.method.functions["log_likelihood"], num_samples=settings.num_samples)
-        fn = jax.jit(lambda x, estimate=estimate, state=first.state: estimate(state, run.rng_key, x))
-        nll = -np.mean(map_batches(fn, test, min(settings.batch_size, len(test))))
-        (others if arm else metrics)[f"nll_{arm}".rstrip("_")] = nll
-    return metrics, others
+        estimate = partial(method.functions["log_likelihood"], num_samples=settings.num_samples)
+        fn = jax.jit(lambda x, estimate=estimate, state=state: estimate(state, run.rng_key, x))
+        figures[arm] = {"nll": -np.mean(map_batches(fn, test, min(settings.batch_size, len(test))))}
+    return figures
 
 
 def drawn_by_symbol(run, first, num):
@@ -90,21 +70,21 @@ def drawn_by_symbol(run, first, num):
     return x.reshape(symbols, num, *x.shape[1:]), z.reshape(symbols, num, -1)
 
 
-def control_figures(run, x, train):
-    """{"controlled_accuracy"}: the share of samples x `[K, num, ...]` of a class that the 5 nearest training examples,
+def control_figures(run, x, train) -> Figures:
+    """controlled_accuracy: the share of samples x `[K, num, ...]` of a class that the 5 nearest training examples,
     with all their labels, give that class; of images and tables."""
     if run.config.model.text or not run.config.labels.weight:
         return {}
     from sklearn.neighbors import KNeighborsClassifier  # takes half a second to import
 
     flat = lambda a: np.asarray(a).reshape(len(a), -1)
-    judge = KNeighborsClassifier(5).fit(flat(train), run.dataset.y_train[: len(train)])
-    found = judge.predict(flat(x.reshape(-1, *x.shape[2:])))
-    return {"controlled_accuracy": np.mean(found == np.repeat(np.arange(len(x)), x.shape[1]))}
+    neighbors = KNeighborsClassifier(5).fit(flat(train), run.dataset.y_train[: len(train)])
+    found = neighbors.predict(flat(x.reshape(-1, *x.shape[2:])))
+    return {OWN: {"controlled_accuracy": np.mean(found == np.repeat(np.arange(len(x)), x.shape[1]))}}
 
 
 def draw(run, x, z, mean, labels):
-    """{path: caption} of samples by symbol, and of the latent space."""
+    """{path: caption} of samples by symbol, of the latent space, and of the training's health."""
     path = run.workdir / "latent.png"
     title = f"symbol-vector coupling on {run.dataset.name}"
     latent.plot_latent(mean, labels, z, path, title=title)
@@ -119,10 +99,10 @@ def draw(run, x, z, mean, labels):
         grid = x[:, :SHOWN].reshape(-1, *shape)
         pictures.save_grid(np.clip(grid, -1, 1), path, SHOWN, title="samples of each symbol, a row each")
         captions = {path: "Samples of each symbol, a row each, of the first draw of the labels.", **captions}
-    if rows := logged_rows(run):
-        health.plot_health(rows, run.workdir / "health.png", title=f"{title}, mean of the draws")
-        captions[run.workdir / "health.png"] = "Health of the training: means over the draws of the labels"
-    return captions
+    health = draw_health(
+        run, f"{title}, mean of the draws", "Health of the training: means over the draws of the labels"
+    )
+    return captions | health
 
 
 def lines_of(x, vocabulary):
@@ -134,51 +114,42 @@ def lines_of(x, vocabulary):
 
 def evaluate(run):
     """Accuracies of all arms and draws; of the first draw likelihood, samples of each symbol and the latent space."""
-    config, data = run.config, run.dataset
-    train, test = (to_float(x[: config.evaluate.max_examples], data.max_value) for x in (data.x_train, data.x_test))
-    metrics, others, captions = {}, {}, {}
-    labels, first = None, first_draw(run.trained)
-    if config.labels.weight:
-        labels = data.y_test[: len(test)]
-        metrics, others, accuracies, curves = accuracy_figures(run, test, labels)
-        path = run.workdir / "arms.png"
-        title = f"{data.name}, {config.labels.per_class or 'all'} labels a class"
-        classifiers.plot_arms(accuracies, curves, path, title=title)
-        about = (
-            "Left: test accuracy for each draw of the labels. Right: confidence against accuracy, all draws together."
-        )
-        captions[path] = about
+    config, first = run.config, few_labels.first_draw(run.trained)
+    train, test = images.examples(run)
     encode = partial(jax.jit(first.method.functions["encode"]), first.state)
     mean = map_batches(encode, test, config.evaluate.batch_size)
     logits = jax.jit(first.method.functions["latent_logits"])(first.state, mean)
-    metrics["mutual_information_test"] = mutual_information(logits)
-    metrics |= reconstruction_figures(run, test)
-    for target, found in zip((metrics, others), likelihood_figures(run, test)):
-        target.update(found)
+    figures, captions, labels = {}, {}, np.argmax(logits, axis=1)
+    if config.labels.weight:
+        labels = run.dataset.y_test[: len(test)]
+        probs = few_labels.probabilities(run, test)
+        figures = few_labels.accuracy_figures(probs, labels)
+        captions = few_labels.draw_classifiers(run, "symbol-vector", probs, labels)
     x, z = drawn_by_symbol(run, first, 50)
-    metrics |= control_figures(run, x, train)
-    shown = np.argmax(logits, axis=1) if labels is None else labels
-    captions |= draw(run, x, z, mean, shown)
-    return Evaluation(metrics, others, protocol(config, len(test)), captions)
+    figures = merge(
+        figures,
+        {OWN: {"mutual_information_test": mutual_information(logits)}},
+        reconstruction_figures(run, test),
+        likelihood_figures(run, test),
+        control_figures(run, x, train),
+    )
+    captions |= draw(run, x, z, mean, labels)
+    return Evaluation(figures, protocol(config, len(test)), captions)
 
 
 def protocol(config, num_test):
     """How the figures were measured."""
-    labels = config.labels
-    per_class = f"{labels.per_class} labels a class" if labels.per_class else "all labels"
-    text = f"{num_test} test examples, "
-    if labels.weight:
+    text = f"{num_test} test examples. "
+    if config.labels.weight:
         text += (
-            f"{per_class}, {labels.num_seeds} draws of them (mean and standard deviation over these), trained at once, "
-            "each with its own initial weights and noise; the class of an example is the most probable symbol at the "
-            "mean of q(z | x). _supervised: a perceptron of the labelled examples alone with noise on its inputs; "
-            "_no_energy: the same model with N(0, I) as p(z); _no_mutual_information: without that term. "
-            "gain_over_supervised: of the draws, the least and the largest difference. controlled_accuracy: share of "
-            "50 samples of each class that the 5 nearest training examples, with all their labels, give that class, "
-            f"drawn by {config.evaluate.class_steps} steps. "
+            f"{few_labels.protocol(config)} The class of an example is the most probable symbol at the mean of "
+            "q(z | x). supervised: a perceptron of the labelled examples alone with noise on its inputs; no_energy: "
+            "the same model with N(0, I) as p(z); no_mutual_information: without that term. controlled_accuracy: "
+            "share of 50 samples of each class that the 5 nearest training examples, with all their labels, give that "
+            f"class, drawn by {config.evaluate.class_steps} steps. "
         )
     else:
-        text += "no labels. "
+        text += "No labels. "
     if config.evaluate.num_samples:
         text += (
             f"nll: nats per example, importance-sampled from q(z | x) by {config.evaluate.num_samples} draws, of the "
@@ -191,11 +162,12 @@ def protocol(config, num_test):
 EXPERIMENT = Experiment(
     name="symbol_vector",
     default_config="configs/symbol_vector/digits.py",
+    limits=lambda config: LIMITS,
     build=build,
     baselines=baselines,
     data_of=data_of,
     evaluate=evaluate,
-    draw_samples=draw_samples,
+    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

@@ -17,22 +17,28 @@ from pathlib import Path
 
 import numpy as np
 
-from ebmjax.viz.report import pair
-from ebmjax.viz.workdir import mapping, read_workdir
-from experiments.finished import added_figures, label_of, method_of, papers_of, values_of
+from ebmjax.report.commands import label_of, values_of
+from ebmjax.report.published import published
+from ebmjax.report.results import added_figures
+from ebmjax.report.workdir import mapping
 
 ROOT = Path(__file__).parents[1]
 RUNS, METHODS, RESULTS = (ROOT / "docs" / name for name in ("runs", "methods", "results.md"))
 KEPT = ("experiment", "method", "dataset", "metrics", "baselines", "protocol", "seed", "num_steps", "rollbacks")
 KEPT += ("seconds", "baseline_seconds", "evaluation_seconds", "machine", "commit", "command", "versions", "evaluations")
+KEPT += ("paper",)
 BEGIN, END = "<!-- tables: made by experiments.tables -->", "<!-- end of the tables -->"
 HEAD = """# Results
 
-What was trained here and kept in docs/runs/, made by `python -m experiments.tables`; what was seen beside the figures
-is in docs/methods/. Two shared virtual CPU cores, no GPU, last parameters, no selection among evaluations, unless a
-table says otherwise; settings were chosen on seed 0. Figures are means ± standard deviations over the seeds. Minutes
-count baselines only where it says so, and then also flows and the other targets of anomalies. How each was measured is
-the protocol under its table. Figures of the papers stand where the data set is theirs.
+An index of the runs that are kept in docs/runs/, made by `python -m experiments.tables`. Each card has the tables of
+its method, and what was seen beside the figures. Two shared virtual CPU cores, no GPU, last parameters, no selection
+among evaluations, unless a table says otherwise; settings were chosen on seed 0. Figures are means ± standard
+deviations over the seeds. Minutes count baselines only where a table says so, and then also flows and the other
+trainings of anomaly detection. The protocol of each figure stands under its table. A paper's figure stands beside ours
+only where both follow one protocol.
+
+| run | seeds | iterations | commit | card |
+|---|---|---|---|---|
 """
 
 
@@ -54,7 +60,6 @@ def keep(run: Path) -> Path:
         raise ValueError(f"{path} is of a checkout with uncommitted changes: train it from a commit")
     found["command"], found["protocol"] = public(found["command"]), public(found["protocol"])
     found["dataset"] = public(found["dataset"])
-    found["method"] = method_of(found, read_workdir(run).config)
     label, seed = label_of(found["command"])
     target = RUNS / found["experiment"] / f"{label}-{seed}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -91,20 +96,16 @@ def table(label: str, runs: Sequence[Mapping]) -> str:
         values = [t[name] for t in tables if name in t]
         return spread(values) + (f" (n = {len(values)})" if len(values) < len(runs) else "")
 
-    names = {name: 0.0 for found in metrics for name in found}
-    others = {name: name for run in runs for name in run["baselines"]}
-    beside, rest = pair(names, others)
-    papers = papers_of(first, first, first["dataset"])
+    arms = dict.fromkeys(arm for run in runs for arm in run["baselines"])
+    papers = published(first)
     lines = ["| figure | ours | paper | compare with |", "|---|---|---|---|"]
-    for name in names:
-        listed = "; ".join(f"{of([r['baselines'] for r in runs], key)} {label}" for label, key in beside[name].items())
-        paper = f"{papers[name].value:g}" if name in papers else ""
+    for name in dict.fromkeys(name for found in metrics for name in found):
+        others = {arm: [run["baselines"].get(arm, {}) for run in runs] for arm in arms}
+        listed = "; ".join(f"{of(o, name)} {arm}" for arm, o in others.items() if any(name in found for found in o))
+        paper = f"{papers[name][0]:g}" if name in papers else ""
         lines.append(f"| {name} | {of(metrics, name)} | {paper} | {listed} |")
-    if rest:
-        listed = "; ".join(f"{of([r['baselines'] for r in runs], name)} {name}" for name in rest)
-        lines.append(f"| | | | {listed} |")
-    notes = sorted({f"{papers[n].note}" for n in names if n in papers})
-    told = [f"`{without_seed(first['command'])}`", "", told_of(runs), "", *lines, "", first["protocol"]]
+    notes = sorted({note for name, (_, note) in papers.items() if any(name in found for found in metrics)})
+    told = [f"`{without_seed(first['command'])}`", "", conditions(runs), "", *lines, "", first["protocol"]]
     joined = {name: entry for more in added for name, entry in more.items()}
     told += [f"{name}: {entry.get('protocol')}; {counted(entry)}." for name, entry in joined.items()]
     return "\n".join(told + ([f"Paper: {'; '.join(notes)}."] if notes else []) + [""])
@@ -115,7 +116,7 @@ def counted(entry: Mapping) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in mapping(entry.get("counts")).items())
 
 
-def told_of(runs: Sequence[Mapping]) -> str:
+def conditions(runs: Sequence[Mapping]) -> str:
     """Seeds, steps (of how many, where it was stopped), budget, machine and commits of a table."""
     first = runs[0]
     steps = sorted({run["num_steps"] for run in runs})
@@ -148,20 +149,49 @@ def sections(of: Mapping[str, Sequence[Mapping]], level: int) -> str:
     return "\n".join(f"{'#' * level} {label}\n{table(label, runs)}" for label, runs in of.items())
 
 
-def pages() -> dict[Path, str]:
-    """{file: what it should hold}: docs/results.md, and every card with its tables renewed."""
-    found = groups()
-    made = {RESULTS: HEAD + "".join(f"\n## {name}\n{sections(of, 3)}" for name, of in found.items())}
+def cards() -> dict[Path, list[tuple[str, str]]]:
+    """{card: (experiment, method or "" for all) of its tables}, as its text above them says: "`experiments.vera`", or
+    "`experiments.vera` with config.method = jem"."""
+    found = {}
     for path in sorted(METHODS.glob("*.md")):
         text = path.read_text()
         if text.count(BEGIN) != 1 or text.count(END) != 1:
             raise ValueError(f"{path.name} must hold the lines {BEGIN!r} and {END!r} once each")
-        before, rest = text.split(BEGIN)
-        named = re.findall(r"`experiments\.(\w+)`", before)
-        own = {name: found[name] for name in dict.fromkeys(named) if name in found}
-        tables = "".join(f"\n### {name}\n{sections(of, 4)}" for name, of in own.items())
+        named = re.findall(r"`experiments\.(\w+)`(?:\s+with\s+config\.method\s=\s(\w+))?", text.split(BEGIN)[0])
+        found[path] = list(dict.fromkeys(named))
+    return found
+
+
+def of_card(found: Mapping, experiment: str, method: str) -> dict[str, list[dict]]:
+    """{label: kept results} of an experiment, of one of its methods if that is named."""
+    kept = found.get(experiment, {})
+    return {label: runs for label, runs in kept.items() if method in ("", runs[0]["method"])}
+
+
+def pages() -> dict[Path, str]:
+    """{file: what it should hold}: docs/results.md, and every card with its tables renewed."""
+    found, made, rows = groups(), {}, {}
+    for path, named in cards().items():
+        tables = ""
+        for experiment, method in named:
+            if of := of_card(found, experiment, method):
+                tables += f"\n### {experiment}\n{sections(of, 4)}"
+                rows |= {(experiment, label): index_row(experiment, label, runs, path) for label, runs in of.items()}
+        before, rest = path.read_text().split(BEGIN)
         made[path] = before + BEGIN + "\n" + (tables or "\nNothing is kept yet.\n") + END + rest.split(END)[1]
-    return made
+    kept = {(experiment, label) for experiment, of in found.items() for label in of}
+    if missing := kept - rows.keys():
+        raise ValueError(f"no card in {METHODS.name}/ names the experiments of these kept results: {sorted(missing)}")
+    return {RESULTS: HEAD + "\n".join(rows[key] for key in sorted(rows)) + "\n"} | made
+
+
+def index_row(experiment: str, label: str, runs: Sequence[Mapping], card: Path) -> str:
+    """A line of docs/results.md."""
+    steps = ", ".join(f"{n:,}" for n in sorted({run["num_steps"] for run in runs}))
+    commits = ", ".join(sorted({run["commit"][:7] for run in runs}))
+    seeds = ", ".join(str(run["seed"]) for run in runs)
+    link = f"[{card.stem}]({card.parent.name}/{card.name})"
+    return f"| {experiment}: {label} | {seeds} | {steps} | {commits} | {link} |"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

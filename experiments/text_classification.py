@@ -4,24 +4,24 @@ The feature vector of a sentence is the mean of draws from its short-run posteri
 label, and linear classifiers of a few labels are tested on sentences the model has not seen, beside a bag of words.
 """
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ebmjax.data import load
 from ebmjax.evaluation import cluster_probe, linear_probe, map_batches
-from ebmjax.training import cli, results
-from ebmjax.training.config import ConfigError, input_errors, require, to_json
-from ebmjax.training.files import write_atomically
-from ebmjax.training.reproduce import command_of
-from ebmjax.training.run import enable_compilation_cache, restore, say
-from ebmjax.viz.probes import plot_probes
-from ebmjax.viz.report import write_report
+from ebmjax.report.results import OWN, merge, write_results
+from ebmjax.report.run_page import write_report
+from ebmjax.training import cli
+from ebmjax.training.config import ConfigError, input_errors
+from ebmjax.training.devices import enable_compilation_cache
+from ebmjax.training.hosts import say
+from ebmjax.training.workdir import open_untrained
+from ebmjax.viz.classifiers import plot_linear_probes
+from experiments.build.trained import restore
 
-DEFAULT_CONFIG = "configs/text_classification/yelp.py"
-LOWEST = {"num_draws": 1, "num_labels": 0, "num_repeats": 1, "max_train": 2, "max_test": 1, "batch_size": 1}
+NAME, DEFAULT_CONFIG = "text_classification", "configs/text_classification/yelp.py"
+LIMITS = {"num_draws": 1, "num_labels": 0, "num_repeats": 1, "max_train": 2, "max_test": 1, "batch_size": 1}
 TRAIN_FIRST = (
     "python -m experiments.text_short_run --config=configs/text_short_run/yelp.py --config.data.name=lines:FILE"
 )
@@ -31,7 +31,7 @@ def restored(config):
     """The trained method and state, the name of its data, and (train_x, train_y, test_x, test_y)."""
     if not config.workdir:
         raise ConfigError(f"--config.workdir must name a run trained on labelled sentences: {TRAIN_FIRST}")
-    run_config, trained = restore(Path(config.workdir))
+    run_config, trained = restore(config.workdir)
     dataset = load(**run_config.data)
     if dataset.vocabulary is None or "encode" not in trained.method.functions:
         raise ConfigError(f"workdir = {config.workdir} holds no model of sentences with latent vectors: {TRAIN_FIRST}")
@@ -83,78 +83,69 @@ def accuracies(config, train, train_y, test, test_y, **options):
     return found
 
 
-def classify(arguments):
-    """Restore, encode, probe; print the table, draw, and write results.json."""
-    config = arguments.config
-    if config.get("experiment") != "text_classification":
-        raise ConfigError(
-            f"this config belongs to another experiment: python -m experiments.{config.get('experiment')}"
-        )
-    for field, low in LOWEST.items():
-        require(config, field, low)
-    enable_compilation_cache()
-    trained, name, (train_x, train_y, test_x, test_y) = restored(config)
-    workdir = arguments.workdir or Path("runs") / "text_classification" / arguments.name
-    workdir.mkdir(parents=True, exist_ok=True)
-    write_atomically(workdir / "config.json", to_json(config) + "\n")
-    say(f"text_classification: {len(train_x)} and {len(test_x)} sentences of {name}, in {workdir}")
-    keys = jax.random.split(jax.random.key(config.seed), 2)
-    states = {"": trained.state}
-    if config.untrained_baseline:
-        x = jnp.asarray(train_x[: config.batch_size])
-        states["untrained"] = trained.method.init(keys[0], {"x": x, "index": jnp.arange(len(x))})
-    encode = make_encoder(trained.method, config.num_draws)
-    features, probe = {}, {}
-    for arm, state in states.items():
-        features[arm] = features_of(encode, state, keys[1], (train_x, test_x), config.batch_size)
-        with input_errors():
-            probe[arm] = accuracies(config, features[arm][0], train_y, features[arm][1], test_y)
+def accuracies_of_arms(config, features, rows):
+    """{arm: `accuracies`} of the latent vectors {arm: (training, test)}, and of a bag of words."""
+    train_x, train_y, test_x, test_y = rows
     words = [bag_of_words(x, config.num_words) for x in (train_x, test_x)]
     with input_errors():
-        probe["bag_of_words"] = accuracies(config, words[0], train_y, words[1], test_y, standardise=False)
+        found = {arm: accuracies(config, train, train_y, test, test_y) for arm, (train, test) in features.items()}
+        return found | {"bag_of_words": accuracies(config, words[0], train_y, words[1], test_y, standardise=False)}
+
+
+def figures_of(found, train_y, test_y):
+    """accuracy_<n> of every arm, and accuracy_sd_<n> of our own where labels were drawn."""
     majority = np.mean(test_y == np.argmax(np.bincount(train_y)))
-    path = workdir / "probes.png"
+    return merge(
+        {arm: {f"accuracy_{n}": mean for n, (mean, _) in of.items()} for arm, of in found.items()},
+        {OWN: {f"accuracy_sd_{n}": sd for n, (_, sd) in found[OWN].items() if 0 < n < len(train_y)}},
+        {"majority": {f"accuracy_{n}": majority for n in found[OWN]}},
+    )
+
+
+def classify(arguments):
+    """Restore, encode, classify; print the table, draw, and write results.json."""
+    config, workdir, command = open_untrained(NAME, arguments, LIMITS)
+    enable_compilation_cache()
+    (method, state), dataset, rows = restored(config)
+    train_x, train_y, test_x, test_y = rows
+    say(f"{NAME}: {len(train_x)} and {len(test_x)} sentences of {dataset}, in {workdir}")
+    keys = jax.random.split(jax.random.key(config.seed), 2)
+    states = {OWN: state}
+    if config.untrained_baseline:
+        x = jnp.asarray(train_x[: config.batch_size])
+        states["untrained"] = method.init(keys[0], {"x": x, "index": jnp.arange(len(x))})
+    encode, parts = make_encoder(method, config.num_draws), (train_x, test_x)
+    features = {arm: features_of(encode, state, keys[1], parts, config.batch_size) for arm, state in states.items()}
+    found = accuracies_of_arms(config, features, rows)
     curves = {
-        arm.replace("_", " ") or "latent vector": {n: mean for n, (mean, _) in found.items()}
-        for arm, found in probe.items()
+        arm.replace("_", " ") or "latent vector": {n: mean for n, (mean, _) in of.items()} for arm, of in found.items()
     }
-    plot_probes(curves, features[""][1], test_y, path, title=f"frozen features of {name}")
-    finish(config, name, probe, majority, (len(train_x), len(test_x), int(trained.state.step)), path)
+    picture, path = workdir / "probes.png", workdir / "results.json"
+    plot_linear_probes(curves, features[OWN][1], test_y, picture, title=f"frozen features of {dataset}")
+    origin = {"experiment": NAME, "method": NAME, "dataset": dataset, "seed": config.seed}
+    origin |= {"num_steps": int(state.step), "command": command}
+    text = protocol(config, len(train_x), len(test_x))
+    write_results(path, origin, figures_of(found, train_y, test_y), text, pictures={picture.name: ""})
+    print("wrote:", *(f"  {p}" for p in [picture, path, write_report(workdir)]), sep="\n")
 
 
-def finish(config, name, probe, majority, sizes, picture):
-    """Table and results.json."""
-    num_train, num_test, num_steps = sizes
-    own, *others = probe
-    metrics = {f"accuracy_{n}": mean for n, (mean, _) in probe[own].items()}
-    metrics |= {f"accuracy_sd_{n}": sd for n, (_, sd) in probe[own].items() if 0 < n < num_train}
-    baselines = {f"accuracy_{n}_{arm}": mean for arm in others for n, (mean, _) in probe[arm].items()}
-    protocol = (
+def protocol(config, num_train, num_test):
+    """How the figures were measured."""
+    return (
         f"Features: the mean of {config.num_draws} draws of the frozen model's short-run posterior. accuracy_<n> on "
         f"{num_test} test sentences of linear support vector machines, C by cross-validation in the n labelled ones, "
         f"mean over {config.num_repeats} draws of these out of {num_train} (accuracy_sd_<n>: standard deviation over "
         f"the draws). accuracy_0: Gaussian mixture of PCA to {config.num_components} dimensions, named by the label of "
-        f"its most certain sentence. _bag_of_words: the presence of the {config.num_words} most frequent words "
-        "instead; _untrained: the model as it was initialised; accuracy_majority: the more frequent label."
+        f"its most certain sentence. bag_of_words: the presence of the {config.num_words} most frequent words "
+        "instead; untrained: the model as it was initialised; majority: the more frequent label, whatever n."
     )
-    summary = {
-        "experiment": config.experiment,
-        "method": "text_classification",
-        "dataset": name,
-        "metrics": {k: float(v) for k, v in metrics.items()},
-        "baselines": {k: float(v) for k, v in (baselines | {"accuracy_majority": majority}).items()},
-        "protocol": protocol,
-        "seed": config.seed,
-        "num_steps": num_steps,
-        "commit": results.commit(),
-        "command": command_of("text_classification", DEFAULT_CONFIG, config),
-        "versions": results.versions(),
-    }
-    path = picture.with_name("results.json")
-    results.write(path, summary)
-    results.print_table(path)
-    print("wrote:", *(f"  {p}" for p in [picture, path, write_report(path.parent)]), sep="\n")
+
+
+def main(argv=None):
+    """The command line."""
+    with cli.arguments_of(NAME, DEFAULT_CONFIG, argv, __doc__) as arguments:
+        classify(arguments)
 
 
 if __name__ == "__main__":
-    cli.command("text_classification", DEFAULT_CONFIG, classify, doc=__doc__)
+    main()

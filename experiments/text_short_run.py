@@ -9,15 +9,15 @@ from functools import partial
 import jax.numpy as jnp
 
 from ebmjax.methods import text_short_run
+from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
-from ebmjax.training.config import require
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.training.optimizers import make_optimizers
-from experiments import sentences
-from experiments.pieces import make_chain
+from experiments.build.chains import make_chain
+from experiments.build.optimizers import optimizers_of
+from experiments.build.sentences import LIMITS, check, make_decoder, make_language_model
+from experiments.measure import sentences
 
-LOWEST = {
-    "model.latent_dim": 1,
+NOISE_LIMITS = {
     "sampler.noise_scale.start": 0,
     "sampler.noise_scale.end": 0,
     "sampler.noise_scale.begin": 0,
@@ -38,14 +38,11 @@ def noise_schedule(fields):
 
 def build(config, data_spec):
     """The method of a config."""
-    sentences.check(config, data_spec)
-    for field, low in LOWEST.items():
-        require(config, field, low)
-    steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
+    check(config, data_spec)
     return text_short_run(
-        sentences.make_decoder(config, data_spec),
+        make_decoder(config, data_spec),
         posterior_chain=make_chain(config, "posterior"),
-        optimizers=make_optimizers(config.optimizer, config.train.num_steps, steps_per_epoch),
+        optimizers=optimizers_of(config, data_spec),
         latent_dim=config.model.latent_dim,
         length=data_spec.shape[0],
         noise_schedule=noise_schedule(config.sampler.noise_scale),
@@ -55,21 +52,25 @@ def build(config, data_spec):
 def baselines(config, data_spec):
     """A language model of the decoder's size."""
     wanted = config.evaluate.language_model
-    return {"language_model": sentences.make_language_model(config, data_spec)} if wanted else {}
+    return {"language_model": make_language_model(config, data_spec)} if wanted else {}
 
 
 def evaluate(run):
     """Reconstruction, likelihood, use of z and perplexities of samples; sentences to read."""
-    metrics = sentences.figures(run, run.trained)
-    cross, others = sentences.cross_figures(run, {"": partial(run.trained.method.sample, run.trained.state)})
-    others |= sentences.language_model_figures(run)
-    paths = sentences.write(run, "text short-run inference")
-    return Evaluation(metrics | cross, others, sentences.protocol(run.config, run.dataset), paths)
+    own = sentences.figures(run, run.trained)
+    figures = merge(
+        {OWN: own},
+        sentences.cross_figures(run, {OWN: partial(run.trained.method.sample, run.trained.state)}),
+        sentences.language_model_figures(run, own),
+    )
+    shown = sentences.write(run, "text short-run inference")
+    return Evaluation(figures, sentences.protocol(run.config, run.dataset), shown)
 
 
 EXPERIMENT = Experiment(
     name="text_short_run",
     default_config="configs/text_short_run/pydoc.py",
+    limits=lambda config: LIMITS | NOISE_LIMITS,
     build=build,
     baselines=baselines,
     evaluate=evaluate,

@@ -11,23 +11,30 @@ import numpy as np
 
 from ebmjax.evaluation import map_batches
 from ebmjax.methods import vae_latent_ebm
+from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
-from ebmjax.training.config import require
 from ebmjax.training.experiment import Evaluation, Experiment
-from experiments import encoder_figures, encoders, generators
+from ebmjax.viz import pictures
+from experiments.build.encoded import (
+    LIMITS,
+    baselines,
+    make_joint_energy,
+    make_networks,
+    make_options,
+    with_missing_entries,
+)
+from experiments.measure import encoded, images
 
 
 def build(config, data_spec):
     """The method of a config."""
-    encoders.check(config)
-    require(config, "model.weight", 0)
     method = vae_latent_ebm(
-        encoders.make_joint_energy(config, data_spec.shape),
-        **encoders.make_networks(config, data_spec.shape),
+        make_joint_energy(config, data_spec.shape),
+        **make_networks(config, data_spec.shape),
         weight=config.model.weight,
-        **encoders.make_options(config, data_spec),
+        **make_options(config, data_spec),
     )
-    return encoders.conceal(config, data_spec, method)
+    return with_missing_entries(config, data_spec, method)
 
 
 def energies(run, pairs):
@@ -38,22 +45,22 @@ def energies(run, pairs):
 
 
 def evaluate(run):
-    """Samples and reconstructions beside the VAE's, and what the energy makes of pairs that belong together or not."""
+    """Samples and reconstructions beside the VAE's, and the energy of pairs (x, z) that belong together or do not."""
     method, state = run.trained
-    train, test = generators.examples(run)
-    z, metrics, others, paths = encoder_figures.common_figures(run, train, test, "VAE and latent EBM")
+    train, test = images.examples(run)
+    z, figures, shown = encoded.common_figures(run, train, test, "VAE and latent EBM")
     drawn = np.asarray(method.functions["sample_latent"](state, run.rng_key, len(test)))
     decode = jax.jit(partial(method.functions["decode"], state))
     generated = map_batches(decode, drawn, run.config.evaluate.batch_size)
     pairs = {"data": (test, z), "generated": (generated, drawn), "shuffled": (test, np.roll(z, 1, axis=0))}
-    metrics |= energies(run, pairs)
-    return Evaluation(metrics, others, protocol(run.config, len(train), len(test)), paths)
+    figures = merge(figures, {OWN: energies(run, pairs)})
+    return Evaluation(figures, protocol(run.config, len(train), len(test)), shown)
 
 
 def protocol(config, num_train, num_test):
     """How the figures were measured."""
     return (
-        f"{encoder_figures.common_protocol(config, num_train, num_test)} "
+        f"{encoded.common_protocol(config, num_train, num_test)} "
         "energy_data: mean E(x, z) of test examples with their encoder's mean; energy_generated: of "
         "generated examples with their z; energy_shuffled: of test examples with the z of others. "
         "Last parameters, no selection."
@@ -63,10 +70,11 @@ def protocol(config, num_train, num_test):
 EXPERIMENT = Experiment(
     name="vae_latent_ebm",
     default_config="configs/vae_latent_ebm/digits.py",
+    limits=lambda config: LIMITS | {"model.weight": 0},
     build=build,
-    baselines=encoders.baselines,
+    baselines=baselines,
     evaluate=evaluate,
-    draw_samples=generators.draw_samples,
+    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 An energy whose negative is the log-sum-exp of a classifier's logits learns from all examples, and from the labels of
 few. It is trained on several draws of the labels at once, and so are the arms beside it: the same net by labels alone
-("supervised"), VERA without the entropy of its generator, and JEM.
+("supervised"), VERA without the entropy of its generator ("no_entropy"), and JEM ("jem").
 """
 
 from functools import partial
@@ -13,33 +13,37 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebmjax.data import load, to_float
-from ebmjax.evaluation import (
-    auroc,
-    calibration_error,
-    fit_gaussian,
-    frechet_distance,
-    map_batches,
-    ood_scores,
-    refine,
-    sample_in_batches,
-)
+from ebmjax.evaluation import auroc, calibration_error, ood_scores, refine, sample_in_batches
 from ebmjax.evaluation.ensembles import cross_entropy
 from ebmjax.evaluation.ood import SCORES, between
 from ebmjax.mcmc import Chain, adapt_step_size, mala, sign_rule
+from ebmjax.report.results import OWN, Figures, merge
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError, choose
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
-from ebmjax.training.replicas import replica
-from ebmjax.viz import classifiers, health, pictures
-from experiments.few_labels import data_of, judged, spread
-from experiments.generators import MAX_PIXELS, logged_rows
-from experiments.vera_arms import make_arm
+from ebmjax.viz import pictures
+from experiments.build.few_labels import data_of
+from experiments.build.vera import make_arm
+from experiments.measure import few_labels, images
+from experiments.measure.history import draw_health
+
+METHODS = ("vera", "no_entropy", "jem")
+"""Values of config.method: arms that have samples and an energy."""
+
+SAMPLES = {
+    OWN: ("samples", "Samples, of the first draw of the labels"),
+    "refined": ("samples_refined", "The same after chains over z and the noise, at the energy itself"),
+    "no_entropy": ("samples_no_entropy", "Samples of the generator that was trained without entropy"),
+}
+"""{arm: (file, caption) of the picture of its samples}."""
+
+LIMITS = {"labels.entropy_weight": 0, "model.posterior.num_samples": 1, "evaluate.refine_steps": 0}
 
 
 def build(config, data_spec):
-    """The arm config.method, "vera" or "jem", on all draws of the labels."""
-    choose({"vera": 0, "no_entropy": 0, "jem": 0}, config.method, "method")
+    """The arm config.method on all draws of the labels."""
+    choose(dict.fromkeys(METHODS), config.method, "method")
     if config.data.get("standardise") and set(config.evaluate.foreign) - {"uniform", "between"}:
         raise ConfigError("evaluate.foreign: other data sets are not on the scale of data.standardise = True")
     return make_arm(config, data_spec, config.method)
@@ -50,23 +54,24 @@ def baselines(config, data_spec):
     return {name: make_arm(config, data_spec, name) for name in config.evaluate.arms if name != config.method}
 
 
-def arm_figures(run, trained, x, labels):
-    """({figure: value}, accuracies `[S]`, reliability of all draws together) on test examples."""
-    probs, accuracies, curve = judged(run, trained, x, labels)
-    found = {
-        **dict(zip(("mean", "sd"), spread(accuracies))),
-        "nll": cross_entropy(probs, labels),
-        "ece": np.mean([calibration_error(one, labels) for one in probs]),
-        "diverged": np.sum(np.asarray(trained.state.extra["diverged_at"]) >= 0),
-    }
-    return found, accuracies, curve
+def confidence_figures(probs, labels) -> Figures:
+    """Cross entropy and calibration of {arm: p(y | x) `[S, N, K]`}."""
+    error = lambda p: np.mean([calibration_error(one, labels) for one in p])
+    return {arm: {"nll": cross_entropy(p, labels), "ece": error(p)} for arm, p in probs.items()}
 
 
-def seconds_of(folder, num_steps):
-    """Seconds of the whole training by its median speed, for all draws together; compilation is not in it."""
-    rows = read_rows(folder / "metrics.jsonl") if (folder / "metrics.jsonl").exists() else []
-    speeds = [row["steps_per_second"] for row in rows if row.get("steps_per_second")]
-    return num_steps / np.median(speeds) if speeds else float("nan")
+def training_figures(run) -> Figures:
+    """Of every arm the draws of the labels whose training diverged, and the seconds of the whole training of all draws
+    by its median speed, without compilation."""
+    figures: Figures = {}
+    for arm, trained in ({OWN: run.trained} | run.baselines).items():
+        folder = run.workdir / "baselines" / arm if arm else run.workdir
+        speeds = [row["steps_per_second"] for row in read_rows(folder / "metrics.jsonl") if row.get("steps_per_second")]
+        figures[arm] = {
+            "diverged": np.sum(np.asarray(trained.state.extra["diverged_at"]) >= 0),
+            "seconds": run.config.train.num_steps / np.median(speeds) if speeds else float("nan"),
+        }
+    return figures
 
 
 def foreign_examples(run, name, test):
@@ -81,26 +86,24 @@ def foreign_examples(run, name, test):
     return to_float(other.x_test[: len(test)], other.max_value)
 
 
-def foreign_figures(run, trained, test):
-    """{auroc_<foreign>_<score>}: means over the draws."""
-    size, (method, states), found = run.config.evaluate.batch_size, trained, {}
+def foreign_figures(run, test) -> Figures:
+    """auroc_<foreign>_<score> of our method: means over the draws."""
+    method, state = run.trained
     scores = jax.jit(lambda state, x: ood_scores(partial(method.functions["class_logits"], state), x))
-    states = [replica(states, i) for i in range(run.config.labels.num_seeds)]
-    own = [map_batches(partial(scores, state), test, size) for state in states]
+    of_test, found = few_labels.each_draw(run, scores, state, test), {}
     for name in run.config.evaluate.foreign:
         x = np.asarray(foreign_examples(run, name, test))
-        there = [map_batches(partial(scores, state), x, size) for state in states]
+        of_foreign = few_labels.each_draw(run, scores, state, x)
         is_foreign = np.arange(len(test) + len(x)) >= len(test)
         for score in SCORES:
-            areas = [auroc(np.concatenate([a[score], b[score]]), is_foreign) for a, b in zip(own, there)]
+            areas = [auroc(np.concatenate([a[score], b[score]]), is_foreign) for a, b in zip(of_test, of_foreign)]
             found[f"auroc_{Path(name.split(':')[-1]).stem}_{score}"] = np.mean(areas)
-    return found
+    return {OWN: found}
 
 
 def refined_samples(run, num):
-    """(samples of the first draw's generator, the same after Metropolis-adjusted chains, figures of these)."""
-    (method, states), settings = run.trained, run.config.evaluate
-    state = replica(states, 0)
+    """(samples of the first draw's generator, the same after Metropolis-adjusted chains, {metric: value} of these)."""
+    (method, state), settings = few_labels.first_draw(run.trained), run.config.evaluate
     energy, functions = partial(method.functions["energy"], state), method.functions
     kernel = partial(adapt_step_size, make_kernel=mala, step_size=0.05, target=0.57, rule=sign_rule(0.02))
     chain = Chain(kernel, settings.refine_steps)
@@ -120,99 +123,78 @@ def refined_samples(run, num):
     return first, x, figures | {"refine_acceptance": np.mean(acceptance)}
 
 
-def sample_figures(run, train, test):
-    """(metrics, baselines, {path: caption}) of samples of the first draw, and of refined ones where it is VERA."""
-    size, path = run.config.evaluate.batch_size, lambda stem: run.workdir / f"{stem}.png"
-    metrics, captions = {}, {path("samples"): "Samples, of the first draw of the labels"}  # in the order of `arms`
+def draw_samples(run, num):
+    """({arm of `SAMPLES`: `num` samples of the first draw}, {metric: value} of refining ours)."""
+    size = min(num, run.config.evaluate.batch_size)
+    samples = lambda trained: sample_in_batches(partial(trained.method.sample, trained.state), run.rng_key, num, size)
     if run.config.method == "vera" and run.config.evaluate.refine_steps:
-        first, refined, metrics = refined_samples(run, len(train))
-        arms = {"": first, "refined": refined}
-        captions[path("samples_refined")] = "The same after chains over z and the noise, at the energy itself"
+        first, refined, figures = refined_samples(run, num)
+        drawn = {OWN: first, "refined": refined}
     else:
-        sample = partial(run.trained.method.sample, run.trained.state)
-        arms = {"": sample_in_batches(sample, run.rng_key, len(train), min(len(train), size))}
+        drawn, figures = {OWN: samples(run.trained)}, {}
     if "no_entropy" in run.baselines:
-        other = run.baselines["no_entropy"]
-        sample = partial(other.method.sample, other.state)
-        arms["no_entropy"] = sample_in_batches(sample, run.rng_key, len(train), min(len(train), size))
-        captions[path("samples_no_entropy")] = "Samples of the generator that was trained without entropy"
-    baselines, flat = {}, lambda x: np.asarray(x).reshape(len(x), -1)
-    if train[0].size <= MAX_PIXELS:
-        reference = fit_gaussian(flat(train))
-        for name, x in (arms | {"real": test}).items():
-            target = baselines if name else metrics
-            target["_".join(filter(None, ["frechet_pixels", name]))] = frechet_distance(flat(x), reference)
-    shape = tuple(run.config.evaluate.picture) or test.shape[1:]
-    if len(shape) != 3:
-        return metrics, baselines, {}
-    for where, x in zip(captions, arms.values(), strict=True):
-        pictures.save_grid(np.reshape(x[:100], (-1, *shape)), where)
-    return metrics, baselines, captions
+        drawn["no_entropy"] = samples(run.baselines["no_entropy"])
+    return drawn, figures
+
+
+def sample_figures(run, train, test) -> tuple[dict, Figures]:
+    """({picture: caption}, figures) of samples of the first draw, and of refined ones where it is VERA."""
+    drawn, refining = draw_samples(run, len(train))
+    spaces = {"pixels": lambda x: np.asarray(x).reshape(len(x), -1)} if train[0].size <= images.MAX_PIXELS else {}
+    figures = merge({OWN: refining}, images.frechet_figures(spaces, train, drawn | {"real": test}))
+    shape, captions = tuple(run.config.evaluate.picture) or test.shape[1:], {}
+    for arm, x in drawn.items() if len(shape) == 3 else ():
+        stem, caption = SAMPLES[arm]
+        path = run.workdir / f"{stem}.png"
+        pictures.save_grid(np.reshape(x[:100], (-1, *shape)), path)
+        captions[path] = caption
+    return captions, figures
 
 
 def evaluate(run):
     """Accuracy and calibration of every arm, what tells foreign examples, samples, and pictures of all that."""
-    config, data = run.config, run.dataset
-    train, test = (to_float(x[: config.evaluate.max_examples], data.max_value) for x in (data.x_train, data.x_test))
-    labels = data.y_test[: len(test)]
-    metrics, others, accuracies, curves = {}, {}, {}, {}
-    for name, trained in {config.method: run.trained, **run.baselines}.items():
-        own = name == config.method
-        found, accuracies[name], curves[name] = arm_figures(run, trained, test, labels)
-        found["seconds"] = seconds_of(run.workdir if own else run.workdir / "baselines" / name, config.train.num_steps)
-        label = "" if own else f"{name}_"
-        named = {f"accuracy_{label}{key}": found.pop(key) for key in ("mean", "sd")}
-        named |= {f"{key}_{label}".rstrip("_"): value for key, value in found.items()}
-        (metrics if own else others).update(named)
-    if "supervised" in accuracies:
-        gains = accuracies[config.method] - accuracies["supervised"]
-        metrics |= {"gain_over_supervised_lowest": np.min(gains), "gain_over_supervised_highest": np.max(gains)}
-    found, more, captions = sample_figures(run, train, test)
-    metrics, others = metrics | found | foreign_figures(run, run.trained, test), others | more
-    path = run.workdir / "arms.png"
-    title = f"{config.method} on {data.name}, {config.labels.per_class or 'all'} labels a class"
-    classifiers.plot_arms(accuracies, curves, path, title=title)
-    about = "Left: test accuracy for each draw of the labels. Right: confidence against accuracy, all draws together."
-    captions = {path: about, **captions}
-    if rows := logged_rows(run):
-        health.plot_health(rows, run.workdir / "health.png", title=f"{config.method} on {data.name}, mean of the draws")
-        captions[run.workdir / "health.png"] = "Health of the training: means over the draws"
-    return Evaluation(metrics, others, protocol(config, len(train), len(test)), captions)
+    config, labels = run.config, run.dataset.y_test[: run.config.evaluate.max_examples]
+    train, test = images.examples(run)
+    probs = few_labels.probabilities(run, test)
+    captions, of_samples = sample_figures(run, train, test)
+    figures = merge(
+        few_labels.accuracy_figures(probs, labels),
+        confidence_figures(probs, labels),
+        training_figures(run),
+        of_samples,
+        foreign_figures(run, test),
+    )
+    title = f"{config.method} on {run.dataset.name}, mean of the draws"
+    shown = few_labels.draw_classifiers(run, config.method, probs, labels) | captions
+    shown |= draw_health(run, title, "Health of the training: means over the draws of the labels")
+    return Evaluation(figures, protocol(config, len(train), len(test)), shown)
 
 
 def protocol(config, num_train, num_test):
     """How the figures were measured."""
-    labels, kinds = config.labels, "; ".join(f"{name}: {what}" for name, what in SCORES.items())
+    kinds = "; ".join(f"{name}: {what}" for name, what in SCORES.items())
     held = ", which stay near N(0, I)" if config.evaluate.refine_prior else ""
-    per_class = f"{labels.per_class} labels a class" if labels.per_class else "all labels"
     return (
-        f"{num_test} test examples, {per_class}, {labels.num_seeds} draws of them (mean, and standard deviation over "
-        "these), trained at once, each with its own initial weights and noise; _supervised: the same net by labels "
-        "alone with noise on its inputs; _no_entropy: without the entropy of the generator; _jem: by chains. ece: 15 "
-        "bins. diverged: draws whose metrics ceased to be finite, or whose energy gap passed 1e8; they are judged as "
-        "they were before. gain_over_supervised: of the draws, the least and the largest difference. seconds: of "
-        "training, all draws together, without compilation. auroc_<foreign>_<score>: "
-        f"foreign examples against test examples, {kinds}; uniform: in the range of each column; between: means of two "
-        f"test examples. frechet_pixels: of {num_train} samples to the training examples over the columns; _refined: "
-        f"after {config.evaluate.refine_steps} Metropolis-adjusted steps over z and the noise{held}; _real: test "
-        "examples. Last parameters, no selection."
+        f"{num_test} test examples. {few_labels.protocol(config)} supervised: the same net by labels alone with noise "
+        "on its inputs; no_entropy: without the entropy of the generator; jem: by chains. ece: 15 bins. diverged: "
+        "draws whose metrics ceased to be finite, or whose energy gap passed 1e8; they are evaluated as they were "
+        "before. seconds: of training, all draws together, without compilation. auroc_<foreign>_<score>: foreign "
+        f"examples against test examples, {kinds}; uniform: in the range of each column; between: means of two test "
+        f"examples. frechet_pixels: of {num_train} samples to the training examples over the columns; refined: after "
+        f"{config.evaluate.refine_steps} Metropolis-adjusted steps over z and the noise{held}; real: test examples. "
+        "Last parameters, no selection."
     )
-
-
-def draw_samples(x, path):
-    """A grid of samples while training, where examples are images."""
-    if np.ndim(x) == 4:
-        pictures.save_grid(x, path)
 
 
 EXPERIMENT = Experiment(
     name="vera",
     default_config="configs/vera/digits.py",
+    limits=lambda config: LIMITS,
     build=build,
     baselines=baselines,
     data_of=data_of,
     evaluate=evaluate,
-    draw_samples=draw_samples,
+    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

@@ -1,15 +1,22 @@
-"""Test set-up: a compilation cache, and how many processes share the work."""
+"""Test set-up: quick or whole, a compilation cache, and how many processes share the work.
+
+`pytest` runs the quick suite; `pytest -m slow` the rest, which .ci/run runs as well.
+"""
 
 import os
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # experiments and configs are not part of the installed package
 CACHE = Path(os.environ.get("EBMJAX_TEST_CACHE", ROOT / ".cache" / "tests"))
-# Subprocesses of tests inherit it: most of a short run is compilation.
+# Subprocesses of tests inherit these: most of a short run is compilation.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+if "slow" not in sys.argv:  # the slow tests train: they need what takes long to compile
+    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -20,3 +27,12 @@ def pytest_xdist_auto_num_workers(config):
     """
     whole = config.args_source != config.ArgsSource.ARGS
     return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or (min(os.cpu_count() or 1, 4) if whole else 0))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def release_compiled_programs():
+    """JAX keeps every program that it compiles; over the whole suite that is gigabytes."""
+    yield
+    import jax
+
+    jax.clear_caches()

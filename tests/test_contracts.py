@@ -14,10 +14,11 @@ import numpy as np
 import optax
 import pytest
 
+from ebmjax.data import Dataset
 from ebmjax.mcmc import Chain, bank, langevin, sample_chain
 from ebmjax.methods.base import apply_gradients, create_state, step_key
 from ebmjax.objectives import contrastive
-from ebmjax.training.loop import fit
+from ebmjax.training.loop import Hooks, fit
 from ebmjax.training.settings import Settings
 from ebmjax.types import Kernel, Method
 
@@ -78,12 +79,13 @@ def toy_method():
 
 
 def data():
-    return {"x": np.random.default_rng(0).normal(size=(NUM, DIM)).astype(np.float32) + 1.0}
+    x = np.random.default_rng(0).normal(size=(NUM, DIM)).astype(np.float32) + 1.0
+    return Dataset("normal", x, None, x[:1], None, None)
 
 
 def train(folder, num_steps, steps_per_dispatch=3, **options):
     settings = Settings(num_steps, BATCH, steps_per_dispatch, log_every=3, checkpoint_every=3, ema_decay=0.9)
-    state, _ = fit(toy_method(), data(), None, settings, seed=0, folder=folder, **options)
+    state, _ = fit(toy_method(), data(), settings, folder, Hooks(**options))
     return jax.tree.map(
         lambda a: a if not jnp.issubdtype(a.dtype, jax.dtypes.prng_key) else jax.random.key_data(a), state
     )

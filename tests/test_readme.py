@@ -35,3 +35,12 @@ def test_links_lead_somewhere():
 def test_configs_named_exist():
     for path in set(re.findall(r"configs/[\w/]+\.py", README)):
         assert (ROOT / path).exists(), path
+
+
+def test_the_table_of_commands_is_the_folder():
+    """`ls experiments/*.py` and the README's table name the same commands."""
+    table = README[README.index("## Methods") :]
+    cells = re.findall(r"^\| ([a-z_, ]+) \|", table, re.M)
+    named = [name for cell in cells for name in cell.split(", ")]
+    there = sorted(path.stem for path in (ROOT / "experiments").glob("*.py") if path.stem != "__init__")
+    assert sorted(named) == there

@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import adam, base
+from configs.common import adam, base, fake_data, images_evaluation, short
 
 
 def abp(data: str) -> ConfigDict:
@@ -25,37 +25,21 @@ def abp(data: str) -> ConfigDict:
             "refine_steps": 100,  # noise-free posterior steps where reconstructions are evaluated
         }
     )
-    config.optimizer = ConfigDict({"generator": adam(1e-4)})
-    config.optimizer.generator.schedule = "exponential"
-    config.evaluate.batch_size = 500
-    config.evaluate.max_examples = 50_000  # of training images, samples and test images each
-    config.evaluate.feature_steps = 1500  # of the small classifier behind frechet_features; 0: none
+    config.optimizer = ConfigDict({"generator": adam(1e-4, b1=0.5, schedule="exponential")})
+    images_evaluation(config)
     config.evaluate.inpainting_samples = 50  # whose mean is the second figure of inpainting
     config.evaluate.short_run_baseline = False  # also train with chains that start afresh and compare
     return config
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes: for tests, of no scientific value."""
-    config.train.steps_per_dispatch = 5
-    config.train.num_steps = 10
-    config.train.batch_size = 16
-    config.train.log_every = config.train.checkpoint_every = config.train.steps_per_dispatch
-    config.sampler.posterior.num_steps = 5
-    config.sampler.encode.num_steps = 5
-    config.sampler.refine_steps = 5
-    config.evaluate.max_examples = 64
-    config.evaluate.inpainting_samples = 2
-    config.evaluate.batch_size = 32
-    config.evaluate.feature_steps = 20
+    """`short`, with short chains."""
+    short(config)
+    config.sampler.posterior.num_steps = config.sampler.encode.num_steps = config.sampler.refine_steps = 5
 
 
-def smoke_images(config: ConfigDict, data: str) -> None:
-    """`smoke` with a narrow net on fake images, so that a config is exercised without its data."""
+def smoke_images(config: ConfigDict) -> None:
+    """The same on fake images, with a narrow net."""
     smoke(config)
-    config.data.name = data
+    fake_data(config)
     config.model.generator.width = 2
-    config.train.steps_per_dispatch = 1
-    config.train.num_steps = 2
-    config.train.log_every = config.train.checkpoint_every = 1
-    config.train.batch_size = 8

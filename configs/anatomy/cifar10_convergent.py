@@ -4,10 +4,11 @@
 
 The official code publishes this recipe for flowers at 32 x 32: non-local net, 500 steps with ε = .0075 from a bank of
 one chain per image, SGD from .1 (or .05) to 5e-4, data noise .015, 200,000 iterations; CIFAR-10 is our own use of it.
-Needs a GPU and patience: 100 million chain steps, each for 100 images.
+Expected: none published, not measured here.
+Cost: 100 million chain steps, each for 100 images: a GPU and patience; not run at full length.
 """
 
-from configs.anatomy.common import anatomy, initial, sampler, sgd, smoke_images
+from configs.anatomy.common import anatomy, initial, optimizer, sampler, smoke_images
 from configs.common import variant_of
 
 
@@ -18,8 +19,6 @@ def get_config(variant=""):
     config.model.data_noise = 0.015
     config.sampler = sampler(500, 0.0075)
     config.initial = initial("bank")
-    config.optimizer.energy = sgd(0.1)
-    config.optimizer.energy.schedule = "geometric"
-    config.optimizer.energy.final_fraction = 0.005
+    config.optimizer.energy = optimizer("sgd", 0.1, schedule="geometric", final_fraction=0.005)
     config.train.num_steps = 200_000
-    return variant_of(config, variant, lambda c: smoke_images(c, "fake:32x32x3"))
+    return variant_of(config, variant, smoke_images)

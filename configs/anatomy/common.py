@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import base
+from configs.common import adam, base, fake_data, net, short
 
 
 def sampler(num_steps: int, step_size: float) -> ConfigDict:
@@ -25,44 +25,18 @@ def initial(name: str, noise: str = "uniform", scale: float = 1.0) -> ConfigDict
     )
 
 
-def adam(learning_rate: float) -> ConfigDict:
-    """Adam with a constant rate."""
-    return ConfigDict(
-        {
-            "name": "adam",  # or sgd, without momentum
-            "learning_rate": learning_rate,
-            "b1": 0.9,
-            "b2": 0.999,
-            "clip_norm": 0.0,  # 0: no clipping
-            "schedule": "constant",  # cosine, geometric (× decay_rate per step), both to final_fraction; exponential
-            "final_fraction": 0.05,
-            "decay_rate": 0.99995,
-        }
-    )
-
-
-def sgd(learning_rate: float) -> ConfigDict:
-    """SGD with a constant rate, of the loss in E; the paper's, of the loss in E / T, is T times it."""
-    return ConfigDict(adam(learning_rate).to_dict() | {"name": "sgd"})
+def optimizer(name: str, learning_rate: float, **fields) -> ConfigDict:
+    """ "adam", or "sgd" without momentum, whose rate is of the loss in E: T times the paper's, of the loss in E / T."""
+    return adam(learning_rate, name=name, decay_rate=0.99995, **fields)
 
 
 def anatomy(data: str) -> ConfigDict:
     """Images of 32 x 32 pixels without convergence: chains from noise, Adam, "vanilla" net."""
     config = base("anatomy", data)
-    config.train.num_steps = 100_000
-    config.train.batch_size = 100
-    # name: conv (width, slope), nonlocal (width, slope) or mlp (widths, activation, init, output_scale).
+    config.train.update(num_steps=100_000, batch_size=100)
     config.model = ConfigDict(
         {
-            "energy": {
-                "name": "conv",
-                "width": 32,  # n_f
-                "slope": 0.05,
-                "widths": (32, 64, 64, 64),
-                "activation": "leaky_relu_0.05",
-                "init": "torch",
-                "output_scale": 1.0,
-            },
+            "energy": net("conv", (32, 64, 64, 64), activation="leaky_relu_0.05", init="torch", width=32),  # n_f
             "data_noise": 0.03,
             "energy_l2": 0.0,
             "gradient_penalty": 0.0,
@@ -70,7 +44,7 @@ def anatomy(data: str) -> ConfigDict:
     )
     config.sampler = sampler(150, 0.01)
     config.initial = initial("noise")
-    config.optimizer = ConfigDict({"energy": adam(1e-4)})
+    config.optimizer = ConfigDict({"energy": optimizer("adam", 1e-4)})
     config.nonconvergent = ConfigDict()  # sampler, initial, optimizer of a second run to compare with, if any
     config.evaluate.nonconvergent_baseline = True
     config.evaluate.continued_steps = 2000  # of training, for d_s and r_s step by step
@@ -85,55 +59,38 @@ def anatomy(data: str) -> ConfigDict:
 def toy(data: str, scale: float) -> ConfigDict:
     """Points of the plane, convergent and not; scale: of the non-convergent chains' normal start."""
     config = anatomy(data)
-    config.train.num_steps = 200_000
-    config.train.steps_per_dispatch = 50
-    config.train.log_every = 1000
-    config.train.checkpoint_every = 10_000
+    config.train.update(num_steps=200_000, steps_per_dispatch=50, log_every=1000, checkpoint_every=10_000)
     config.model.energy.name = "mlp"
     config.model.data_noise = 0.0
     config.sampler = sampler(500, 0.125)
     config.initial = initial("bank")
     config.initial.bank_size = 10_000
-    config.optimizer.energy = sgd(0.1)
+    config.optimizer.energy = optimizer("sgd", 0.1)
     config.nonconvergent = ConfigDict(
         {
             "sampler": sampler(100, 0.01),
             "initial": initial("noise", "normal", scale),
-            "optimizer": {"energy": adam(1e-4)},
+            "optimizer": {"energy": optimizer("adam", 1e-4)},
         }
     )
-    config.evaluate.long_run_steps = 10_000
-    config.evaluate.num_chains = 1000
-    config.evaluate.num_samples = 10_000
-    config.evaluate.mala.num_steps = 10_000
-    config.evaluate.mala.step_size = 0.02
+    config.evaluate.update(long_run_steps=10_000, num_chains=1000, num_samples=10_000)
+    config.evaluate.mala.update(num_steps=10_000, step_size=0.02)
     return config
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes: for tests, of no scientific value."""
-    config.train.num_steps = 10
-    config.train.steps_per_dispatch = 5
-    config.train.log_every = config.train.checkpoint_every = 5
-    config.train.batch_size = 16
-    config.initial.bank_size = 32
-    config.initial.num_chains = 0
+    """`short`, with few and short chains."""
+    short(config, continued_steps=20, long_run_steps=100, num_chains=16, num_samples=16)
+    config.initial.update(bank_size=32, num_chains=0)
     for chains in (config.sampler, config.nonconvergent.get("sampler", config.sampler)):
         chains.chain.num_steps = 4
-    config.evaluate.continued_steps = 20
-    config.evaluate.long_run_steps = 100
-    config.evaluate.num_chains = 16
-    config.evaluate.num_samples = 16
     config.evaluate.mala.num_steps = 3
 
 
-def smoke_images(config: ConfigDict, data: str) -> None:
-    """`smoke` with a narrow net on fake images, so that a published config is exercised without its data."""
+def smoke_images(config: ConfigDict) -> None:
+    """The same on fake images, with a narrow net."""
     smoke(config)
-    config.data.name = data
+    fake_data(config)
     config.model.energy.width = 4
-    config.train.num_steps = 2
-    config.train.steps_per_dispatch = config.train.log_every = config.train.checkpoint_every = 1
-    config.train.batch_size = 8
     config.sampler.chain.num_steps = 2
     config.initial.bank_size = 16

@@ -3,6 +3,8 @@
     python -m experiments.anatomy --config=configs/anatomy/rings_paper.py
 
 The settings of the official code: as configs/anatomy/gmm_paper.py, but the non-convergent chains start from N(0, 2² I).
+Expected: pictures in the paper, no figures; not measured here.
+Cost: not measured; gmm_paper.py, of the same length, takes most of a day of a CPU.
 """
 
 from configs.anatomy.common import smoke, toy

@@ -7,7 +7,7 @@ OF_PAIRS = ("joint_energy", "joint", "reconstruction", "latent")
 
 
 def anomaly(config: ConfigDict, scores: tuple[str, ...] = LATENT) -> ConfigDict:
-    """The config of another experiment, extended. scores: of experiments/anomaly_scores.py, the main one first."""
+    """The config of another experiment, extended. scores: of build/anomaly_scores.py, the main first."""
     config.method = config.experiment
     config.experiment = "anomaly"
     config.anomaly = ConfigDict(
@@ -26,8 +26,6 @@ def anomaly(config: ConfigDict, scores: tuple[str, ...] = LATENT) -> ConfigDict:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes, beside the method's own `smoke`."""
-    config.anomaly.held_out = (1, 4)
-    config.anomaly.evaluate_every = 4
-    config.anomaly.num_evaluations = 2
+    """Two classes and two evaluations, beside the method's own `smoke`."""
+    config.anomaly.update(held_out=(1, 4), evaluate_every=4, num_evaluations=2)
     config.evaluate.max_examples = 128

@@ -20,6 +20,5 @@ def probed(config: ConfigDict, num_labels: tuple[int, ...]) -> ConfigDict:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes, of no scientific value."""
-    config.evaluate.probe.num_draws = 1
-    config.evaluate.probe.penalties = (0.01,)
+    """One draw and one penalty, beside the source's own `smoke`."""
+    config.evaluate.probe.update(num_draws=1, penalties=(0.01,))

@@ -2,7 +2,8 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import base
+from configs.common import adam, base, fake_data, short
+from configs.flow_stage import WARMED_COSINE
 
 
 def flow(data: str) -> ConfigDict:
@@ -10,20 +11,7 @@ def flow(data: str) -> ConfigDict:
     config = base("flow", data)
     # name: of flows.FLOWS; the other fields are the options of that flow.
     config.model = ConfigDict({"flow": {"name": "spline_coupling", "num_layers": 4, "width": 64}})
-    config.optimizer = ConfigDict(
-        {
-            "flow": {
-                "learning_rate": 1e-3,
-                "b1": 0.9,
-                "b2": 0.999,
-                "clip_norm": 0.0,  # 0: no clipping
-                "schedule": "cosine",  # constant, cosine (to final_fraction) or exponential (decay_rate per epoch)
-                "final_fraction": 0.05,
-                "decay_rate": 0.998,
-                "warmup_steps": 0,  # over which the rate rises from 0
-            }
-        }
-    )
+    config.optimizer = ConfigDict({"flow": adam(1e-3, **WARMED_COSINE)})
     config.evaluate.batch_size = 1000
     config.evaluate.max_examples = 10_000  # of test and training examples each
     config.evaluate.temperature = 0.7  # of a second grid of images
@@ -37,42 +25,20 @@ def images(data: str) -> ConfigDict:
     and a short warm-up, and averaged parameters are evaluated.
     """
     config = flow(data)
-    config.model.flow = ConfigDict(
-        {
-            "name": "glow",
-            "num_levels": 3,
-            "num_steps": 32,
-            "width": 512,
-            "coupling_type": "affine",
-            "form": "auto",
-            "remat": True,
-        }
-    )
-    config.optimizer.flow.learning_rate = 3e-4
-    config.optimizer.flow.clip_norm = 50.0
-    config.optimizer.flow.warmup_steps = 1000
-    config.train.batch_size = 64
-    config.train.ema_decay = 0.999
+    fields = {"name": "glow", "num_levels": 3, "num_steps": 32, "width": 512, "coupling_type": "affine"}
+    config.model.flow = ConfigDict(fields | {"form": "auto", "remat": True})
+    config.optimizer.flow.update(learning_rate=3e-4, clip_norm=50.0, warmup_steps=1000)
+    config.train.update(batch_size=64, ema_decay=0.999)
     config.evaluate.batch_size = 100
     return config
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes: for tests, of no scientific value."""
-    config.train.num_steps = 10
-    config.train.batch_size = 16
-    config.train.steps_per_dispatch = config.train.log_every = config.train.checkpoint_every = 5
-    config.evaluate.batch_size = 32
-    config.evaluate.max_examples = 64
+    """`short` of points or of small images."""
+    short(config)
 
 
-def smoke_images(config: ConfigDict, data: str) -> None:
-    """`smoke` with a narrow, shallow Glow on fake images, so that a published config is exercised without its data."""
-    smoke(config)
-    config.data.name = data
-    config.model.flow.num_levels = config.model.flow.num_steps = 2
-    config.model.flow.width = 4
-    config.model.flow.form = "plain"  # slow, but compiled in a third of the time
-    config.train.num_steps = 2
-    config.train.batch_size = 8
-    config.train.steps_per_dispatch = config.train.log_every = config.train.checkpoint_every = 1
+def smoke_images(config: ConfigDict) -> None:
+    """The same on fake images, with a small Glow whose slow "plain" form is compiled in a third of the time."""
+    fake_data(config)
+    config.model.flow.update(num_levels=2, num_steps=2, width=4, form="plain")

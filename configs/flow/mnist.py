@@ -2,8 +2,10 @@
 
     python -m ebmjax.data.prepare mnist && python -m experiments.flow --config=configs/flow/mnist.py
 
-The paper has no MNIST. Ours, small enough for a CPU (configs/flow_stage.py). For a GPU:
---config.model.flow.num_steps=16 --config.model.flow.width=128 --config.train.batch_size=128 and more steps, untried.
+The settings are ours, small enough for a CPU (configs/flow_stage.py). For a GPU: --config.model.flow.num_steps=16
+--config.model.flow.width=128 --config.train.batch_size=128 and more steps, untried.
+Expected: none published, for the paper has no MNIST. Here, seed 0: 1.674 bits/dim on test images, a Gaussian 5.87.
+Cost: half an hour of a CPU core.
 """
 
 from configs.common import variant_of
@@ -16,4 +18,4 @@ def get_config(variant=""):
     config = images("mnist")
     glow_of_mnist(config)
     config.evaluate.batch_size = 250
-    return variant_of(config, variant, lambda c: smoke_images(c, "fake:28x28x1"))
+    return variant_of(config, variant, smoke_images)

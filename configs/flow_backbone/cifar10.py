@@ -2,8 +2,10 @@
 
     python -m experiments.flow_backbone --config=configs/flow_backbone/cifar10.py
 
-Reported, as tables of later papers quote it: FID 78.12, with a backbone smaller than Glow's own; the
-claim is mixing. Widths, rates and chains of the paper are not known to us: these are ours, for a GPU, and untrained.
+Expected: FID 78.12, as tables of later papers quote it, with a backbone smaller than Glow's own and by a protocol that
+is not stated, so that it stands in no table; the claim is mixing. Widths, rates and chains of the paper are not known
+to us: these are ours, for a GPU, and untrained.
+Cost: a GPU's work, not measured; not run at full length.
 """
 
 from configs.common import variant_of

@@ -2,26 +2,18 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import base
-from configs.flow_stage import adam, flow_stage, glow, small_glow, smoke_stage
+from configs import flow_stage
+from configs.common import adam, base, net, short
 
 
 def flow_backbone(data: str) -> ConfigDict:
     """The common fields; a data set's config states what differs."""
     config = base("flow_backbone", data)
-    config.flow = flow_stage(config)
+    config.flow = flow_stage.flow_stage(config)
     config.model = ConfigDict(
         {
             "objective": "likelihood",  # or "noise_contrastive": E and log Z without chains
-            "energy": {
-                "name": "mlp",  # mlp (widths, activation, init, output_scale), conv or nonlocal (width, slope)
-                "widths": (128, 128),
-                "activation": "silu",
-                "init": "he",
-                "output_scale": 1.0,
-                "width": 64,
-                "slope": 0.05,
-            },
+            "energy": net("mlp", (128, 128), activation="silu", init="he"),
             "energy_l2": 1e-4,
         }
     )
@@ -37,7 +29,9 @@ def flow_backbone(data: str) -> ConfigDict:
     )
     # Persistent chains (0: fresh ones from N(0, I) for every step), and how many move in a step (0: train.batch_size).
     config.chains = ConfigDict({"num_chains": 256, "per_step": 0})
-    config.optimizer = ConfigDict({"energy": adam(1e-3), "log_normalizer": adam(1e-2)})
+    config.optimizer = ConfigDict(
+        {group: adam(rate, **flow_stage.WARMED_COSINE) for group, rate in (("energy", 1e-3), ("log_normalizer", 1e-2))}
+    )
     config.evaluate.max_examples = 2000  # of training images, samples and test images each
     config.evaluate.feature_steps = 1500  # of the small classifier of the labels; 0: none
     config.evaluate.num_importance = 50_000
@@ -60,41 +54,26 @@ def flow_backbone(data: str) -> ConfigDict:
 def images(data: str) -> ConfigDict:
     """32 x 32 colour images: Glow and a convolutional energy, for a GPU. Our own sizes; nothing here was trained."""
     config = flow_backbone(data)
-    glow(config)
-    config.model.energy.name = "conv"
-    config.model.energy.width = 64
-    config.train.num_steps = 20_000
-    config.train.batch_size = 64
+    flow_stage.glow(config)
+    config.model.energy.update(name="conv", width=64)
+    config.train.update(num_steps=20_000, batch_size=64)
     config.sampler.chain.step_size = 0.1
     config.chains.num_chains = 1024
-    config.evaluate.max_examples = 10_000
-    config.evaluate.num_importance = 2000
-    config.evaluate.num_annealed = 100
+    config.evaluate.update(max_examples=10_000, num_importance=2000, num_annealed=100)
     config.evaluate.mixing.batch_size = 250
     return config
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes: for tests, of no scientific value."""
-    smoke_stage(config)
+    """`short`, with few chains."""
+    short(config, 10, 32, 5, num_importance=100, num_annealed=16, num_betas=5)
     config.chains.num_chains = 32
-    config.evaluate.max_examples = 64
-    config.evaluate.feature_steps = 20
-    config.evaluate.num_importance = 100
-    config.evaluate.num_annealed = 16
-    config.evaluate.num_betas = 5
-    config.evaluate.mixing.num_chains = 4
-    config.evaluate.mixing.num_warmup = config.evaluate.mixing.num_steps = 30
-    config.evaluate.mixing.batch_size = 64
+    config.evaluate.mixing.update(num_chains=4, num_warmup=30, num_steps=30, batch_size=64)
 
 
 def smoke_images(config: ConfigDict) -> None:
-    """`smoke` with narrow nets on fake images of 8 x 8 pixels."""
+    """The same with narrow nets on fake images of 8 x 8 pixels."""
     smoke(config)
-    small_glow(config)
-    config.model.energy.width = 4
-    config.chains.num_chains = 8
-    config.evaluate.max_examples = 8
-    config.evaluate.num_importance = config.evaluate.num_annealed = 8
-    config.evaluate.mixing.num_warmup = config.evaluate.mixing.num_steps = 4
-    config.evaluate.mixing.batch_size = 8
+    flow_stage.smoke_images(config)
+    config.chains.num_chains = config.evaluate.num_annealed = 8
+    config.evaluate.mixing.update(num_warmup=4, num_steps=4, batch_size=8)

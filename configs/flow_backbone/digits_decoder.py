@@ -4,14 +4,17 @@
 
 p(z) ∝ exp(-E(g(z))) N(z; 0, I): the same energy, chains and evaluation as digits.py in the 16 latent dimensions of the
 generator. It makes means, without a density, so that nothing runs in data space. All settings are ours.
+Expected: none published for these images. Here, seed 0: R-hat 1.025, frechet_features 5.0, the VAE's generator 22.9,
+real test digits 4.2.
+Cost: a minute and a half of a CPU core.
 """
 
 from ml_collections import ConfigDict
 
-from configs.common import variant_of
+from configs.common import adam, variant_of
 from configs.flow_backbone import digits
 from configs.flow_backbone.common import smoke
-from configs.flow_stage import adam
+from configs.flow_stage import WARMED_COSINE
 
 
 def get_config(variant=""):
@@ -21,14 +24,8 @@ def get_config(variant=""):
         {
             "model": {"latent_dim": 16, "widths": (128, 128), "activation": "leaky_relu", "sigma": 0.3},
             "train": config.train.to_dict(),
-            "optimizer": {group: adam(1e-3) for group in ("generator", "encoder")},
+            "optimizer": {group: adam(1e-3, **WARMED_COSINE) for group in ("generator", "encoder")},
         }
     )
     config.decoder.train.num_steps = 2000
-    return variant_of(config, variant, smoke_decoder)
-
-
-def smoke_decoder(config):
-    """`smoke`, of the decoder too."""
-    smoke(config)
-    config.decoder.train = config.train.to_dict()
+    return variant_of(config, variant, smoke)

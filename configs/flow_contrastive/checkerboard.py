@@ -3,6 +3,9 @@
     python -m experiments.flow_contrastive --config=configs/flow_contrastive/checkerboard.py
 
 Its law is not among the analytic targets: arms are compared by the mean log-likelihood of test points.
+Expected: none published. Here, seeds 0, 1: mean log-likelihood -4.18, -3.85, its flow -3.83, -3.84, NCE against a
+Gaussian -3.77, -3.75: the game brings nothing.
+Cost: five minutes of a CPU core.
 """
 
 from configs.common import variant_of

@@ -2,25 +2,17 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import base
-from configs.flow_stage import adam, flow_stage, glow, small_glow, smoke_stage
+from configs import flow_stage
+from configs.common import adam, base, each, net, short
 
 
 def flow_contrastive(data: str) -> ConfigDict:
     """The common fields; a data set's config states what differs."""
     config = base("flow_contrastive", data)
-    config.flow = flow_stage(config)
+    config.flow = flow_stage.flow_stage(config)
     config.model = ConfigDict(
         {
-            "energy": {
-                "name": "mlp",  # mlp (widths, activation, init, output_scale), conv or nonlocal (width, slope)
-                "widths": (128, 128),
-                "activation": "silu",
-                "init": "he",
-                "output_scale": 1.0,
-                "width": 64,
-                "slope": 0.05,
-            },
+            "energy": net("mlp", (128, 128), activation="silu", init="he"),
             "confinement": 0.0,  # adds this times ||x||² to the energy
         }
     )
@@ -29,7 +21,12 @@ def flow_contrastive(data: str) -> ConfigDict:
     config.gate = ConfigDict({"threshold": 0.6, "decay": 0.9, "energy_every": 2})
     # weight > 0: the energy is that of class logits, and learns from per_class labels a class too (0: all of them).
     config.labels = ConfigDict({"per_class": 10, "weight": 0.0})
-    config.optimizer = ConfigDict({"energy": adam(1e-3), "log_normalizer": adam(1e-3), "flow": adam(5e-4)})
+    config.optimizer = ConfigDict(
+        {
+            group: adam(rate, **flow_stage.WARMED_COSINE)
+            for group, rate in (("energy", 1e-3), ("log_normalizer", 1e-3), ("flow", 5e-4))
+        }
+    )
     config.evaluate.batch_size = 1000
     config.evaluate.max_examples = 10_000  # of training, test and generated examples each
     config.evaluate.feature_steps = 1500  # of the small classifier of the labels; 0: none
@@ -42,12 +39,8 @@ def toy(data: str) -> ConfigDict:
     """Points in the plane: a confined energy, averaged parameters and all opponents."""
     config = flow_contrastive(data)
     config.model.confinement = 0.02
-    for train in (config.train, config.flow.train):
-        train.batch_size = 256
-        train.steps_per_dispatch = 50
-        train.log_every = 50
-    config.train.num_steps = 6000
-    config.train.ema_decay = 0.998
+    each((config.train, config.flow.train), batch_size=256, steps_per_dispatch=50, log_every=50)
+    config.train.update(num_steps=6000, ema_decay=0.998)
     config.evaluate.baselines = True
     return config
 
@@ -55,29 +48,22 @@ def toy(data: str) -> ConfigDict:
 def images(data: str) -> ConfigDict:
     """32 x 32 colour images: Glow and a convolutional energy, for a GPU. Our own sizes; nothing here was trained."""
     config = flow_contrastive(data)
-    glow(config)
+    flow_stage.glow(config)
     config.model.energy.name = "conv"
-    config.train.num_steps = 50_000
-    config.train.batch_size = 64
+    config.train.update(num_steps=50_000, batch_size=64)
     config.optimizer.energy.learning_rate = 1e-4
-    config.optimizer.flow.learning_rate = 1e-5
-    config.optimizer.flow.clip_norm = 50.0
-    config.evaluate.batch_size = 250
-    config.evaluate.num_importance = 1000
+    config.optimizer.flow.update(learning_rate=1e-5, clip_norm=50.0)
+    config.evaluate.update(batch_size=250, num_importance=1000)
     return config
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes: for tests, of no scientific value."""
-    smoke_stage(config)
-    config.evaluate.batch_size = config.evaluate.max_examples = 64
-    config.evaluate.feature_steps = 20
-    config.evaluate.num_importance = 100
+    """`short`, with few samples."""
+    short(config, 10, 32, 5, batch_size=64, num_importance=100)
 
 
 def smoke_images(config: ConfigDict) -> None:
-    """`smoke` with narrow nets on fake images of 8 x 8 pixels."""
+    """The same with narrow nets on fake images of 8 x 8 pixels."""
     smoke(config)
-    small_glow(config)
-    config.model.energy.width = 4
-    config.evaluate.batch_size = config.evaluate.max_examples = config.evaluate.num_importance = 8
+    flow_stage.smoke_images(config)
+    config.evaluate.batch_size = 8

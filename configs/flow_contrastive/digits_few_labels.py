@@ -4,6 +4,9 @@
 
 The energy is that of class logits; it tells data from the flow's samples on all images and the classes apart on the
 labelled ones. Our own settings, the first that were tried.
+Expected: none published for these images. Here, seed 0: accuracy_labels .969, by labels alone .933; the energy has 2.63
+bits/dim, its flow 2.73.
+Cost: a minute and a half of a CPU core.
 """
 
 from configs.common import variant_of

@@ -2,8 +2,10 @@
 
     python -m experiments.flow_contrastive --config=configs/flow_contrastive/svhn.py
 
-Paper: FID of the flow's samples 41.70 by maximum likelihood, 20.19 after; the energy reaches 2.15 bits/dim.
-Networks and rates of the paper are not known to us: these are ours, for a GPU, and untrained.
+Expected (paper): FID of the flow's samples 41.70 by maximum likelihood, 20.19 after; the energy reaches 2.15 bits/dim.
+The FID stands in no table, for its number of samples and its protocol are not stated. Networks and rates of the paper
+are not known to us: these are ours, for a GPU, and untrained.
+Cost: a GPU's work, not measured; not run at full length.
 """
 
 from configs.common import variant_of

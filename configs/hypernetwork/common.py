@@ -2,21 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import base
-
-
-def _optimizer(learning_rate):
-    return ConfigDict(
-        {
-            "learning_rate": learning_rate,
-            "b1": 0.9,
-            "b2": 0.999,
-            "clip_norm": 0.0,  # 0: no clipping
-            "schedule": "geometric",  # constant, cosine (to final_fraction), geometric (× decay_rate per step)
-            "final_fraction": 0.01,
-            "decay_rate": 0.99998,
-        }
-    )
+from configs.common import adam, base, fake_name, short
 
 
 def hypernetwork(data: str) -> ConfigDict:
@@ -47,8 +33,12 @@ def hypernetwork(data: str) -> ConfigDict:
             "num_direct": 4,  # networks trained directly, to compare with; 0: none
         }
     )
-    config.optimizer = ConfigDict({"hypernet": _optimizer(3e-4), "networks": _optimizer(1e-3)})
-    config.optimizer.networks.decay_rate = 0.9999
+    config.optimizer = ConfigDict(
+        {
+            group: adam(rate, schedule="geometric", final_fraction=0.01, decay_rate=decay)
+            for group, rate, decay in (("hypernet", 3e-4, 0.99998), ("networks", 1e-3, 0.9999))
+        }
+    )
     config.evaluate.batch_size = 500
     config.evaluate.max_examples = 10_000  # test examples
     config.evaluate.ensemble_size = 100
@@ -58,15 +48,8 @@ def hypernetwork(data: str) -> ConfigDict:
     config.evaluate.num_points = 21
     config.evaluate.path_examples = 1000  # test examples of paths and attacks
     config.evaluate.num_attacked = 10
-    config.evaluate.epsilons = (
-        0.0,
-        0.1,
-        0.2,
-        0.3,
-        0.4,
-        0.6,
-        0.8,
-    )  # in units of x in [-1, 1]; the figures: the middle one
+    # Of attacks, in units of x in [-1, 1]; the figures are those of the middle one.
+    config.evaluate.epsilons = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
     config.evaluate.distill_steps = 5000  # 0: no distillation
     config.evaluate.distill_batch_size = 256
     config.evaluate.distill_teachers = 4  # fresh networks a step, whose mean probability is the target
@@ -74,20 +57,16 @@ def hypernetwork(data: str) -> ConfigDict:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes: for tests, of no scientific value."""
-    config.train.num_steps = 4
-    config.train.steps_per_dispatch = config.train.log_every = config.train.checkpoint_every = 2
-    config.train.batch_size = 16
-    config.model.num_latents = 4
-    config.model.num_direct = 2
-    config.evaluate.batch_size = config.evaluate.max_examples = 32
-    config.evaluate.ensemble_size = 3
-    config.evaluate.num_ensembles = 2
-    config.evaluate.num_paths = 2
-    config.evaluate.num_points = 3
-    config.evaluate.path_examples = 16
-    config.evaluate.num_attacked = 2
-    config.evaluate.epsilons = (0.0, 0.2)
-    config.evaluate.distill_steps = 3
-    config.evaluate.distill_batch_size = 8
-    config.evaluate.distill_teachers = 2
+    """`short`, with few networks."""
+    short(config, 4, 16, 2, max_examples=32)
+    config.model.update(num_latents=4, num_direct=2)
+    config.evaluate.update(ensemble_size=3, num_ensembles=2, num_paths=2, num_points=3, path_examples=16)
+    config.evaluate.update(num_attacked=2, epsilons=(0.0, 0.2))
+    config.evaluate.update(distill_steps=3, distill_batch_size=8, distill_teachers=2)
+
+
+def smoke_images(config: ConfigDict) -> None:
+    """The same on fake images, with a narrow hypernetwork."""
+    smoke(config)
+    config.data.name = fake_name(config.data.name)
+    config.model.hypernet.latent_dim = 8

@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import adam, base
+from configs.common import adam, base, images_evaluation, short
 
 
 def multilayer_short_run(data: str) -> ConfigDict:
@@ -31,11 +31,9 @@ def multilayer_short_run(data: str) -> ConfigDict:
             "num_log_det_terms": 0,  # ... or, if > 0, this many, and estimates its log-determinant
         }
     )
-    config.optimizer = ConfigDict({"generator": adam(8e-5), "log_step_size": adam(0.1)})
+    config.optimizer = ConfigDict({"generator": adam(8e-5, b1=0.5), "log_step_size": adam(0.1, b1=0.5)})
     config.optimizer.log_step_size.clip_norm = 1.0  # or one long gradient shortens Adam's next thousand steps
-    config.evaluate.batch_size = 500
-    config.evaluate.max_examples = 40_000  # of training images, samples and test images each
-    config.evaluate.feature_steps = 1500  # of the small classifier behind frechet_features; 0: none
+    images_evaluation(config, 40_000)
     config.evaluate.num_divergence_examples = 32
     config.evaluate.step_sizes = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
     config.evaluate.inpainting_samples = 50  # whose mean is the second figure of inpainting
@@ -47,19 +45,8 @@ def multilayer_short_run(data: str) -> ConfigDict:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes: for tests, of no scientific value."""
-    config.train.steps_per_dispatch = 5
-    config.train.num_steps = 10
-    config.train.batch_size = 16
-    config.train.log_every = config.train.checkpoint_every = config.train.steps_per_dispatch
+    """`short`, with short chains and small searches."""
+    short(config, step_sizes=(0.05, 0.1), num_divergence_examples=4)
     config.sampler.posterior.num_steps = 5
-    config.search.every = 5
-    config.search.grid = config.search.grid and (0.05, 0.1)
-    config.search.num_examples = 4
-    config.search.num_fixed_noise_chains = 2
-    config.evaluate.step_sizes = (0.05, 0.1)
-    config.evaluate.inpainting_samples = 2
-    config.evaluate.num_divergence_examples = 4
-    config.evaluate.max_examples = 64
-    config.evaluate.batch_size = 32
-    config.evaluate.feature_steps = 20
+    grid = config.search.grid and (0.05, 0.1)
+    config.search.update(every=5, grid=grid, num_examples=4, num_fixed_noise_chains=2)

@@ -2,8 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import base
-from configs.vera.common import adam
+from configs.common import adam, base, fake_name, short
 
 
 def nice_likelihood(data: str) -> ConfigDict:
@@ -30,11 +29,11 @@ def nice_likelihood(data: str) -> ConfigDict:
     )
     config.optimizer = ConfigDict(
         {
-            "energy": adam(1e-4),
-            "generator": adam(1e-3),
-            "proposal": adam(0.02, b1=0.9, b2=0.999),
-            "likelihood": adam(1e-3, b1=0.9, b2=0.999),
-            "scores": adam(1e-3, b1=0.9, b2=0.999),
+            "energy": adam(1e-4, b1=0.0, b2=0.9, warmup_steps=0),
+            "generator": adam(1e-3, b1=0.0, b2=0.9, warmup_steps=0),
+            "proposal": adam(0.02, warmup_steps=0),
+            "likelihood": adam(1e-3, warmup_steps=0),
+            "scores": adam(1e-3, warmup_steps=0),
         }
     )
     config.evaluate = ConfigDict({"batch_size": 500, "max_examples": 10_000, "arms": ("likelihood", "scores")})
@@ -42,10 +41,8 @@ def nice_likelihood(data: str) -> ConfigDict:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes: for tests, of no scientific value."""
-    config.train.num_steps = 2
-    config.train.batch_size = 16
-    config.train.steps_per_dispatch = config.train.log_every = config.train.checkpoint_every = 1
+    """`short`, with small nets; fake images for those that need files."""
+    short(config, 2, 16, 1, batch_size=64)
     config.model.flow.widths = (8,)
     config.model.num_samples = 2
-    config.evaluate.batch_size = config.evaluate.max_examples = 64
+    config.data.name = fake_name(config.data.name)

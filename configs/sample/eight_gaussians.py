@@ -1,8 +1,10 @@
-"""Eight Gaussians on a circle (the toy of arXiv 1903.12370), by MALA: chains that stay in their modes.
+"""Eight Gaussians on a circle (the toy of Nijkamp et al. 2020, arXiv 1903.12370), by MALA: chains that stay in their
+modes.
 
     python -m experiments.sample --config=configs/sample/eight_gaussians.py
 
-Expected: R-hat far above 1.1, although each mode is sampled well. Seconds on a CPU.
+Expected: R-hat far above 1.1, although each mode is sampled well.
+Cost: seconds on a CPU.
 """
 
 from configs.sample.common import sample

@@ -3,7 +3,7 @@ and of the code of the second."""
 
 from ml_collections import ConfigDict
 
-from configs.common import adam, base
+from configs.common import adam, base, short
 
 
 def symbol_vector(data: str) -> ConfigDict:
@@ -47,20 +47,15 @@ def symbol_vector(data: str) -> ConfigDict:
     # x' = x - s² / (2T) ∇E + s ε with s = step_size, T = temperature (docs/conventions.md).
     config.sampler = ConfigDict({"name": "langevin", "prior": {"num_steps": 60, "step_size": 0.4, "temperature": 1.0}})
     config.optimizer = ConfigDict(
-        {group: adam(rate) for group, rate in (("energy", 2e-5), ("generator", 1e-4), ("encoder", 1e-4))}
+        {
+            "energy": adam(2e-5, schedule="exponential", weight_decay=1e-3),
+            "generator": adam(1e-4, b1=0.5, schedule="exponential", weight_decay=0.0),
+            "encoder": adam(1e-4, schedule="exponential", weight_decay=2e-3),
+            "classifier": adam(1e-3, schedule="cosine"),
+        }
     )
-    for group in ("energy", "encoder"):
-        config.optimizer[group].b1 = 0.9
-    for group in config.optimizer.values():
-        group.schedule = "exponential"
-        group.weight_decay = 0.0
-    config.optimizer.energy.weight_decay = 1e-3
-    config.optimizer.encoder.weight_decay = 2e-3
     # The classifier of the labelled examples alone.
     config.supervised = ConfigDict({"widths": (128, 128), "activation": "leaky_relu", "input_noise": 0.5})
-    config.optimizer.classifier = adam(1e-3)
-    config.optimizer.classifier.b1 = 0.9
-    config.optimizer.classifier.schedule = "cosine"
     config.evaluate = ConfigDict(
         {
             "batch_size": 500,
@@ -77,79 +72,50 @@ def symbol_vector(data: str) -> ConfigDict:
 
 def small(config: ConfigDict) -> None:
     """Our own settings for small tables: latent size 16, small nets, higher learning rates, 20 steps of the chain."""
-    config.train.batch_size = 128
-    config.train.num_steps = 3000
-    config.train.steps_per_dispatch = config.train.log_every = 50
-    config.train.checkpoint_every = 3000
+    config.train.update(num_steps=3000, batch_size=128, steps_per_dispatch=50, log_every=50, checkpoint_every=3000)
     config.model.latent_dim = 16
-    config.model.energy.widths = (64, 64)
-    config.model.energy.init = "he"
+    config.model.energy.update(widths=(64, 64), init="he")
     config.model.mutual_information_weight = 50.0
     config.sampler.prior.num_steps = 20
     for group, rate in (("energy", 3e-4), ("generator", 1e-3), ("encoder", 1e-3), ("classifier", 1e-3)):
-        config.optimizer[group].learning_rate = rate
-        config.optimizer[group].b1 = 0.9
-        config.optimizer[group].weight_decay = 0.0
-        config.optimizer[group].schedule = "cosine"
+        config.optimizer[group].update(learning_rate=rate, b1=0.9, weight_decay=0.0, schedule="cosine")
     config.evaluate.arms = ("supervised", "no_energy", "no_mutual_information")
 
 
 def images(config: ConfigDict, generator: str, width: int) -> None:
     """A published generator of `width`, and one draw of the labels; the energy keeps its published rate."""
-    config.model.generator.name = generator
-    config.model.generator.width = width
+    config.model.generator.update(name=generator, width=width)
     config.labels.num_seeds = 1
-    config.supervised.input_noise = 0.3
-    config.supervised.widths = (1000, 1000)
-    config.train.num_steps = 100_000
-    config.train.steps_per_dispatch = 10
-    config.train.log_every = 100
-    config.train.checkpoint_every = 10_000
+    config.supervised.update(widths=(1000, 1000), input_noise=0.3)
+    config.train.update(num_steps=100_000, steps_per_dispatch=10, log_every=100, checkpoint_every=10_000)
     config.evaluate.max_examples = 10_000
 
 
 def text(config: ConfigDict, decoder: dict) -> None:
     """Sequences: the GRU of Pang & Wu's code, trained in cycles, without labels."""
-    config.data.max_length = 40
-    config.data.vocabulary_size = 10_000
-    config.labels.weight = 0.0
-    config.labels.num_seeds = 1
-    config.model.text = "sequence"
-    config.model.num_symbols = 20
-    config.model.latent_dim = 40
-    config.model.free_nats = 1.0
+    config.data.update(max_length=40, vocabulary_size=10_000)
+    config.labels.update(weight=0.0, num_seeds=1)
+    config.model.update(text="sequence", num_symbols=20, latent_dim=40, free_nats=1.0)
     config.model.kl = ConfigDict({"largest": 0.5, "cycles": 10, "zero": 0.5, "ramp": 0.25})
     config.model.mutual_information_weight = 50.0
     config.model.energy = ConfigDict({"widths": (200, 200), "activation": "gelu", "init": "torch"})
     config.model.decoder = ConfigDict(decoder)
-    config.model.encoder.name = "gru"
-    config.model.encoder.embed_dim = decoder["embed_dim"]
-    config.model.encoder.hidden_dim = decoder["hidden_dim"]
+    config.model.encoder.update(name="gru", embed_dim=decoder["embed_dim"], hidden_dim=decoder["hidden_dim"])
     config.sampler.prior = ConfigDict({"num_steps": 40, "step_size": 0.5, "temperature": 1.0})
     for group, rate, clip in (("energy", 1e-4, 1.0), ("generator", 1e-3, 0.5), ("encoder", 1e-3, 0.5)):
-        fields = config.optimizer[group]
-        fields.learning_rate, fields.clip_norm, fields.b1, fields.weight_decay = rate, clip, 0.9, 0.0
-        fields.schedule = "constant"
+        config.optimizer[group] = adam(rate, clip_norm=clip, weight_decay=0.0)
     config.train.batch_size = 30
     config.evaluate.arms = ()
     config.evaluate.batch_size = 100
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes: for tests, of no scientific value."""
-    config.train.num_steps = 4
-    config.train.steps_per_dispatch = config.train.log_every = config.train.checkpoint_every = 2
-    config.train.batch_size = 16
-    config.labels.per_class = min(config.labels.per_class, 3)
-    config.labels.num_seeds = 2
+    """`short`, with small nets."""
+    short(config, 4, 16, 2, num_samples=2, class_steps=2)
+    config.labels.update(per_class=min(config.labels.per_class, 3), num_seeds=2)
     config.model.latent_dim = 2
-    config.model.energy.widths = config.model.generator.widths = config.model.encoder.widths = (8,)
-    config.model.generator.width = config.model.encoder.width = 2
-    config.model.encoder.embed_dim = config.model.encoder.hidden_dim = 4
-    config.model.encoder.depth, config.model.encoder.widen = 10, 1
+    config.model.energy.widths = (8,)
+    config.model.generator.update(widths=(8,), width=2)
+    config.model.encoder.update(widths=(8,), width=2, depth=10, widen=1, embed_dim=4, hidden_dim=4)
     config.supervised.widths = (8,)
     config.sampler.prior.num_steps = 2
-    config.evaluate.max_examples = 64
-    config.evaluate.batch_size = 32
-    config.evaluate.num_samples = 2
-    config.evaluate.class_steps = 2

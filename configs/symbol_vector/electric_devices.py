@@ -1,8 +1,11 @@
-"""Symbol-vector coupling on UCR's ElectricDevices, 96 columns, 7 classes, 10 labels a class.
+"""Symbol-vector coupling (Pang et al. 2020, arXiv 2010.09359) on UCR's ElectricDevices, 96 columns, 7 classes, 10
+labels a class.
 
     python -m experiments.symbol_vector --config=configs/symbol_vector/electric_devices.py --config.data.name=npz:FILE
 
 FILE as in crop.py, whose settings these are.
+Expected: none published. Here, seed 0: accuracy .301 ± .036 over the draws of labels, supervised .283 ± .029.
+Cost: two minutes of a CPU core.
 """
 
 from configs.common import variant_of

@@ -1,10 +1,11 @@
-"""Symbol-vector coupling on SVHN, 1,000 labels: the experiment of arXiv 2010.09359, which reports about 92 % there.
+"""Symbol-vector coupling on SVHN, 1,000 labels: the experiment of Pang et al. 2020 (arXiv 2010.09359).
 
     python -m experiments.symbol_vector --config=configs/symbol_vector/svhn.py
 
 Generator, energy's width, chain and weights are published; the wide residual net 28-3 that infers z has no dropout and
 no batch normalisation here. The published code for images was not released: learning rates are those for bags of words.
-A GPU's work.
+Expected (paper): about 92 %, with other nets; not measured here.
+Cost: a GPU's work, not measured; not run at full length.
 """
 
 from configs.common import variant_of

@@ -1,16 +1,20 @@
-"""What a text model's frozen latent vectors know of the sentiment of short reviews (arXiv 2106.02513).
+"""What a text model's frozen latent vectors know of the sentiment of short reviews (Pang et al. 2021, arXiv
+2106.02513).
 
     python -m experiments.text_short_run --config=configs/text_short_run/yelp.py --config.data.name=lines:FILE \\
         --workdir=runs/yelp
     python -m experiments.text_classification --config.workdir=runs/yelp
 
 FILE has lines `label TAB sentence`; the published ones are Yelp's, 0 for a bad and 1 for a good review (Shen et al.
-2017). Published accuracies with 0 / 100 / 1,000 / 10,000 labels: 73.3 / 85.8 / 89.6 / 90.8 %.
+2017).
+Expected (paper, Table 5): accuracies with 0 / 100 / 1,000 / 10,000 labels 73.3 / 85.8 / 89.6 / 90.8 %, of a model of
+512 units. Here, seed 0, of the smaller one that yelp.py trains, 24 draws, 2,000 sentences: 53.6 / 75.7 / 79.7 %.
+Cost: not measured.
 """
 
 from ml_collections import ConfigDict
 
-from configs.common import variant_of
+from configs.common import paper, variant_of
 
 
 def get_config(variant=""):
@@ -28,6 +32,9 @@ def get_config(variant=""):
     config.num_components = 4  # of PCA, before clustering
     config.num_words = 1000  # the most frequent ones, of the bag of words to compare with
     config.untrained_baseline = True  # also the decoder as it was initialised: twice the time
+    figures = {"accuracy_0": 0.733, "accuracy_100": 0.858, "accuracy_1000": 0.896, "accuracy_10000": 0.908}
+    note = "support vector machines by the text, a softmax in the code; of a model of 512 units"
+    paper(config, "Pang et al. 2021, table 5", protocol=note, data=("yelp",), **figures)
     return variant_of(config, variant, smoke)
 
 

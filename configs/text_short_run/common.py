@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import base
+from configs.common import adam, base, short
 
 # The released code's schedule over its 20 steps, in our convention (docs/conventions.md).
 RELEASED_STEP_SIZES = (0.8, 0.7, 0.6, 0.5, 0.2, 0.2, 0.1, 0.1, 0.05) + (0.05,) * 11
@@ -17,14 +17,7 @@ def text_short_run(data: str, step_size: float | tuple[float, ...] = 0.5) -> Con
     config.model = ConfigDict(
         {
             "latent_dim": 32,
-            "decoder": {
-                "cell": "lstm",  # or gru
-                "embed_dim": 256,
-                "hidden_dim": 256,
-                "dropout": 0.5,  # of embeddings and of what the softmax sees, while learning
-                "word_dropout": 0.0,  # probability that a word is hidden from the prediction of the next ones
-                "init_scale": 0.1,  # parameters start as U(±init_scale)
-            },
+            "decoder": decoder("lstm", 256, 0.5),
         }
     )
     # x' = x - s² / (2T) ∇E + noise_scale · s ε with s = step_size, T = temperature (docs/conventions.md).
@@ -37,26 +30,26 @@ def text_short_run(data: str, step_size: float | tuple[float, ...] = 0.5) -> Con
             "noise_scale": ConfigDict({"start": 0.1, "end": 1.0, "begin": 0, "increments": 1, "every": 1}),
         }
     )
-    config.optimizer = ConfigDict(
-        {
-            "generator": {
-                "learning_rate": 1e-3,
-                "b1": 0.9,
-                "b2": 0.999,
-                "clip_norm": 5.0,
-                "schedule": "constant",  # constant, cosine (to final_fraction) or exponential (decay_rate per epoch)
-                "final_fraction": 0.05,
-                "decay_rate": 0.998,
-            }
-        }
-    )
+    config.optimizer = ConfigDict({"generator": adam(1e-3, clip_norm=5.0)})
     config.evaluate.language_model = True  # also train the decoder without z, and compare
     evaluation(config)
     return config
 
 
+def decoder(cell: str, size: int, dropout: float) -> dict:
+    """The network of p(sentence | z), an lstm or a gru whose embeddings are as wide as its state."""
+    return {
+        "cell": cell,
+        "embed_dim": size,
+        "hidden_dim": size,
+        "dropout": dropout,  # of embeddings and of what the softmax sees, while learning
+        "word_dropout": 0.0,  # probability that a word is hidden from the prediction of the next ones
+        "init_scale": 0.1,  # parameters start as U(±init_scale)
+    }
+
+
 def evaluation(config: ConfigDict) -> None:
-    """The fields of the figures of sentences (experiments/sentences.py)."""
+    """The fields of the figures of sentences (experiments/measure/sentences.py)."""
     config.evaluate.batch_size = 100
     config.evaluate.max_examples = 1000  # of test sentences
     config.evaluate.num_draws = 50  # of the posterior of each, for kl, active_units, mutual_information; 0: none
@@ -68,20 +61,11 @@ def evaluation(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes: for tests, of no scientific value."""
-    config.data.name = "pydoc"
-    config.data.max_length = 8
-    config.data.vocabulary_size = 30
-    config.train.num_steps = 4
-    config.train.steps_per_dispatch = 2
-    config.train.log_every = config.train.checkpoint_every = 2
-    config.train.batch_size = 8
+    """`short`, on sentences that every Python has, with small nets."""
+    draws = {"num_draws": 4, "num_samples": 2, "num_proposals": 2, "max_generated": 40}
+    short(config, 4, 8, 2, batch_size=20, max_examples=40, **draws)
+    config.data.update(name="pydoc", max_length=8, vocabulary_size=30)
     config.model.latent_dim = 2
-    config.model.decoder.embed_dim = config.model.decoder.hidden_dim = 4
-    config.evaluate.batch_size = 20
-    config.evaluate.max_examples = 40
-    config.evaluate.num_draws = 4
-    config.evaluate.num_samples = config.evaluate.num_proposals = 2
-    config.evaluate.max_generated = 40
+    config.model.decoder.update(embed_dim=4, hidden_dim=4)
     if config.evaluate.cross_steps:
         config.evaluate.cross_steps = 5

@@ -3,6 +3,7 @@
 from ml_collections import ConfigDict
 
 from configs import encoders
+from configs.common import each
 
 smoke, smoke_images = encoders.smoke, encoders.smoke_images
 
@@ -12,14 +13,11 @@ def vae_latent_ebm(data: str) -> ConfigDict:
     config = encoders.encoded("vae_latent_ebm", data)
     config.model.weight = 1.0  # of KL(Q || P); at 1 the entropies of q cancel
     config.model.energy = ConfigDict({"name": "mlp", "widths": (256, 256), "width": 64, "form": "softplus"})
-    for group in config.optimizer.values():
-        group.b1, group.b2 = 0.0, 0.9
-        group.clip_norm = 0.0
+    each(config.optimizer.values(), b1=0.0, b2=0.9, clip_norm=0.0)
     return config
 
 
 def official(config: ConfigDict) -> None:
     """The networks and the weight decay of the official code for CIFAR-10."""
     encoders.dcgan(config, 96, 48, 64, normed=True)
-    for group in ("generator", "encoder"):
-        config.optimizer[group].weight_decay = 1e-4
+    each((config.optimizer.generator, config.optimizer.encoder), weight_decay=1e-4)

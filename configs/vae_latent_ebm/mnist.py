@@ -4,6 +4,8 @@
 
 Perceptrons and sizes are our own. The published convolutions take 32 x 32 pixels: --config.data.name=mnist@32, and
 --config.model.<network>.name=dcgan.
+Expected: none published, not measured here.
+Cost: not measured.
 """
 
 from configs import encoders
@@ -17,8 +19,6 @@ def get_config(variant=""):
     encoders.small(config)
     for net in ("generator", "encoder"):
         config.model[net].widths = (256, 256)
-    config.train.num_steps = 20_000
-    config.train.steps_per_dispatch = config.train.log_every = 100
-    config.train.checkpoint_every = 2000
+    config.train.update(num_steps=20_000, steps_per_dispatch=100, log_every=100, checkpoint_every=2000)
     config.evaluate.max_examples = 5000
-    return variant_of(config, variant, lambda c: smoke_images(c, "fake:28x28x1"))
+    return variant_of(config, variant, smoke_images)

@@ -2,23 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import base
-
-
-def adam(learning_rate: float, b1: float = 0.0, b2: float = 0.9) -> ConfigDict:
-    """Adam as in the paper, for one group of parameters."""
-    return ConfigDict(
-        {
-            "learning_rate": learning_rate,
-            "b1": b1,
-            "b2": b2,
-            "clip_norm": 0.0,  # 0: no clipping
-            "schedule": "constant",  # constant, cosine (to final_fraction) or exponential (decay_rate per epoch)
-            "final_fraction": 0.05,
-            "decay_rate": 0.998,
-            "warmup_steps": 0,
-        }
-    )
+from configs.common import adam, base, fake_data, fake_name, short
 
 
 def vera(data: str) -> ConfigDict:
@@ -61,15 +45,19 @@ def vera(data: str) -> ConfigDict:
         }
     )
     config.optimizer = ConfigDict(
-        {"energy": adam(1e-3), "generator": adam(1e-3), "proposal": adam(0.02, b1=0.9, b2=0.999)}
+        {
+            "energy": adam(1e-3, b1=0.0, b2=0.9, warmup_steps=0),
+            "generator": adam(1e-3, b1=0.0, b2=0.9, warmup_steps=0),
+            "proposal": adam(0.02, warmup_steps=0),
+        }
     )
-    config.supervised = ConfigDict({"input_noise": 0.5, "optimizer": adam(1e-3, b1=0.9, b2=0.999)})
+    config.supervised = ConfigDict({"input_noise": 0.5, "optimizer": adam(1e-3, warmup_steps=0)})
     config.jem = ConfigDict(
         {
             "data_noise": 0.03,
             "energy_l2": 0.0,
             "gradient_penalty": 0.0,
-            "optimizer": adam(1e-4, b1=0.9, b2=0.999),
+            "optimizer": adam(1e-4, warmup_steps=0),
         }
     )
     # JEM's chains: x' = x - ∇E + .01 ε, from a pool (docs/conventions.md).
@@ -94,28 +82,18 @@ def vera(data: str) -> ConfigDict:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Seconds instead of minutes: for tests, of no scientific value."""
-    config.train.num_steps = 4
-    config.train.batch_size = 16
-    config.train.steps_per_dispatch = config.train.log_every = config.train.checkpoint_every = 2
-    config.labels.num_seeds = 2
-    config.model.posterior.num_samples = 2
-    config.initial.bank_size = 32
-    config.initial.num_chains = 0
-    config.sampler.chain.num_steps = 2
-    config.evaluate.max_examples = 64
-    config.evaluate.batch_size = 64
-    config.evaluate.refine_steps = 2
+    """`short`, with few draws; on an embedded table or fake images for those of files."""
+    short(config, 4, 16, 2, batch_size=64, refine_steps=2)
+    config.data.name = "breast_cancer" if config.data.name.startswith("npz:") else fake_name(config.data.name)
+    config.labels.num_seeds = config.model.posterior.num_samples = config.sampler.chain.num_steps = 2
+    config.initial.update(bank_size=32, num_chains=0)
     config.evaluate.arms = tuple(name for name in config.evaluate.arms if name != "no_entropy")
 
 
-def smoke_images(config: ConfigDict, data: str) -> None:
-    """`smoke` with narrow nets on fake images, so that a published config is exercised without its data."""
+def smoke_images(config: ConfigDict) -> None:
+    """The same on fake images, with narrow nets."""
     smoke(config)
-    config.data.name = data
-    config.train.batch_size = 8
-    config.train.num_steps = 2
-    config.train.steps_per_dispatch = config.train.log_every = config.train.checkpoint_every = 1
-    config.model.energy.depth, config.model.energy.widen = 10, 1
+    fake_data(config, batch_size=64)
+    config.model.energy.update(depth=10, widen=1)
     config.model.generator.width = 2
     config.evaluate.foreign = ("uniform", "between")

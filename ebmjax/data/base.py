@@ -1,4 +1,4 @@
-"""What a data set is, the error of this package, and the split of sets that come without a test part."""
+"""Types of data sets, the error of `ebmjax.data`, and the split of sets that come without a test part."""
 
 import difflib
 from typing import NamedTuple
@@ -16,7 +16,7 @@ OTHER_NAMES = {
     "lines": "lines:PATH",
     "fake": "fake:HxWxC",
 } | {name: name for name in TOY_NAMES}
-"""Names that do not come from TFDS: what a misspelling is compared with, and how the name is written."""
+"""Names that do not come from TFDS: {word to compare a misspelling with: how the name is written}."""
 
 
 class DataError(ValueError):
@@ -28,8 +28,8 @@ class Dataset(NamedTuple):
 
     name: as given to `load`. x_train, x_test: images uint8 `[N, H, W, C]` in 0 .. `max_value`, C in {1, 3}, tables
     float32 `[N, D]`, or sentences int32 `[N, L]` of tokens (`data.text`). y_train, y_test: int32 `[N]`, or None without
-    labels. max_value: the value of white, None for tables and sentences. vocabulary: the word of every token, None but
-    for sentences. labelled: rows of the training part whose labels training sees, int32 `[M]`, or `[S, M]` of S draws;
+    labels. max_value: the value of white, None for tables and sentences. vocabulary: the word of every token, for
+    sentences only, else None. labelled: training rows whose labels may be used, int32 `[M]`, or `[S, M]` for S draws;
     None for all (`data.labelled`). `x` may be a read-only memory map.
     """
 
@@ -44,10 +44,10 @@ class Dataset(NamedTuple):
 
 
 class DataSpec(NamedTuple):
-    """What an experiment must know of a data set to build its model: no arrays.
+    """The properties of a data set that a model is built from; no arrays.
 
     shape: of one example, (H, W, C), (D,) or (L,). num_classes: largest label + 1, None without labels. vocab_size: the
-    number of tokens, None but for sentences.
+    number of tokens, for sentences only, else None.
     """
 
     name: str
@@ -70,7 +70,7 @@ def hold_out(num: int, name: str) -> tuple[np.ndarray, np.ndarray]:
     Raises DataError, naming the data set, if there are fewer than 2 examples.
     """
     if num < 2:
-        raise DataError(f"{name}: has no test part, and holding one out needs at least 2 examples, got {num}")
+        raise DataError(f"{name}: no test part, and holding one out needs at least 2 examples, got {num}")
     order = fixed_permutation(num)
     num_test = max(num // 10, 1)
     return np.sort(order[:-num_test]), np.sort(order[-num_test:])
@@ -91,5 +91,5 @@ def unknown_name(name: str, tfds_names: list[str]) -> DataError:
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message, or its type where it has none."""
+    """The first line of an error's message, or its type if the message is empty."""
     return next(iter(str(error).strip().splitlines()), "") or type(error).__name__

@@ -1,4 +1,4 @@
-"""Decoded arrays kept on disk: a folder of .npy files that appears whole or not at all."""
+"""The cache of decoded arrays: folders of .npy files, each of which appears complete or not at all."""
 
 import contextlib
 import os
@@ -26,12 +26,12 @@ def versions(folder: Path, pattern: str, marker: str) -> list[str]:
 
 
 def newest(found: list[str]) -> str | None:
-    """The largest of versions "x.y.z", compared as numbers; None of none."""
+    """The largest of the versions "x.y.z", compared as numbers; None if there are none."""
     return max(found, key=lambda version: [int(n) for n in version.split(".")], default=None)
 
 
 def read(folder: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, np.ndarray | None]:
-    """x_train, y_train, x_test, y_test of a folder that was filled; DataError if it is damaged.
+    """x_train, y_train, x_test, y_test from a folder of the cache; DataError if it is damaged.
 
     Images are read-only memory maps, so a large set costs no memory until its rows are used.
     """
@@ -53,9 +53,9 @@ def read(folder: Path) -> tuple[np.ndarray, np.ndarray | None, np.ndarray, np.nd
 
 @contextlib.contextmanager
 def filling(folder: Path) -> Generator[Path, None, None]:
-    """Yield an empty folder that is renamed to `folder` at the end, or vanishes with whatever went wrong.
+    """Yield an empty folder that is renamed to `folder` at the end, or deleted if anything goes wrong.
 
-    Two processes may fill the same folder: the first one to end wins.
+    Two processes may fill the same folder: the first to finish wins.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

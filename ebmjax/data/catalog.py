@@ -1,4 +1,4 @@
-"""From a name to arrays: the one place that knows which names there are."""
+"""Data sets by name: the catalog of all names, and the conversion between uint8 and floats."""
 
 import os
 
@@ -24,18 +24,18 @@ def load(
     Args:
         name: "digits" (embedded), "npz:PATH" (a user's arrays), "fake:HxWxC" (random images), a toy in the plane
             (`data.toy.TOYS`: "gmm", "rings", ...), a small labelled table ("digits_vectors", "breast_cancer", "wine":
-            `data.tabular`), or an image set of TFDS that has been prepared,
-            "set[/config][:version][@size]": "svhn_cropped", "celeb_a@64"; or sentences: "pydoc" (Python's own
-            documentation), "lines:PATH" (a user's file, one sentence a line).
+            `data.tabular`), an image set that TFDS has prepared, "set[/config][:version][@size]" ("svhn_cropped",
+            "celeb_a@64"), or sentences: "pydoc" (Python's own documentation), "lines:PATH" (a user's file, one
+            sentence per line).
         data_dir: of TFDS; default $TFDS_DATA_DIR, else ~/tensorflow_datasets.
         cache_dir: of decoded TFDS sets; default $EBMJAX_CACHE, else ~/.cache/ebmjax.
-        max_length, vocabulary_size: of sentences alone, see `data.text`; None for its defaults.
-        standardise: of tables alone, whose columns then have mean 0 and standard deviation 1 in the training part.
+        max_length, vocabulary_size: for sentences only, see `data.text`; None for its defaults.
+        standardise: for tables only: give the columns mean 0 and standard deviation 1 in the training part.
 
     Returns:
         Arrays; the same call gives the same arrays and the same split every time.
 
-    Raises DataError, one line, if the name is unknown, or the data are missing or malformed. Downloads nothing.
+    Raises DataError, one line, if the name is unknown or the data are missing or malformed. Downloads nothing.
     """
     options = {"max_length": max_length, "vocabulary_size": vocabulary_size}
     options = {field: value for field, value in options.items() if value is not None}
@@ -44,13 +44,13 @@ def load(
 
 
 def _find(name: str, options: dict[str, int], data_dir, cache_dir) -> Dataset:
-    """The data set, sentences by `options`."""
+    """The data set of that name; `options` are those of sentences."""
     if name == "pydoc":
         return text.pydoc(**options)
     if name.startswith("lines:"):
         return text.load_lines(name.removeprefix("lines:"), **options)
     if options:
-        raise DataError(f"{name}: {' and '.join(options)} are of sentences: pydoc, or lines:PATH")
+        raise DataError(f"{name}: {' and '.join(options)} apply only to sentences: pydoc, or lines:PATH")
     if name == "digits":
         return embedded.digits()
     if name in toy.TOYS:
@@ -65,7 +65,7 @@ def _find(name: str, options: dict[str, int], data_dir, cache_dir) -> Dataset:
 
 
 def spec(dataset: Dataset) -> DataSpec:
-    """What a model must know of `dataset`."""
+    """The properties of `dataset` that a model is built from."""
     labels = [y.max() for y in (dataset.y_train, dataset.y_test) if y is not None]
     return DataSpec(
         name=dataset.name,
@@ -87,6 +87,6 @@ def to_float(x, max_value: int | None):
 
 
 def to_uint8(x) -> np.ndarray:
-    """Images as floats in [-1, 1] -> uint8 in 0 .. 255 for pictures; values outside are clipped, NaN becomes black."""
+    """Images as floats in [-1, 1] -> uint8 in 0 .. 255; values outside are clipped, NaN becomes black."""
     x = np.nan_to_num(np.asarray(x, np.float32), nan=-1.0)
     return np.rint((np.clip(x, -1, 1) + 1) * 127.5).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Encoded images of a data source -> uint8 arrays in a cache folder, chunk by chunk."""
+"""Decoding of a data source's images into uint8 arrays in a cache folder, chunk by chunk."""
 
 import contextlib
 import io
@@ -16,7 +16,7 @@ CHUNK = 512  # rows read at once: several times faster than one by one
 
 
 class Part(NamedTuple):
-    """Examples to decode. source: of TFDS, yields {"image": bytes, optional "label"}. rows: in this order."""
+    """Examples to decode. source: of TFDS, yields {"image": bytes, optional "label"}. rows: of the source, in order."""
 
     source: Any
     rows: Sequence[int] | np.ndarray
@@ -25,7 +25,8 @@ class Part(NamedTuple):
 def fill(target: Path, name: str, parts: dict[str, Part], shape: tuple[int, int, int], size: int | None) -> None:
     """Decode `parts` ("train", "test") into the cache folder `target`, with a progress bar on a terminal.
 
-    shape: (H, W, C) of the results. size: None, or the side of centre squares. DataError if bytes cannot be decoded.
+    shape: (H, W, C) of the results. size: None, or the side of the centre squares in pixels. Raises DataError if an
+    image cannot be decoded.
     """
     total = sum(len(part.rows) for part in parts.values())
     with cache.filling(target) as folder, _progress(f"decoding {name}", total) as advance:
@@ -40,8 +41,8 @@ def fill(target: Path, name: str, parts: dict[str, Part], shape: tuple[int, int,
 def image_array(data: bytes, shape: tuple[int, int, int], size: int | None) -> np.ndarray:
     """One encoded image as uint8 `shape` = [H, W, C]. With `size`, its centre square resized to size × size.
 
-    The square is as long as the shorter side; resizing is bilinear with antialiasing: for `celeb_a@64`, the crop of 178
-    and the 64 pixels that papers call "resize and centre crop". DataError if the result is not of `shape`.
+    The square is as wide as the shorter side; resizing is bilinear with antialiasing. `celeb_a@64` is thus the centre
+    178 x 178 pixels resized to 64 x 64, as in the papers. Raises DataError if the result is not of `shape`.
     """
     from PIL import Image
 
@@ -53,7 +54,7 @@ def image_array(data: bytes, shape: tuple[int, int, int], size: int | None) -> n
         image = square.resize((size, size), Image.Resampling.BILINEAR)
     array = np.asarray(image).reshape(image.height, image.width, shape[-1])
     if array.shape != tuple(shape):
-        raise DataError(f"an image is {array.shape} instead of {tuple(shape)}")
+        raise DataError(f"an image has shape {array.shape} instead of {tuple(shape)}")
     return array
 
 
@@ -64,7 +65,7 @@ def _chunks(part: Part, name: str, shape, size, labels: list[int], advance: Call
         try:
             examples = part.source.__getitems__(rows)
             images = np.stack([image_array(example["image"], shape, size) for example in examples])
-        except Exception as error:  # whatever the file format, protobuf or pillow raise for damaged bytes
+        except Exception as error:  # damaged bytes raise errors of the file format, of protobuf or of pillow
             folder = part.source.dataset_info.data_dir
             raise DataError(
                 f"{name}: rows {rows[0]} to {rows[-1]} cannot be read ({first_line(error)}): delete {folder} and "
@@ -78,7 +79,7 @@ def _chunks(part: Part, name: str, shape, size, labels: list[int], advance: Call
 
 @contextlib.contextmanager
 def _progress(description: str, total: int) -> Generator[Callable[[int], None], None, None]:
-    """Yield a function that advances a bar by so many rows; nothing is drawn where stderr is no terminal."""
+    """Yield a function that advances a progress bar by a number of rows; no bar unless stderr is a terminal."""
     from rich.console import Console
     from rich.progress import Progress
 

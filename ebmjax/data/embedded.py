@@ -13,7 +13,7 @@ FAKE_TRAIN, FAKE_TEST, FAKE_CLASSES = 512, 128, 10
 def digits() -> Dataset:
     """Handwritten digits 8×8×1 with values 0 .. 16 and labels 0 .. 9: 1,437 for training, 360 for tests.
 
-    The split is one fixed permutation; the original order groups writers.
+    They are split by one fixed permutation, since the original order groups writers.
 
     Reference: Alpaydin & Kaynak 1998, "Optical Recognition of Handwritten Digits" (UCI), test part, as in scikit-learn.
     """
@@ -28,7 +28,7 @@ def digits() -> Dataset:
 
 
 def fake(shape: str) -> Dataset:
-    """Uniformly random images, the same at every call, to exercise a program on the shape of another data set.
+    """Uniformly random images, the same at every call, to try a program on the shape of another data set.
 
     Args:
         shape: "HxWxC", H and W in 1 .. 1024, C in {1, 3}; for example "32x32x3".

@@ -17,10 +17,10 @@ def load_npz(path: str) -> Dataset:
     Arrays: x_train and x_test, optionally y_train and y_test; or x, optionally y; or a single array of any name.
     Without a test part the last tenth of a fixed permutation is held out. Other arrays are ignored.
     Images are uint8 `[N, H, W]` or `[N, H, W, C]` with C in {1, 3} and white = 255; tables are finite floats `[N, D]`,
-    kept as float32; labels are integers `[N]`: those of images 0, 1, ..., those of tables any, numbered anew 0, 1, ...
-    in their order.
+    kept as float32; labels are integers `[N]`, 0, 1, ... for images, arbitrary for tables, whose labels are renumbered
+    0, 1, ... in ascending order.
 
-    Raises DataError with the path and what is expected, for anything else.
+    Raises DataError, with the path and the expected format, for anything else.
     """
     name = f"npz:{path}"
     arrays = _read(path)
@@ -31,14 +31,15 @@ def load_npz(path: str) -> Dataset:
     if "x_test" in keys:
         x_test, test_is_image = _examples(arrays, keys["x_test"], name)
         if is_image != test_is_image or x_train.shape[1:] != x_test.shape[1:]:
-            raise DataError(f"{name}: x_train {_what(x_train)} and x_test {_what(x_test)} must hold like examples")
+            raise DataError(f"{name}: examples of x_train {_what(x_train)} and x_test {_what(x_test)} must match")
         y_test = _labels(arrays, keys.get("y_test"), len(x_test), name, lowest)
     else:
         train, test = hold_out(len(x_train), name)
         x_train, x_test = x_train[train], x_train[test]
         y_train, y_test = (None, None) if y_train is None else (y_train[train], y_train[test])
     if not is_image and y_train is not None and y_test is not None:
-        # Archives of tables begin at 1, or take -1 and 1: a class that never occurs would be learned, and drawn from.
+        # Published tables often label from 1, or -1 and 1. Without renumbering, a class without examples would be
+        # learned and sampled.
         names = np.unique(np.concatenate([y_train, y_test]))
         y_train, y_test = (np.searchsorted(names, y).astype(np.int32) for y in (y_train, y_test))
     return Dataset(name, x_train, y_train, x_test, y_test, max_value=255 if is_image else None)
@@ -63,7 +64,7 @@ def _read(path: str) -> dict[str, np.ndarray]:
 
 
 def _roles(found: list[str], name: str) -> dict[str, str]:
-    """Which key of the file is x_train, y_train, x_test and y_test."""
+    """{"x_train", "y_train", "x_test", "y_test": key in the file}, as far as the file has them."""
     if len(found) == 1:
         return {"x_train": found[0]}
     if "x" in found and not {"x_train", "x_test"} & set(found):
@@ -71,7 +72,7 @@ def _roles(found: list[str], name: str) -> dict[str, str]:
     if "x_train" not in found:
         raise DataError(f"{name}: expected {KEYS}; found {', '.join(found) or 'no array'}")
     if ("y_test" in found) != ("y_train" in found and "x_test" in found):
-        raise DataError(f"{name}: labels need both y_train and y_test, and x_test; found {', '.join(found)}")
+        raise DataError(f"{name}: labels need y_train, y_test and x_test; found {', '.join(found)}")
     return {key: key for key in ("x_train", "y_train", "x_test", "y_test") if key in found}
 
 
@@ -88,7 +89,7 @@ def _examples(arrays: dict[str, np.ndarray], key: str, name: str) -> tuple[np.nd
             raise DataError(f"{where}: images are [N, H, W] or [N, H, W, C] with C 1 or 3 (channels last)")
         return x, True
     if np.issubdtype(x.dtype, np.floating) and x.ndim == 2:
-        with np.errstate(over="ignore"):  # too large for float32 becomes inf, and is reported as such
+        with np.errstate(over="ignore"):  # values too large for float32 become inf and are reported below
             x = x.astype(np.float32)
         if not np.isfinite(x).all():
             raise DataError(f"{where}: a table must be finite in float32; row {_first_bad(x)} is not")

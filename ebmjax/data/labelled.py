@@ -1,9 +1,9 @@
-"""Few labels: which rows of a training set keep theirs, by seed.
+"""Training with few labels: the rows whose labels are known, drawn by seed.
 
-"Label unknown" has one form everywhere: the label is not in the batch. A training set with `Dataset.labelled` gives
-batches {"x", "index", "labelled": {"x", "label"}}: all examples pass by without their labels, and as many labelled ones
-as the batch has rows are drawn beside them with replacement (`loader.draw_labelled`). With all labels known a batch is
-{"x", "index", "label"} as ever. Methods ask `methods.base.labelled_part`, which takes both.
+An unknown label is simply not in the batch. A training set with `Dataset.labelled` gives batches
+{"x", "index", "labelled": {"x", "label"}}: "x" are any examples, without labels, and "labelled" are as many labelled
+examples, drawn with replacement (`loader.batch_of`). If all labels are known, a batch is {"x", "index", "label"}.
+Methods call `methods.base.labelled_part`, which accepts both.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from ebmjax.data.base import DataError, Dataset
 
 
 def with_labels(dataset: Dataset, per_class: int, seeds: int | Sequence[int]) -> Dataset:
-    """`dataset` of which training sees `per_class` labels of each class, drawn without replacement by seed.
+    """`dataset` with `per_class` known training labels of each class, drawn without replacement by seed.
 
-    per_class: ≥ 1; or 0 for all labels, which is `dataset` itself. seeds: one, or a sequence of S for as many draws at
-    once, for `training.replicas`: `labelled` is int32 `[per_class · K]`, or `[S, per_class · K]`, rows in the order
-    of the classes. The draws of a seed do not depend on the other seeds.
+    per_class: ≥ 1; or 0 for all labels, which returns `dataset` itself. seeds: one, or a sequence of S for as many
+    draws at once, for `methods.wrappers.replicated`. `labelled` is int32 `[per_class · K]`, or `[S, per_class · K]`,
+    rows in the order of the classes. The draws of a seed do not depend on the other seeds.
 
-    Raises DataError, one line, without labels, or if a class has too few.
+    Raises DataError, one line, if the data set has no labels or a class has too few examples.
     """
     y = dataset.y_train
     if y is None or dataset.y_test is None:
-        raise DataError(f"{dataset.name}: needs labels, in the training and in the test part, and has none")
+        raise DataError(f"{dataset.name}: has no labels; they are needed in both the training and the test part")
     if per_class == 0:
         return dataset._replace(labelled=None)
     classes, counts = np.unique(y, return_counts=True)

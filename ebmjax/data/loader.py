@@ -1,4 +1,4 @@
-"""Batches as a function of (seed, step), formed inside the compiled step: nothing to wait for, nothing to resume."""
+"""Batches as a function of (seed, step), formed inside the compiled step: no data pipeline, and no state to resume."""
 
 import math
 from typing import NamedTuple
@@ -12,16 +12,16 @@ from ebmjax.data.catalog import to_float
 from ebmjax.types import Array, Batch
 
 NO_EPOCH = 2**31 - 1
-"""What stands for the epoch in the key of labelled draws: epochs are never that many."""
+"""Used instead of an epoch in the key of labelled draws; no run has that many epochs."""
 
 
 class Loader(NamedTuple):
     """How the examples of one training set are drawn.
 
     Rows are split into `num_groups` contiguous groups, and every batch takes the same number from each, in group
-    order: when the batch is sharded over devices, per-example stores (banks of chains) are read and written where
-    they lie, and any number of devices draws the same rows. An epoch is a fresh permutation within each group; the
-    few rows that do not fill a batch are left out, other ones each epoch.
+    order. When the batch is sharded over devices, per-example stores (banks of chains) are thus read and written on
+    their own device, and any number of devices draws the same rows. An epoch is a fresh permutation within each group;
+    the few rows that do not fill a batch are left out, different ones in each epoch.
 
     num_examples, batch_size: ≥ 1. num_groups: divides `batch_size`. max_value: of uint8 images, as in `Dataset`.
     """
@@ -56,7 +56,7 @@ def epoch_order(loader: Loader, rng_key: Array, epoch: int | Array) -> Array:
     sizes = np.diff(edges)
     bits = jax.random.bits(jax.random.fold_in(rng_key, epoch), (groups, int(sizes.max())))
     slots = np.arange(sizes.max())
-    # A slot past the end of its group sorts last; stable, so it loses ties.
+    # A slot past the end of its group sorts last; the sort is stable, so it also loses ties.
     order = jnp.argsort(jnp.where(slots < sizes[:, None], bits, np.uint32(0xFFFFFFFF)), axis=1, stable=True)
     used = loader.batches_per_epoch * per_batch
     rows = jnp.asarray(edges[:-1, None], jnp.int32) + order[:, :used].astype(jnp.int32)
@@ -64,27 +64,29 @@ def epoch_order(loader: Loader, rng_key: Array, epoch: int | Array) -> Array:
     return jnp.swapaxes(rows, 0, 1).reshape(loader.batches_per_epoch, loader.batch_size)
 
 
-def form_batch(loader: Loader, arrays: dict[str, Array], index: Array) -> Batch:
-    """Gather rows `index` of the training arrays {"x", optional "label"}; images become floats in [-1, 1].
+def batch_of(
+    loader: Loader, arrays: dict[str, Array], index: Array, rng_key: Array | None = None, step: int | Array = 0
+) -> Batch:
+    """The batch of rows `index` of the training arrays {"x", optional "label", "labelled"}: images become floats in
+    [-1, 1], and "index" goes with it.
 
-    With an array "labelled" only some labels are known, and none of them comes with x: see `draw_labelled`.
+    With arrays["labelled"] only the labels of those rows are known. The batch then has no "label"; instead,
+    batch["labelled"] = {"x", "label"} holds as many labelled examples, drawn with replacement as a function of
+    (rng_key, step), rng_key being that of `epoch_order`. Rows `[M]` give x`[B, ...]`; rows `[S, M]` give
+    x`[S, B, ...]`, one draw for each s.
     """
-    names = [name for name in arrays if name == "x" or "labelled" not in arrays]
-    batch = {name: jnp.take(arrays[name], index, axis=0) for name in names}
-    return batch | {"x": to_float(batch["x"], loader.max_value), "index": index}
-
-
-def draw_labelled(loader: Loader, arrays: dict[str, Array], rng_key: Array, step: int | Array) -> Batch:
-    """{"labelled": {"x", "label"}}, `batch_size` examples drawn with replacement from the rows arrays["labelled"].
-
-    Rows `[M]` give x`[B, ...]`; rows `[S, M]` give x`[S, B, ...]`, each draw its own. {} where all labels are known.
-    A function of (rng_key, step), rng_key being that of `epoch_order`.
-    """
-    if "labelled" not in arrays:
-        return {}
-    rows = arrays["labelled"]
+    rows = arrays.get("labelled")
+    batch = _gather(loader, arrays, ("x", "label") if rows is None else ("x",), index) | {"index": index}
+    if rows is None:
+        return batch
+    assert rng_key is not None
     key = jax.random.fold_in(jax.random.fold_in(rng_key, NO_EPOCH), step)
     drawn = jax.random.randint(key, (*rows.shape[:-1], loader.batch_size), 0, rows.shape[-1])
-    index = jnp.take_along_axis(rows, drawn, axis=-1)
-    batch = {name: jnp.take(arrays[name], index, axis=0) for name in ("x", "label")}
-    return {"labelled": batch | {"x": to_float(batch["x"], loader.max_value)}}
+    labelled = jnp.take_along_axis(rows, drawn, axis=-1)
+    return batch | {"labelled": _gather(loader, arrays, ("x", "label"), labelled)}
+
+
+def _gather(loader: Loader, arrays: dict[str, Array], names: tuple[str, ...], index: Array) -> Batch:
+    """Rows `index` of the arrays `names`, as far as they exist; images as floats."""
+    batch = {name: jnp.take(arrays[name], index, axis=0) for name in names if name in arrays}
+    return batch | {"x": to_float(batch["x"], loader.max_value)}

@@ -1,6 +1,6 @@
-"""Which entries of an example are observed: masks drawn anew for every example, the same each time it is looked at.
+"""Masks of the observed entries of examples.
 
-A mask is a function of (seed, index of the example), so a training set with gaps needs no store.
+A mask is a function of (seed, index of the example): each example has its own, always the same, and none is stored.
 """
 
 from functools import partial
@@ -12,9 +12,10 @@ from ebmjax.types import Array
 
 
 def random_pixels(index: Array, shape: tuple[int, ...], *, fraction: float, seed: int = 0) -> Array:
-    """Bool `[B, *shape]`, false for `fraction` of the pixels, each by itself; all channels of an image's pixel alike.
+    """Bool `[B, *shape]`: each pixel is false with probability `fraction`, independently, in all its channels.
 
-    index: int32 `[B]`, of the examples. shape: (H, W, C), or (D,) of a table. Raises ValueError for no fraction.
+    index: int32 `[B]`, of the examples. shape: (H, W, C), or (D,) of a table. Raises ValueError for a fraction outside
+    [0, 1).
     """
     if not 0 <= fraction < 1:
         raise ValueError(f"missing.fraction = {fraction} must lie in [0, 1)")
@@ -25,12 +26,12 @@ def random_pixels(index: Array, shape: tuple[int, ...], *, fraction: float, seed
 
 
 def random_block(index: Array, shape: tuple[int, ...], *, size: int, seed: int = 0) -> Array:
-    """Bool `[B, H, W, C]`, false in one square of size x size pixels, anywhere within the image (H, W, C) = shape.
+    """Bool `[B, H, W, C]`, false in one square of size x size pixels at a random place in the image, shape (H, W, C).
 
-    Raises ValueError if it does not fit.
+    Raises ValueError if the square does not fit.
     """
     if len(shape) != 3 or not 1 <= size <= min(shape[:2]):
-        raise ValueError(f"missing.size = {size}: no block of that side fits into examples of shape {shape}")
+        raise ValueError(f"missing.size = {size}: a square of that side does not fit into examples of shape {shape}")
     height, width, _ = shape
 
     def draw(key):

@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from ebmjax.data import tfds
 from ebmjax.data.base import DataError, first_line
 
-NEEDED = ("tensorflow", "importlib_resources")  # by TFDS to prepare images; reading them needs neither
+NEEDED = ("tensorflow", "importlib_resources")  # needed by TFDS to prepare images, not to read them
 
 
 def prepare(name: str, data_dir: str | os.PathLike | None = None) -> str:
     """Download and prepare the TFDS set `name` in a format that can be read without TensorFlow; return its folder.
 
-    A set that is there is left alone. Raises DataError, one line, if the name is unknown or has no images, a package is
-    missing, or the download fails.
+    A set that is already prepared is left alone. Raises DataError, one line, if the name is unknown, the set has no
+    images, a package is missing, or the download fails.
     """
     parsed = tfds.parse(name)
     builder = tfds.find_builder(parsed, tfds.data_folder(data_dir))
@@ -26,14 +26,14 @@ def prepare(name: str, data_dir: str | os.PathLike | None = None) -> str:
         if missing:
             raise DataError(f"preparing {parsed} needs {' and '.join(missing)}: run `pip install -e '.[data]'`")
         _download(builder, str(parsed))
-    tfds.split_parts(builder, name)  # DataError if it was here already, in a format that `load` cannot read
+    tfds.split_parts(builder, name)  # DataError if it was already prepared in a format that `load` cannot read
     return str(builder.data_path)
 
 
 def _download(builder, name: str) -> None:
     from tensorflow_datasets import download
 
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # ten warnings for each address that does not answer
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # else ten warnings for each address that does not answer
     print(
         f"preparing {name} in {builder.data_path}; without a connection this gives up after a few minutes", flush=True
     )
@@ -44,7 +44,7 @@ def _download(builder, name: str) -> None:
         )
     except OSError as error:  # includes the errors of requests
         raise DataError(f"cannot download {name} to {builder.data_path}: {first_line(error)}") from error
-    except Exception as error:  # checksums, quotas, archives that must be fetched by hand: TFDS says which
+    except Exception as error:  # a wrong checksum, a quota, an archive to download by hand: TFDS's message says which
         raise DataError(f"TFDS cannot prepare {name}: {type(error).__name__}: {first_line(error)}") from error
 
 

@@ -1,7 +1,7 @@
-"""Sentences as rows of tokens: a vocabulary, a user's file of one sentence a line, and Python's own documentation.
+"""Sentences as rows of tokens: a vocabulary, a user's file of one sentence per line, and Python's own documentation.
 
-A row is int32 `[L]`: words, EOS, PAD ... (`ebmjax.types`); L is that of the longest sentence: no column is PAD alone.
-Words are what stands between blanks. A sentence of more than `max_length` words is cut, and ends with EOS all the same.
+A row is int32 `[L]`: words, EOS, PAD ... (`ebmjax.types`), with L the length of the longest sentence, EOS included.
+Words are separated by blanks. A sentence of more than `max_length` words is cut; it still ends with EOS.
 """
 
 import gzip
@@ -26,7 +26,7 @@ Lines = list[tuple[int | None, list[str]]]
 
 
 def build_vocabulary(sentences: Iterable[Sequence[str]], size: int = VOCABULARY_SIZE) -> tuple[str, ...]:
-    """The special tokens, then the most frequent words, `size` entries at most; equally frequent ones by alphabet."""
+    """The special tokens, then the most frequent words, at most `size` entries; ties in alphabetical order."""
     counts = Counter(word for sentence in sentences for word in sentence)
     words = sorted(counts.keys() - set(SPECIAL), key=lambda word: (-counts[word], word))
     return (*SPECIAL, *words[: size - len(SPECIAL)])
@@ -35,7 +35,7 @@ def build_vocabulary(sentences: Iterable[Sequence[str]], size: int = VOCABULARY_
 def to_tokens(sentences: Sequence[Sequence[str]], vocabulary: Sequence[str], length: int) -> np.ndarray:
     """Rows of tokens int32 `[N, length]`: at most length - 1 words and EOS; unknown words are UNK."""
     numbers = {word: i for i, word in enumerate(vocabulary)}
-    numbers |= dict.fromkeys(SPECIAL, UNK)  # that a text says "<eos>" ends nothing
+    numbers |= dict.fromkeys(SPECIAL, UNK)  # a literal "<eos>" in a text does not end the sentence
     rows = np.full((len(sentences), length), PAD, np.int32)
     for row, sentence in zip(rows, sentences, strict=True):
         tokens = [numbers.get(word, UNK) for word in sentence[: length - 1]] + [EOS]
@@ -51,11 +51,11 @@ def to_sentence(tokens: Sequence[int] | np.ndarray, vocabulary: Sequence[str]) -
 
 
 def make_dataset(name: str, train: Lines, test: Lines, max_length: int, vocabulary_size: int) -> Dataset:
-    """Arrays of sentences; the vocabulary is that of the training part alone. Raises DataError for sizes too small."""
+    """Arrays of sentences; the vocabulary is that of the training part. Raises DataError for sizes too small."""
     if max_length < 1 or vocabulary_size <= len(SPECIAL):
         raise DataError(
-            f"{name}: max_length = {max_length} must be at least 1, and vocabulary_size = {vocabulary_size} above "
-            f"the {len(SPECIAL)} special tokens"
+            f"{name}: max_length = {max_length} must be at least 1, and vocabulary_size = {vocabulary_size} more than "
+            f"{len(SPECIAL)}, the number of special tokens"
         )
     vocabulary = build_vocabulary((words[:max_length] for _, words in train), vocabulary_size)
     length = min(max_length, max(len(words) for _, words in (*train, *test))) + 1
@@ -66,16 +66,16 @@ def make_dataset(name: str, train: Lines, test: Lines, max_length: int, vocabula
 
 
 def load_lines(path: str, max_length: int = MAX_LENGTH, vocabulary_size: int = VOCABULARY_SIZE) -> Dataset:
-    """Sentences from a file of UTF-8 text, one a line, blank lines ignored; compressed if its name ends in .gz.
+    """Sentences from a file of UTF-8 text, one per line, blank lines ignored; compressed if its name ends in .gz.
 
     Args:
-        path: lines are `sentence`, or all of them `label TAB sentence` with an integer label ≥ 0. If the file's name
-            holds "train", the test part is the file beside it with "test" in that place (what follows may differ, if
-            only one such file is there: reviews.train.10000.txt.gz, reviews.test.txt.gz). Otherwise it is the last
-            tenth of a fixed permutation.
-        max_length: of a sentence in words, ≥ 1. vocabulary_size: with the special tokens, > 4.
+        path: lines are all `sentence`, or all `label TAB sentence` with an integer label ≥ 0. If the file's name
+            contains "train", the test part is the file in the same folder with "test" in its place (the rest of the
+            name may differ if only one such file exists: reviews.train.10000.txt.gz, reviews.test.txt.gz). Otherwise
+            it is the last tenth of a fixed permutation.
+        max_length: of a sentence in words, ≥ 1. vocabulary_size: including the special tokens, > 4.
 
-    Raises DataError with the path and what is expected, for anything else.
+    Raises DataError, with the path and the expected format, for anything else.
     """
     name, file = f"lines:{path}", Path(path).expanduser()
     train, sibling = _read(file, name), _test_sibling(file)
@@ -90,7 +90,7 @@ def load_lines(path: str, max_length: int = MAX_LENGTH, vocabulary_size: int = V
 
 
 def _test_sibling(file: Path) -> Path | None:
-    """The test part that belongs to a file whose name holds "train"; None if there is none, or no saying which."""
+    """The test file that belongs to a file with "train" in its name; None if there is none, or more than one."""
     before, found, after = file.name.rpartition("train")
     if not found:
         return None
@@ -112,7 +112,7 @@ def _read(file: Path, name: str) -> Lines:
     found = [(i, *_parse(line, f"{name}: line {i}")) for i, line in enumerate(content.split("\n"), 1) if line.strip()]
     found = [(i, label, words) for i, label, words in found if words]
     if not found:
-        raise DataError(f"{name}: no sentence in it; expected one a line, or label TAB sentence")
+        raise DataError(f"{name}: no sentences; expected one per line, or label TAB sentence")
     for i, label, _ in found:
         if (label is None) != (found[0][1] is None):
             raise DataError(f"{name}: line {i}: either every line has a label (label TAB sentence), or none")
@@ -129,10 +129,10 @@ def _parse(line: str, where: str) -> tuple[int | None, list[str]]:
 
 
 def pydoc(max_length: int = MAX_LENGTH, vocabulary_size: int = VOCABULARY_SIZE) -> Dataset:
-    """Sentences of the Python language reference that every Python brings along (`pydoc_data.topics`), in lower case.
+    """Sentences of the Python language reference, which comes with Python (`pydoc_data.topics`), in lower case.
 
-    Some 2,300 of them, no two the same, a tenth held out; code, tables and headings are left out, numbers are "N",
-    punctuation counts as words. The text, hence every figure, depends somewhat on Python's version.
+    About 2,300 distinct sentences, a tenth of them held out. Code, tables and headings are left out, numbers become
+    "N", and punctuation marks are words. The text, and hence every result, depends a little on Python's version.
     """
     from pydoc_data.topics import topics  # lazy: half a megabyte
 

@@ -24,7 +24,7 @@ class Name(NamedTuple):
     size: int | None
 
     def __str__(self) -> str:
-        """The part that TFDS knows."""
+        """The name as TFDS writes it, without the size."""
         return self.base + (f":{self.version}" if self.version else "")
 
 
@@ -37,14 +37,14 @@ def load(
         name: "mnist", "lsun/bedroom", "mnist:3.0.1", "celeb_a@64". Without a version, the newest on disk. "@64" takes
             the centre square of every image and resizes it to 64×64, bilinear with antialiasing.
         data_dir: where TFDS keeps its sets; default $TFDS_DATA_DIR, else ~/tensorflow_datasets.
-        cache_dir: see `cache.root`. What is in the cache is read without TFDS.
+        cache_dir: see `cache.root`. Cached sets are read without TFDS.
 
     Returns:
         uint8 images of the splits "train" and "test" (else "validation", else a tenth held out of "train") as read-only
         memory maps, and int32 labels where the set has an integer "label".
 
-    Raises DataError for unknown names, for sets that are not prepared (nothing is downloaded here: the message has the
-    command that does it), and for sets without uint8 images of one size under "image".
+    Raises DataError for unknown names, for sets that are not prepared (nothing is downloaded here; the message has the
+    command for it), and for sets without uint8 images of one size under "image".
     """
     parsed = parse(name)
     folder = data_folder(data_dir)
@@ -71,17 +71,17 @@ def load(
 
 
 def parse(name: str) -> Name:
-    """Take "set[/config][:version][@size]" apart; DataError if it is not of this form."""
+    """Parse "set[/config][:version][@size]"; DataError if it is not of this form."""
     match = re.fullmatch(rf"([a-z]\w*(?:/\w[\w.\-]*)?)(?::{VERSION})?(?:@([1-9]\d{{0,3}}))?", name, re.ASCII)
     if match:
         return Name(name, match[1], match[2], int(match[3]) if match[3] else None)
     if "@" in name:
-        raise DataError(f"{name!r}: after @ comes the side of the square images in pixels, for example celeb_a@64")
+        raise DataError(f"{name!r}: @ must be followed by the side of the square images in pixels, as in celeb_a@64")
     raise unknown_name(name, _tfds_names())
 
 
 def data_folder(data_dir: str | os.PathLike | None) -> str:
-    """Where TFDS keeps its sets: `data_dir`, else $TFDS_DATA_DIR, else ~/tensorflow_datasets (may be a bucket)."""
+    """The folder of TFDS's sets: `data_dir`, else $TFDS_DATA_DIR, else ~/tensorflow_datasets (may be a bucket)."""
     return os.path.expanduser(data_dir or os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets")
 
 
@@ -93,17 +93,17 @@ def find_builder(parsed: Name, folder: str) -> Any:
         return tfds.builder(str(parsed), data_dir=folder)
     except tfds.core.DatasetNotFoundError:
         raise unknown_name(parsed.full, _tfds_names()) from None
-    except Exception as error:  # a wrong config or version: AssertionError or ValueError, with many lines
+    except Exception as error:  # a wrong config or version: AssertionError or ValueError, of many lines
         raise DataError(f"TFDS cannot load {parsed} from {folder}: {first_line(error)}") from error
 
 
 def is_prepared(builder: Any) -> bool:
-    """Whether the files of a set are there (asked of the file system: TFDS's own question logs warnings)."""
+    """Whether the files of a set exist. TFDS's own check would log warnings."""
     return (builder.data_path / "dataset_info.json").exists()
 
 
 def feature_shape(builder: Any, name: str) -> tuple[int | None, int | None, int]:
-    """(H, W, C) that a set declares for its images, None for sizes that vary; DataError if it has no images for us."""
+    """(H, W, C) of a set's images, None for sizes that vary; DataError if it has no uint8 images of 1 or 3 channels."""
     import tensorflow_datasets as tfds
 
     features = builder.info.features
@@ -120,17 +120,17 @@ def image_shape(builder: Any, name: str, size: int | None) -> tuple[int, int, in
     if size:
         return size, size, channels
     if height is None or width is None:
-        raise DataError(f"{name}: its images vary in size; ask for their centre squares by a side, as in {name}@64")
+        raise DataError(f"{name}: its images vary in size; add the side of centre squares to the name, as in {name}@64")
     return height, width, channels
 
 
 def split_parts(builder: Any, name: str) -> dict[str, Part]:
-    """The parts "train" and "test": where to read them, images left encoded, and which rows."""
+    """The parts "train" and "test": sources of encoded images, and the rows to read."""
     import tensorflow_datasets as tfds
 
     splits = list(builder.info.splits)
     if "train" not in splits:
-        raise DataError(f"{name}: has no split 'train', only {', '.join(splits)}")
+        raise DataError(f"{name}: no split 'train', only {', '.join(splits)}")
     test = next((split for split in ("test", "validation") if split in splits), None)
     wanted = ["train"] + ([test] if test else [])
     try:

@@ -44,7 +44,7 @@ def checkerboard(random, num):
 
 
 def pinwheel(random, num):
-    """Five Gaussian blades (sd 0.3 along, 0.1 across, at distance 1), wound by 0.25 e^r, twice as large.
+    """Five Gaussian blades (sd 0.3 along, 0.1 across, at distance 1), wound by 0.25 e^r, then scaled by 2.
 
     Reference: Johnson et al. 2016 (arXiv 1603.06277), with the constants of FFJORD (arXiv 1810.01367).
     """
@@ -54,9 +54,9 @@ def pinwheel(random, num):
 
 
 def two_spirals(random, num):
-    """Two arms of one and a half turns, each the other's mirror image in the origin, with noise of sd 0.1.
+    """Two arms of one and a half turns, each the other's reflection in the origin, with noise of sd 0.1.
 
-    Reference: FFJORD (Grathwohl et al. 2019, arXiv 1810.01367), whose code adds U(0, 0.5) to the arms, too.
+    Reference: FFJORD (Grathwohl et al. 2019, arXiv 1810.01367), whose code also adds U(0, 0.5) to the arms.
     """
     t = 3 * np.pi * np.sqrt(random.uniform(size=num))
     arm = t[:, None] * np.stack([-np.cos(t), np.sin(t)], axis=1) + random.uniform(0, 0.5, (num, 2))
@@ -71,7 +71,7 @@ TOYS: dict[str, Draw] = {
     "pinwheel": pinwheel,
     "two_spirals": two_spirals,
 }
-"""name -> how to draw it. gmm and rings as in Nijkamp et al. 2019, the others as the literature on flows has them."""
+"""name -> how to draw it. gmm and rings as in Nijkamp et al. 2019, the others as in the literature on flows."""
 
 
 def load_toy(name: str) -> Dataset:

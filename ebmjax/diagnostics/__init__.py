@@ -1,4 +1,4 @@
-"""Diagnostics of chains: R-hat, effective sample sizes, modes, stability; and of learning that rests on them.
+"""Diagnostics of chains (R-hat, effective sample sizes, modes, stability) and of learning with chains.
 
 Draws are [num_steps, num_chains, ...].
 """

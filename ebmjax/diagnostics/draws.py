@@ -48,8 +48,8 @@ def split_chains(draws: Array) -> Array:
 def chain_moments(draws: Array) -> tuple[Array, Array]:
     """Mean (up to one common shift) and centred draws of each chain: `[num_chains]`, `[num_chains, num_steps]`.
 
-    Both are taken relative to a draw: a chain that never moves then has a variance of exactly 0, and float32 keeps
-    its digits when the mean is large against the standard deviation.
+    Both are relative to one draw: a chain that never moves then has a variance of exactly 0, and float32 keeps its
+    digits if the mean is large compared with the standard deviation.
     """
     first = draws[:, :1]
     moves = draws - first
@@ -58,7 +58,7 @@ def chain_moments(draws: Array) -> tuple[Array, Array]:
 
 
 def average_ranks(values: Array) -> Array:
-    """Ranks 1 … S of values[S]; equal values, as rejections leave them, share the average of their ranks."""
+    """Ranks 1 … S of values[S]; equal values, as after rejections, share the average of their ranks."""
     ordered = jnp.sort(values)
     below = jnp.searchsorted(ordered, values, side="left")
     not_above = jnp.searchsorted(ordered, values, side="right")
@@ -72,17 +72,17 @@ def normal_scores(draws: Array) -> Array:
     """
     ranks = average_ranks(draws.ravel()).reshape(draws.shape)
     size = draws.size
-    # Both tails through the lower one: near 1 a float32 probability has lost the digits that Φ⁻¹ needs.
+    # Both tails via the lower one: near 1 a float32 probability lacks the digits that Φ⁻¹ needs.
     lower = (jnp.minimum(ranks, size + 1 - ranks) - 0.375) / (size + 0.25)
     scores = jax.scipy.special.ndtri(lower)
     return jnp.where(2 * ranks > size + 1, -scores, scores)
 
 
 def rank_normalise(x: Array) -> Array:
-    """Replace draws by normal scores of their pooled ranks, each trailing entry on its own.
+    """Replace draws by normal scores of their pooled ranks, separately for each trailing entry.
 
     x: `[num_steps, num_chains, ...]`, real; the result has its shape, in float32 or float64. Invariant under
-    increasing transformations of x, and finite where moments of x are not. Ties get the score of their average rank.
+    increasing transformations of x, and finite even if moments of x are not. Ties get the score of their average rank.
     """
     x = jnp.asarray(x)
     x = x.astype(jnp.promote_types(x.dtype, jnp.float32))

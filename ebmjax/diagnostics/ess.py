@@ -1,4 +1,4 @@
-"""Effective sample size: how many independent draws would estimate as well."""
+"""Effective sample size: the number of independent draws that would estimate as accurately."""
 
 import math
 
@@ -20,8 +20,8 @@ def autocorrelation(x: Array, num_lags: int | None = None) -> Array:
     """Autocorrelation of each chain about its own mean: `[num_steps, ...]` -> `[num_lags, ...]`.
 
     Lag 0 is 1; num_lags defaults to num_steps. Sums of products are divided by num_steps at every lag (biased to 0,
-    positive definite). Centring on the chain's own mean hides what is slower than the chain is long; `ess_mean` does
-    not. NaN for a chain that never moves.
+    positive definite). Centring on the chain's own mean hides correlations longer than the chain, unlike `ess_mean`.
+    NaN for a chain that never moves.
     """
     x = jnp.moveaxis(jnp.asarray(x), 0, -1)
     x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
@@ -36,8 +36,8 @@ def initial_monotone_time(rho: Array) -> Array:
     """Integrated autocorrelation time of rho[N ≥ 2], ρ_0 = 1, by Geyer's initial positive and monotone sequences.
 
     The pairs P_k = ρ_2k + ρ_2k+1 of a reversible chain are positive and decreasing: τ = -1 + 2 Σ P_k is cut before
-    the first pair that is not positive (beyond it is noise) and no pair may exceed the one before it. The even lag
-    of the pair at the cut is counted once; that lowers the variance of τ for antithetic chains.
+    the first pair that is not positive (the rest is noise), and each pair is lowered to the one before it if larger.
+    The even lag of the pair at the cut is counted once, which lowers the variance of τ for antithetic chains.
     Vehtari et al. 2021 (arXiv 1903.08008), Section 3.2, and Geyer 1992; rules at the cut as in Stan and ArviZ.
     """
     num_pairs = max((rho.size - 3) // 2, 0) + 1
@@ -50,10 +50,10 @@ def initial_monotone_time(rho: Array) -> Array:
 
 
 def chains_ess(draws: Array) -> Array:
-    """ESS of the mean of one quantity from `[num_chains ≥ 2, num_steps ≥ 2]` as they are: a scalar.
+    """ESS of the mean of one quantity from `[num_chains ≥ 2, num_steps ≥ 2]`, without splitting chains: a scalar.
 
-    S / τ with ρ_t = 1 - (W - mean autocovariance_t) / V, where V includes the variance between chains, so chains
-    that disagree count little. τ ≥ 1 / log10 S: at most S log10 S for antithetic chains. S for a constant.
+    S / τ with ρ_t = 1 - (W - mean autocovariance_t) / V, where V includes the variance between chains: if they
+    disagree, the ESS is small. τ ≥ 1 / log10 S: at most S log10 S for antithetic chains. S for a constant.
     Vehtari et al. 2021, eq. (10).
     """
     num_steps = draws.shape[1]
@@ -68,9 +68,9 @@ def chains_ess(draws: Array) -> Array:
 
 
 def tail_indicators(draws: Array, probabilities: tuple[float, float] = (0.05, 0.95)) -> list[Array]:
-    """Where draws`[num_chains, num_steps]` are at or below their quantiles, as 0 and 1 in split chains."""
+    """Indicators (0 or 1), in split chains, of draws`[num_chains, num_steps]` at or below each of their quantiles."""
     ordered = jnp.sort(draws.ravel())
-    # No draw lies strictly between this order statistic and the interpolated quantile: the same indicator, exactly.
+    # No draw lies strictly between this order statistic and the interpolated quantile: the indicator is the same.
     quantiles = [ordered[math.floor((draws.size - 1) * p)] for p in probabilities]
     return [split_chains((draws <= quantile).astype(draws.dtype)) for quantile in quantiles]
 
@@ -91,7 +91,7 @@ def ess_mean(x: Array) -> Array:
 def ess_bulk(x: Array) -> Array:
     """ESS of rank-normalised split chains: `[num_steps ≥ 4, num_chains, ...]` -> `[...]`.
 
-    Efficiency for location, defined for any tails; 100 per chain is the usual bar. NaN for non-finite draws.
+    Efficiency for location, defined for any tails; 100 per chain is the usual minimum. NaN for non-finite draws.
     Vehtari et al. 2021 (arXiv 1903.08008), Section 4.
     """
 

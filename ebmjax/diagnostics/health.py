@@ -1,4 +1,4 @@
-"""Health of a contrastive learning run, read off two series that it leaves behind, one value a training step.
+"""Health of a contrastive learning run, from two series with one value per training step.
 
     d_s = mean E(x⁺)/T - mean E(x⁻)/T   (in nats)        r_s = mean over chain and steps of the energy gradient's norm
 
@@ -32,9 +32,9 @@ class LearningCorrelations(NamedTuple):
 def learning_correlations(d_s: ArrayLike, r_s: ArrayLike, max_lag: int = 15) -> LearningCorrelations:
     """Auto- and cross-correlations of the last steps of a run: d_s, r_s `[N]`, N > max_lag + 1.
 
-    d_s is scaled to mean square 1 and not centred (its mean is part of the story), r_s is standardised; sums of
-    products over the pairs that exist are divided by N - 1 at every lag, which shrinks large lags towards 0. NaN for a
-    series that is constant. Raises ValueError for other shapes.
+    d_s is scaled to mean square 1 but not centred (its mean matters), r_s is standardised. Sums of products over the
+    existing pairs are divided by N - 1 at every lag, which shrinks large lags towards 0. NaN for a constant series.
+    Raises ValueError for other shapes.
     """
     d_s, r_s = jnp.asarray(d_s), jnp.asarray(r_s)
     if d_s.ndim != 1 or d_s.shape != r_s.shape or d_s.size <= max_lag + 1:

@@ -1,4 +1,4 @@
-"""Occupancy of, and transitions between, the modes of a known mixture: the test that R-hat and ESS cannot replace."""
+"""Occupancy of the modes of a known mixture, and transitions between them, which R-hat and ESS do not measure."""
 
 import jax
 import jax.numpy as jnp
@@ -22,14 +22,14 @@ def nearest_mode(x: Array, means: Array) -> Array:
 
 
 def counts(index: Array, valid: Array, length: int) -> Array:
-    """How often each of 0 … length - 1 occurs where `valid`: int32 `[length]`."""
+    """Number of occurrences of each of 0 … length - 1 where `valid`: int32 `[length]`."""
     return jnp.zeros(length, jnp.int32).at[jnp.where(valid, index, length)].add(1, mode="drop")
 
 
 def mode_occupancy(modes: Array, num_modes: int, weights: Array | None = None) -> Array:
     """Fraction of all draws in each mode: int modes of any shape (`nearest_mode`) -> `[num_modes]`.
 
-    Sums to 1, or to less where draws were not finite. weights: like modes, ≥ 0, such as a density on a grid.
+    Sums to 1, or to less if some draws are not finite. weights: like modes, ≥ 0, such as a density on a grid.
     """
     if weights is None:
         return counts(modes, modes >= 0, num_modes) / modes.size
@@ -39,9 +39,9 @@ def mode_occupancy(modes: Array, num_modes: int, weights: Array | None = None) -
 def mode_sd(x: Array, means: Array, weights: Array | None = None) -> Array:
     """Standard deviation within modes, pooled over modes and coordinates: x`[N, D]`, means`[K, D]` -> a scalar.
 
-    Each draw counts for the nearest mean, and deviates from the centre of the draws that count for the same one: a
-    mode that shrinks shows even where it has moved, too. weights: `[N]` ≥ 0, such as a density on a grid; equal by
-    default. Draws that are not finite are left out.
+    Each draw belongs to the nearest mean; its deviation is taken from the centre of all draws of that mean, so that a
+    mode that moves does not hide a mode that shrinks. weights: `[N]` ≥ 0, such as a density on a grid; equal by
+    default. Non-finite draws are left out.
     """
     modes = nearest_mode(x, means)
     weights = jnp.where(modes >= 0, jnp.ones(x.shape[0]) if weights is None else weights, 0.0)

@@ -1,6 +1,6 @@
-"""R-hat: do chains agree with each other as well as with themselves?
+"""R-hat: the spread of all chains compared with the spread within each chain.
 
-Below 1.01 is the usual bar. It sees disagreement between chains only: chains that all sit in the same mode pass.
+Below 1.01 is the usual criterion. It detects only disagreement between chains: chains that all stay in one mode pass.
 """
 
 import jax.numpy as jnp
@@ -24,8 +24,8 @@ def variance_ratio(draws: Array) -> Array:
 def split_rhat(x: Array) -> Array:
     """Classical R-hat of half-chains: `[num_steps ≥ 4, num_chains, ...]` -> `[...]`.
 
-    Compares means only, and needs finite variances; `rhat` has neither limit. NaN for constant or non-finite draws,
-    infinite where each chain is stuck at a place of its own.
+    Compares only means, and needs finite variances; `rhat` has neither limitation. NaN for constant or non-finite
+    draws, infinite if each chain is stuck at a different point.
     """
 
     def statistic(draws):
@@ -38,9 +38,9 @@ def rhat(x: Array) -> Array:
     """Rank-normalised split R-hat, the larger of bulk and folded: `[num_steps ≥ 4, num_chains, ...]` -> `[...]`.
 
     Bulk: R-hat of the normal scores of the draws (location); folded: of the scores of |x - median| (scale, tails).
-    Draws enter by their ranks, so it cannot grow without bound: k of M half-chains in one mode and the rest in
-    another saturate it (4 chains, two and two: 1.733, Gaussian limit 1.659). NaN for constant or non-finite draws.
-    With one chain its two halves are compared, which says little.
+    It depends only on ranks and is therefore bounded: with k of M half-chains in one mode and the rest in another it
+    saturates (4 chains, two and two: 1.733, Gaussian limit 1.659). NaN for constant or non-finite draws. With one chain
+    its two halves are compared, which is a weak test.
 
     Vehtari et al. 2021 (arXiv 1903.08008), Section 4. An odd number of steps drops the middle draw.
     """
@@ -57,7 +57,7 @@ def rank_rhat(halves: Array, scores: Array) -> Array:
     ordered = jnp.sort(halves.ravel())
     median = (ordered[(halves.size - 1) // 2] + ordered[halves.size // 2]) / 2
     folded = variance_ratio(normal_scores(jnp.abs(halves - median)))
-    # fmax: folding a symmetric two-valued quantity leaves a constant, whose NaN says nothing about its bulk.
+    # fmax: folding a symmetric two-valued quantity gives a constant, whose NaN must not replace the bulk's value.
     return jnp.fmax(variance_ratio(scores), folded)
 
 
@@ -66,8 +66,8 @@ def nested_rhat(x: Array, num_superchains: int) -> Array:
 
     √(1 + B / W): B is the variance of superchain means, W the mean over superchains of the variance between the
     means of their chains plus the variance within chains (0 with one step). The chains of a superchain start at one
-    common point, so B shows what is left of it. M independent stationary chains in each, one step: about
-    √(1 + 1 / M), so compare with that and not with 1. For heavy tails pass `rank_normalise(x)`.
+    common point, so B measures the remaining dependence on it. For M independent stationary chains per superchain and
+    one step it is about √(1 + 1 / M): compare with that and not with 1. For heavy tails pass `rank_normalise(x)`.
 
     Args:
         x: draws; chain i belongs to superchain i // (num_chains / num_superchains), as

@@ -1,4 +1,4 @@
-"""Is the step size small enough for the curvature here?"""
+"""Stability of Langevin steps: the step size compared with the curvature of the energy."""
 
 import jax
 import jax.numpy as jnp
@@ -18,19 +18,19 @@ def stability_index(
 ) -> Array:
     """s² λ_max / (2T) of each row, λ_max the largest eigenvalue of the energy's Hessian there: `[B]`.
 
-    A Langevin step contracts a quadratic of curvature λ by 1 - s² λ / (2T): beyond 1 it oscillates, at 2 and more
-    the chain diverges. Negative where the energy is concave in every direction. With s = 1 and T = 1/2 the index
+    A Langevin step contracts a quadratic of curvature λ by 1 - s² λ / (2T): with an index above 1 it oscillates, from
+    2 on the chain diverges. Negative where the energy is concave in every direction. With s = 1 and T = 1/2 the index
     is λ_max itself.
 
     Args:
-        potential: x -> energy[B], twice differentiable, each row depending on itself alone.
-        x: pytree of `[B, ...]`, where to look.
+        potential: x -> energy[B], twice differentiable, rows independent.
+        x: pytree of `[B, ...]`, the points.
         rng_key: typed key of the starting directions.
         step_size: s, a scalar or a pytree like x (then λ_max of S · Hessian · S).
         temperature: T > 0.
-        num_iterations: of power iteration, twice: Hessian-vector products, 2 · num_iterations + 2 of them. The
-            result approaches λ_max from below, with an error that shrinks by the squared ratio of the two largest
-            eigenvalues in each.
+        num_iterations: of two power iterations, which take 2 · num_iterations + 2 Hessian-vector products. The result
+            approaches λ_max from below; each iteration shrinks the error by the squared ratio of the two largest
+            eigenvalues.
     """
     scale = pytree.leafwise(step_size, x)
     _, hessian = jax.linearize(lambda y: pytree.value_and_grad_rows(potential, y)[1], x)

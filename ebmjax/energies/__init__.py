@@ -1,4 +1,4 @@
-"""Energies: how to combine them, and analytic ones with exact samples and log Z (the oracles of the tests)."""
+"""Energies: combinators, and analytic targets with exact samples and log Z (the references of the tests)."""
 
 from ebmjax.energies.analytic import Target, eight_gaussians, gaussian, mixture, standard_gaussian
 from ebmjax.energies.combinators import (

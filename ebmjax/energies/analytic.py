@@ -1,4 +1,4 @@
-"""Gaussians and mixtures whose samples and log Z are known exactly: the oracles of samplers and estimators."""
+"""Gaussians and mixtures with exact samples and log Z: references for samplers and estimators."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,7 +15,7 @@ LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 class Target(NamedTuple):
-    """A distribution exp(-energy(x)) / Z on R^dim with nothing left to estimate.
+    """A distribution exp(-energy(x)) / Z on R^dim with exact samples and known Z.
 
     name: for tables. dim: of x.
     energy: x[B, dim] -> `[B]`, finite with finite gradients at least for |x_i| ≤ 1000.
@@ -54,7 +54,7 @@ def gaussian(mean: ArrayLike, covariance: ArrayLike) -> Target:
         raise ValueError("the covariance must be positive definite: its smallest eigenvalue is ≤ 0")
     factor = np.linalg.cholesky(covariance)
     whiten, half_log_det = np.linalg.inv(factor), float(np.sum(np.log(np.diag(factor))))
-    # An oracle must not lose digits to the accelerators' default matrix precision.
+    # A reference must not lose digits to the accelerators' default matrix precision.
     multiply = lambda x, matrix: jnp.matmul(x, matrix.T.astype(x.dtype), precision=jax.lax.Precision.HIGHEST)
 
     energy = lambda x: standard_normal(multiply(x - mean.astype(x.dtype), whiten))
@@ -80,7 +80,7 @@ def mixture(means: ArrayLike, sds: ArrayLike, weights: ArrayLike | None = None) 
     log_scale = log_weights - dim * (np.log(sds) + 0.5 * LOG_2PI)
 
     def energy(x):
-        # Differences, not ||x||² - 2 x·m + ||m||²: far away the latter cancels.
+        # Differences, not ||x||² - 2 x·m + ||m||², which cancels far away.
         square = jnp.sum(jnp.square(x[:, None, :] - means.astype(x.dtype)), axis=-1)
         return -jax.nn.logsumexp(log_scale.astype(x.dtype) - square / (2.0 * sds**2).astype(x.dtype), axis=-1)
 

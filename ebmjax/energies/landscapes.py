@@ -1,4 +1,4 @@
-"""Curved and multimodal targets on which samplers are compared, again with exact draws and log Z."""
+"""Curved and multimodal targets to compare samplers on, with exact draws and log Z."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +18,7 @@ from ebmjax.energies.analytic import (
     transported,
 )
 
-# exp(60) times any square of interest still fits into float32.
+# exp(60) times any relevant square still fits into float32.
 MAX_EXPONENT = 60.0
 
 
@@ -82,7 +82,7 @@ def inverse_cdf(log_density: Callable, low: float, high: float, num: int = 2**15
 
 def double_well(dim: int = 2, height: float = 2.0) -> Target:
     """Energy Σ_i height (x_i² - 1)²: 2^dim wells at ±1, with barriers of `height` > 0 nats between neighbours."""
-    # The density beyond is below e^-50 of its maximum.
+    # Outside this interval the density is below e^-50 of its maximum.
     edge = float(np.sqrt(1.0 + np.sqrt(50.0 / height)))
     sample, log_z = inverse_cdf(lambda x: -height * (x**2 - 1.0) ** 2, -edge, edge)
     energy = lambda x: height * jnp.sum(jnp.square(x * x - 1.0), axis=1)

@@ -1,14 +1,14 @@
-"""Whether the model is any good: distances between samples and data, baselines, likelihoods."""
+"""Evaluation of models: distances between samples and data, baselines, scores for anomalies, classifiers and text."""
 
 from ebmjax.evaluation.anomaly import HeldOut, auprc, auroc, hold_out_class, precision_recall
 from ebmjax.evaluation.baselines import pca_errors, pca_mse
 from ebmjax.evaluation.batching import map_batches, sample_in_batches
 from ebmjax.evaluation.calibration import calibration_error, reliability
-from ebmjax.evaluation.density import Grid, grid_kl, grid_log_density, kernel_density, square_grid
-from ebmjax.evaluation.features import Classifier, accuracy, fit_classifier
-from ebmjax.evaluation.images import GaussianFit, fit_gaussian, frechet_distance, frechet_from_moments, moments
+from ebmjax.evaluation.classifier import Classifier, accuracy, fit_classifier
+from ebmjax.evaluation.frechet import GaussianFit, fit_gaussian, frechet_distance, frechet_from_moments, moments
+from ebmjax.evaluation.grid import Grid, grid_kl, grid_log_density, kernel_density, square_grid
+from ebmjax.evaluation.linear_probe import cluster_probe, linear_probe
 from ebmjax.evaluation.ood import ood_scores
-from ebmjax.evaluation.probes import cluster_probe, linear_probe
 from ebmjax.evaluation.refinement import refine
 
 __all__ = [

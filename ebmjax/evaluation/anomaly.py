@@ -1,7 +1,7 @@
-"""Anomaly detection: how well a score tells what a model was not trained on, and which examples to hold out.
+"""Anomaly detection: metrics of anomaly scores, and the split of a data set with one class held out as the anomaly.
 
-A score is larger for what is more anomalous (an energy, an error, minus a log-likelihood), and the anomalies are the
-positive class throughout.
+Scores are larger for more anomalous examples (an energy, an error, minus a log-likelihood); anomalies are the positive
+class throughout.
 """
 
 from typing import NamedTuple
@@ -12,11 +12,11 @@ from ebmjax.data.base import fixed_permutation
 
 
 class HeldOut(NamedTuple):
-    """Which rows of a labelled data set are trained on, and which are tested, when one class is the anomaly.
+    """Rows of a labelled data set for training and for tests, with one class as the anomaly.
 
-    train: int `[N]`, normal rows. test: int `[M]`, in a fixed order that mixes both kinds, so that the first rows are
-    as good as any. is_anomaly: bool `[M]`. natural: bool `[M]`, the test rows among which anomalies are as frequent as
-    in the data set: all the normal ones, and the same fraction of the anomalies.
+    train: int `[N]`, normal rows. test: int `[M]`, shuffled in a fixed order, so that any first rows are a fair sample.
+    is_anomaly: bool `[M]`. natural: bool `[M]`, a subset of the test rows in which anomalies are as frequent as in the
+    data set: all normal test rows, and the same fraction of the anomalies.
     """
 
     train: np.ndarray
@@ -26,12 +26,12 @@ class HeldOut(NamedTuple):
 
 
 def hold_out_class(labels, label: int, train_fraction: float = 0.8) -> HeldOut:
-    """Train on a fraction of the other classes; test on the rest of them, and on all of the class held out.
+    """A split with a fraction of the other classes for training; their rest and all of class `label` for tests.
 
-    The protocol of the released code of Zenati et al. 2018 (arXiv 1802.06222): training and test part of the data set
-    pooled, 80 % of the normal rows for training, the other 20 % and all anomalies for tests. Rows are taken by one
-    fixed permutation. Whatever the label, the number of training rows is the same, that of the largest class's absence
-    (so one compiled program trains on any): the normal rows between it and the fraction are left out.
+    The protocol of the released code of Zenati et al. 2018 (arXiv 1802.06222): the data set's training and test parts
+    are pooled; 80 % of the normal rows are for training, the other 20 % and all anomalies for tests. Rows are taken by
+    one fixed permutation. The number of training rows is the same for every label, so that one compiled program serves
+    all: it is the number with the largest class held out. With other labels the surplus training rows are left out.
 
     labels: int `[N]`. train_fraction: in (0, 1). Raises ValueError if the label does not occur, or a part is empty.
     """
@@ -40,7 +40,7 @@ def hold_out_class(labels, label: int, train_fraction: float = 0.8) -> HeldOut:
         raise ValueError(f"hold_out_class: train_fraction = {train_fraction} must lie between 0 and 1")
     sizes = np.bincount(labels)
     if not 0 <= label < len(sizes) or sizes[label] == 0:
-        raise ValueError(f"hold_out_class: no example has the label {label}; there are {np.flatnonzero(sizes)}")
+        raise ValueError(f"hold_out_class: no example has the label {label}; the labels are {np.flatnonzero(sizes)}")
     order = fixed_permutation(len(labels))
     normal, anomalous = (order[chosen] for chosen in (labels[order] != label, labels[order] == label))
     num_train = int(train_fraction * (len(labels) - sizes.max()))
@@ -57,9 +57,9 @@ def hold_out_class(labels, label: int, train_fraction: float = 0.8) -> HeldOut:
 def auroc(scores, is_anomaly) -> float:
     """Area under the ROC curve: P(an anomaly scores above a normal example), a tie counting one half.
 
-    scores `[N]`, is_anomaly: bool `[N]`. Raises ValueError for non-finite scores, or where one class is missing.
+    scores: `[N]`. is_anomaly: bool `[N]`. Raises ValueError for non-finite scores, or if one class is missing.
     """
-    from sklearn.metrics import roc_auc_score  # takes half a second to import, and few need it
+    from sklearn.metrics import roc_auc_score  # lazy: the import takes half a second
 
     return float(roc_auc_score(*_checked(scores, is_anomaly, "auroc")))
 
@@ -70,10 +70,10 @@ def auprc(scores, is_anomaly, convention: str = "step") -> float:
     Args:
         scores: `[N]`. is_anomaly: bool `[N]`.
         convention: "step", the average precision Σ (R_i - R_{i-1}) P_i, the standard one and scikit-learn's; or
-            "trapezoid" between the curve's points, which is optimistic (Davis & Goadrich 2006) and what the released
-            code of Yu et al. 2023 (arXiv 2310.03218) reports.
+            "trapezoid" between the curve's points, which is optimistic (Davis & Goadrich 2006) and reported by the
+            released code of Yu et al. 2023 (arXiv 2310.03218).
 
-    Of a share π no score can have less than 1 + (1 - π) log(1 - π) / π. Raises ValueError as `auroc` does.
+    With a share π of anomalies, no score has less than 1 + (1 - π) log(1 - π) / π. Raises ValueError as `auroc` does.
     """
     from sklearn.metrics import auc, average_precision_score, precision_recall_curve
 
@@ -83,7 +83,7 @@ def auprc(scores, is_anomaly, convention: str = "step") -> float:
     if convention == "trapezoid":
         precision, recall, _ = precision_recall_curve(truth, scores)
         return float(auc(recall, precision))
-    raise ValueError(f"auprc: unknown convention {convention!r}; there are step, trapezoid")
+    raise ValueError(f"auprc: unknown convention {convention!r}; known: step, trapezoid")
 
 
 def precision_recall(scores, is_anomaly) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +95,7 @@ def precision_recall(scores, is_anomaly) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _checked(scores, is_anomaly, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """(is_anomaly, scores) as scikit-learn wants them."""
+    """(is_anomaly, scores), the order of scikit-learn's arguments."""
     scores, truth = np.asarray(scores, np.float64), np.asarray(is_anomaly)
     if scores.ndim != 1 or truth.shape != scores.shape or truth.dtype != bool:
         shapes = f"{scores.shape} and {truth.dtype} {truth.shape}"
@@ -103,5 +103,5 @@ def _checked(scores, is_anomaly, name: str) -> tuple[np.ndarray, np.ndarray]:
     if not np.isfinite(scores).all():
         raise ValueError(f"{name}: {np.sum(~np.isfinite(scores))} of {len(scores)} scores are not finite")
     if truth.all() or not truth.any():
-        raise ValueError(f"{name}: needs anomalies and normal examples, got {truth.sum()} of {len(truth)}")
+        raise ValueError(f"{name}: needs both kinds of examples, got {truth.sum()} anomalies of {len(truth)}")
     return truth, scores

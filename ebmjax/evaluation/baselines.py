@@ -4,7 +4,7 @@ import numpy as np
 
 
 def pca_errors(x_train, x_test, num_components: int) -> np.ndarray:
-    """Squared error per entry `[M]` of each test row reconstructed by principal components of the training rows.
+    """Squared error per entry of each test row reconstructed from principal components of the training rows: `[M]`.
 
     In squared units of x. Deterministic (eigenvectors of the covariance, in float64).
 
@@ -12,7 +12,7 @@ def pca_errors(x_train, x_test, num_components: int) -> np.ndarray:
         x_train, x_test: `[N, ...]`, `[M, ...]`, flattened inside.
         num_components: in [1, min(N, D)], else ValueError.
     """
-    from sklearn.decomposition import PCA  # takes half a second to import, and few need it
+    from sklearn.decomposition import PCA  # lazy: the import takes half a second
 
     train, test = (np.asarray(x, np.float64).reshape(len(x), -1) for x in (x_train, x_test))
     if train.shape[1] != test.shape[1]:
@@ -24,15 +24,15 @@ def pca_errors(x_train, x_test, num_components: int) -> np.ndarray:
 
 
 def pca_mse(x_train, x_test, num_components: int) -> float:
-    """Mean of `pca_errors`: the linear opponent of a latent-variable model with `num_components` latent dimensions."""
+    """Mean of `pca_errors`: the linear baseline for a latent-variable model of `num_components` latent dimensions."""
     return float(np.mean(pca_errors(x_train, x_test, num_components)))
 
 
 def mean_fill(x_train, observed_train, x, observed) -> np.ndarray:
-    """x with each gap filled by the mean of its entry over the training rows where that was observed: `[M, ...]`.
+    """x with each missing entry filled by its mean over the training rows in which it is observed: `[M, ...]`.
 
-    x_train, x: `[N, ...]`, `[M, ...]`; what stands in a gap does not count. observed_*: bool in their shapes. An entry
-    that was never observed is filled with the mean of all others.
+    x_train, x: `[N, ...]`, `[M, ...]`; values at missing entries are ignored. observed_*: bool in their shapes. An
+    entry that is never observed is filled with the mean of all others.
     """
     x_train, observed_train = np.asarray(x_train, np.float64), np.asarray(observed_train)
     count, total = observed_train.sum(axis=0), np.where(observed_train, x_train, 0.0).sum(axis=0)
@@ -41,12 +41,12 @@ def mean_fill(x_train, observed_train, x, observed) -> np.ndarray:
 
 
 def neighbour_fill(x_train, observed_train, x, observed, num_neighbours: int = 5) -> np.ndarray:
-    """x with each gap filled by the mean over its nearest training rows that have that entry: `[M, ...]`.
+    """x with each missing entry filled by its mean over the nearest training rows that have it: `[M, ...]`.
 
-    Nearest in the entries that both rows have, by scikit-learn's KNNImputer. Arguments as `mean_fill`; a row of x that
-    is a training row is its own neighbour, but has nothing to say of its gaps.
+    Nearest in the entries that both rows have, by scikit-learn's KNNImputer. Arguments as in `mean_fill`. x may be
+    training rows: a row does not contribute to its own missing entries.
     """
-    from sklearn.impute import KNNImputer  # takes half a second to import, and few need it
+    from sklearn.impute import KNNImputer  # lazy: the import takes half a second
 
     gaps = lambda x, seen: np.where(seen, np.asarray(x, np.float64), np.nan).reshape(len(x), -1)
     imputer = KNNImputer(n_neighbors=num_neighbours, keep_empty_features=True).fit(gaps(x_train, observed_train))

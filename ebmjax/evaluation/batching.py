@@ -1,4 +1,4 @@
-"""Apply a compiled function to more rows than fit at once, with one shape and hence one trace."""
+"""Compiled functions applied to more rows than fit at once, in batches of one shape: one trace."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from ebmjax.types import Array, PyTree
 
 
 def map_batches(fn: Callable, x: PyTree, batch_size: int, *, rng_key: Array | None = None) -> PyTree:
-    """fn over the rows of x, `batch_size` at a time: what fn(x) would be, as numpy arrays `[N, ...]`.
+    """fn(x), computed `batch_size` rows at a time, as numpy arrays `[N, ...]`.
 
     Args:
         fn: (x[batch_size, ...]) -> pytree of [batch_size, ...], row i depending on row i alone; jitted by the caller.
@@ -38,7 +38,7 @@ def sample_in_batches(fn: Callable, rng_key: Array, num: int, batch_size: int) -
     Args:
         fn: (rng_key, batch_size) -> pytree of [batch_size, ...]; jitted by the caller with static_argnums=1.
         rng_key: batch i gets fold_in(rng_key, i), so asking for more samples leaves the earlier ones as they were.
-        num: ≥ 1; what the last batch has too many is cut off.
+        num: ≥ 1; the surplus of the last batch is cut off.
 
     Raises ValueError if num or batch_size is below 1, or fn does not return `batch_size` rows.
     """

@@ -1,10 +1,10 @@
-"""Whether a classifier's probabilities mean what they say."""
+"""Calibration: agreement between a classifier's confidence and its accuracy."""
 
 import numpy as np
 
 
 def reliability(probs: np.ndarray, labels: np.ndarray, num_bins: int = 15) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(share of the examples, accuracy, mean confidence) `[num_bins]` over equal bins of the confidence.
+    """(share of examples, accuracy, mean confidence), each `[num_bins]`, over equal bins of the confidence.
 
     probs: `[N, C]`. The confidence is the largest probability. Empty bins have accuracy and confidence 0.
     """
@@ -19,7 +19,7 @@ def calibration_error(probs: np.ndarray, labels: np.ndarray, num_bins: int = 15)
     """Expected calibration error of one classifier's probs`[N, C]`, in [0, 1].
 
     Σ (share of the bin) |accuracy - mean confidence| over equal bins of the confidence, the largest probability.
-    Biased upwards by noise, the more the fewer examples a bin has: compare only equal N. Reference: Guo et al. 2017
+    Noise biases it upwards, more so with fewer examples per bin: compare only at equal N. Reference: Guo et al. 2017
     (arXiv 1706.04599), eq. (3).
     """
     share, accuracy, confidence = reliability(probs, labels, num_bins)

@@ -1,6 +1,7 @@
-"""Download the weights of the FID Inception, checked, into the cache: `python -m ebmjax.evaluation.download`.
+"""Download and check the weights of the FID Inception: `python -m ebmjax.evaluation.download`.
 
-They are PyTorch's port of the network of 2015-12-05. Its file is a PyTorch pickle, so PyTorch is needed here, once.
+They are PyTorch's port of the network of 2015-12-05, a PyTorch pickle, so PyTorch is needed here, once. The converted
+weights are kept in the cache.
 """
 
 import argparse
@@ -23,22 +24,22 @@ from ebmjax.data.base import DataError, first_line
 from ebmjax.evaluation.inception import load_inception
 
 URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
-"""By PyTorch's custom the digits before the suffix are the first of the file's SHA-256, and are what is checked."""
+"""By PyTorch's custom the digits before the suffix are the first of the file's SHA-256; they are checked."""
 TIMEOUT = 60  # seconds without an answer
 
 
 def weights_path(cache_dir: str | os.PathLike | None = None) -> Path:
-    """Where `download` leaves the weights. cache_dir: as in `data.load`."""
+    """The file that `download` writes. cache_dir: as in `data.load`."""
     return cache.root(cache_dir) / "inception" / "weights" / "inception.npz"
 
 
 def given_or_downloaded(file: str | None, cache_dir: str | os.PathLike | None = None) -> Path:
-    """The weights at `file`, or without one those that `download` left. Raises DataError where there are none."""
+    """The file of weights: `file` if given, else the one that `download` wrote. Raises DataError if there is none."""
     path = Path(file) if file else weights_path(cache_dir)
     if not file and not path.exists():
         raise DataError(
-            "give the weights of the FID Inception by --inception FILE.npz, or fetch them by "
-            "python -m ebmjax.evaluation.download"
+            "no weights of the FID Inception: pass --inception FILE.npz, or download them with "
+            "`python -m ebmjax.evaluation.download`"
         )
     return path
 
@@ -46,15 +47,15 @@ def given_or_downloaded(file: str | None, cache_dir: str | os.PathLike | None = 
 def download(url: str = URL, cache_dir: str | os.PathLike | None = None) -> Path:
     """Fetch the weights, check their SHA-256, and keep them as an .npz that `load_inception` reads; return its path.
 
-    url: of a state dict of PyTorch's port, its file named `<anything>-<first digits of its SHA-256>.pth`. Weights that
-    are there are left alone. Raises DataError, one line, without PyTorch, for a failed download, another file's
-    SHA-256, or what is not these weights.
+    url: of a state dict of PyTorch's port, in a file named `<anything>-<first digits of its SHA-256>.pth`. Existing
+    weights are left alone. Raises DataError, one line, if PyTorch is missing, the download fails, the SHA-256 differs,
+    or the file does not hold these weights.
     """
     path = weights_path(cache_dir)
     if path.exists():
         return path
     if importlib.util.find_spec("torch") is None:
-        raise DataError("the weights are a PyTorch pickle: run `pip install torch`, this once, and repeat")
+        raise DataError("reading the weights needs PyTorch, this once: run `pip install torch` and repeat")
     with cache.filling(path.parent) as folder:
         fetched = folder / "fetched.pth"
         _fetch(url, fetched)
@@ -66,7 +67,7 @@ def download(url: str = URL, cache_dir: str | os.PathLike | None = None) -> Path
 def _fetch(url: str, target: Path) -> None:
     named = re.search(r"-([0-9a-f]{8,64})\.\w+$", url)
     if named is None:
-        raise DataError(f"{url}: its name does not end in digits of its SHA-256, such as -6726825d.pth")
+        raise DataError(f"{url}: the file's name must end in digits of its SHA-256, such as -6726825d.pth")
     print(f"fetching {url}", flush=True)
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, open(target, "wb") as file:
@@ -75,7 +76,7 @@ def _fetch(url: str, target: Path) -> None:
         raise DataError(f"cannot download {url}: {first_line(error)}") from None
     found = hashlib.sha256(target.read_bytes()).hexdigest()
     if not found.startswith(named[1]):
-        raise DataError(f"{url} is damaged or another file: its SHA-256 begins {found[:12]}, not {named[1]}")
+        raise DataError(f"{url} is damaged or another file: its SHA-256 begins with {found[:12]}, not {named[1]}")
 
 
 def _convert(source: Path, target: Path) -> None:
@@ -86,7 +87,7 @@ def _convert(source: Path, target: Path) -> None:
         load_inception(target)
     except Exception as error:  # pickles fail in many ways
         raise DataError(
-            f"what was fetched holds no such weights: {type(error).__name__}: {first_line(error)}"
+            f"the downloaded file does not hold the expected weights: {type(error).__name__}: {first_line(error)}"
         ) from None
 
 

@@ -1,6 +1,6 @@
-"""What several classifiers say together: votes, disagreement, robustness, and paths between their weights.
+"""Ensembles of classifiers: votes, disagreement, robustness, paths between their weights, and distillation.
 
-Probabilities are numpy arrays `[M, N, C]`: of M networks, for N examples and C classes.
+Probabilities are numpy arrays `[M, N, C]`, of M networks for N examples and C classes.
 """
 
 from collections.abc import Callable
@@ -19,28 +19,28 @@ def member_accuracy(probs: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def majority_vote(probs: np.ndarray) -> np.ndarray:
-    """The class that most networks choose, of equally many the one of larger mean probability: int `[N]`."""
-    mean = np.mean(probs, axis=0)  # below 1, so that it decides between equal counts alone
+    """The class that most networks choose; ties go to the larger mean probability: int `[N]`."""
+    mean = np.mean(probs, axis=0)  # below 1, so that it decides only between equal counts
     return np.argmax(_votes(probs) + 0.5 * mean, axis=-1)
 
 
 def disagreement(probs: np.ndarray) -> float:
-    """Probability that two different networks answer differently, over pairs and examples; M ≥ 2, else ValueError."""
+    """Share of (pair of networks, example) on which the two networks' classes differ; M ≥ 2, else ValueError."""
     num = len(probs)
     if num < 2:
-        raise ValueError("disagreement needs at least two networks")
+        raise ValueError(f"disagreement needs at least two networks, got {num}")
     votes = _votes(probs)
     return float(1.0 - np.mean(np.sum(votes * (votes - 1), axis=-1)) / (num * (num - 1)))
 
 
 def cross_entropy(probs: np.ndarray, labels: np.ndarray) -> float:
-    """Mean negative log-probability of the labels under probs`[..., N, C]`, in nats; over networks, too, if several."""
+    """Mean negative log-probability of the labels under probs`[..., N, C]`, in nats, over examples and networks."""
     chosen = np.take_along_axis(probs, np.broadcast_to(labels, probs.shape[:-1])[..., None], axis=-1)
     return float(-np.mean(np.log(np.maximum(chosen, 1e-30))))
 
 
 def straight_path(start: PyTree, end: PyTree, num: int) -> PyTree:
-    """`num` points from one network's weights to another's, both included: trees like them, `[num, ...]`."""
+    """`num` equally spaced points from one network's weights to another's, both included: pytree of `[num, ...]`."""
     t = jnp.linspace(0.0, 1.0, num)
     at = lambda a, b: a + t.reshape(-1, *(1,) * jnp.ndim(a)) * (b - a)
     return jax.tree.map(at, start, end)
@@ -53,11 +53,11 @@ def fgsm(
     epsilon: float,
     bounds: tuple[float, float] | None = (-1.0, 1.0),
 ) -> Array:
-    """x + ε · sign of the gradient of the cross entropy, the fast gradient sign attack: `[N, ...]`.
+    """The fast gradient sign attack: x + ε · sign of the gradient of the cross entropy, `[N, ...]`.
 
     Args:
         log_probs: x`[N, ...]` -> `[N, C]`, of the classifier under attack, row by row.
-        epsilon: in units of x. bounds: the attacked x is clipped to them; None for tables.
+        epsilon: in units of x. bounds: the result is clipped to them; None for tables.
 
     Reference: Goodfellow et al. 2015 (arXiv 1412.6572), section 4.
     """
@@ -67,8 +67,8 @@ def fgsm(
 
 
 def ensemble_log_probs(apply: Callable, weights: PyTree, x: Array) -> Array:
-    """log of the mean probability of networks `[M, ...]`, one after another: x`[N, ...]` -> `[N, C]`."""
-    # Recomputed in a gradient, which would else keep what happens inside all M networks.
+    """log of the mean probability over networks `[M, ...]`, one after another: x`[N, ...]` -> `[N, C]`."""
+    # Recomputed in a gradient, which would otherwise store the activations of all M networks.
     one = jax.checkpoint(lambda w, x: jax.nn.log_softmax(apply(w, x)))
     each = jax.lax.map(lambda w: one(w, x), weights)
     return jax.nn.logsumexp(each, axis=0) - jnp.log(each.shape[0])
@@ -86,17 +86,17 @@ def distill(
     learning_rate: float = 1e-3,
     input_noise: float = 0.0,
 ) -> PyTree:
-    """One network trained to give the probabilities of an ensemble; deterministic given `rng_key`.
+    """Weights of one network trained to give the probabilities of an ensemble; deterministic given `rng_key`.
 
     Args:
-        apply: (weights, x[B, ...]) -> logits[B, C]. weights: where it starts.
-        teacher: (rng_key, x[B, ...]) -> probabilities[B, C]. It may draw other members at every step: the cross entropy
-            is linear in them, so that in expectation the teacher is the ensemble of all.
+        apply: (weights, x[B, ...]) -> logits[B, C]. weights: initial ones.
+        teacher: (rng_key, x[B, ...]) -> probabilities[B, C]. It may draw different members at every step: the cross
+            entropy is linear in the probabilities, so that in expectation the teacher is the whole ensemble.
         x: inputs `[N, ...]`, without labels. input_noise: standard deviation of Gaussian noise on them, the same for
             teacher and student.
 
     Adam with a cosine schedule, one compiled scan. Reference: Hinton et al. 2015 (arXiv 1503.02531), at temperature 1;
-    that an ensemble of generated networks is distilled, is Deutsch, Nijkamp & Yang 2019 (arXiv 1905.02898).
+    Deutsch, Nijkamp & Yang 2019 (arXiv 1905.02898) distil an ensemble of generated networks.
     """
     optimizer = optax.adam(optax.cosine_decay_schedule(learning_rate, num_steps))
 

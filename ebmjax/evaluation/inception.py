@@ -1,7 +1,7 @@
-"""Inception features of images, the coordinates in which the Fréchet distance is called FID.
+"""Inception features of images, on which the Fréchet distance is called FID.
 
-A FID is a number of its protocol: what the network is fed, how images are enlarged, how many there are. Two published
-protocols are given by name; figures of different ones must not stand in one column.
+FID depends on its protocol: the rounding of pixels, the enlargement of images, their number. Two published protocols
+are given by name; do not compare FIDs of different protocols.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ from ebmjax.types import Array, PyTree
 
 
 class Protocol(NamedTuple):
-    """rounded: pixels are rounded to whole numbers first, as saved images are. half_pixel: images are enlarged with
-    pixels' centres at i + 1/2, else with their corners at i, as TensorFlow 1 does. dropped: the rows that do not fill a
-    batch of 50 are left out."""
+    """rounded: pixels are rounded to whole numbers first, as in saved images. half_pixel: images are enlarged with
+    pixel centres at i + 1/2, else with pixel corners at i, as in TensorFlow 1. dropped: the last rows, which do not
+    fill a batch of 50, are left out."""
 
     rounded: bool
     half_pixel: bool
@@ -30,9 +30,9 @@ class Protocol(NamedTuple):
 
 
 PROTOCOLS = {
-    # The code of the latent EBM (Pang et al. 2020): the TensorFlow graph, floats, whole batches of 50 alone.
+    # The code of the latent EBM (Pang et al. 2020): the TensorFlow graph, floats, only whole batches of 50.
     "float": Protocol(rounded=False, half_pixel=False, dropped=True),
-    # Images as they are saved, enlarged as PyTorch does.
+    # Images rounded as in files, and enlarged as in PyTorch.
     "uint8": Protocol(rounded=True, half_pixel=True, dropped=False),
 }
 DROPPED = 50
@@ -56,7 +56,7 @@ def load_inception(path: str | os.PathLike) -> tuple[PyTree, str]:
             name = f"net.layers.{scope}.{kind}"
             name = torch_name(scope, kind) if ported else name
             if name not in arrays:
-                raise ValueError(f"{path}: has no array {name}; these are not the weights of the FID Inception")
+                raise ValueError(f"{path}: no array {name}; these are not the weights of the FID Inception")
             array = np.asarray(arrays[name], np.float32)
             array = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array
             if array.shape != leaf.shape:
@@ -75,9 +75,9 @@ _LAST |= {"tower_1_mixed_conv": "branch3x3dbl_3a", "tower_1_mixed_conv_1": "bran
 
 
 def torch_name(scope: str, kind: str) -> str:
-    """What PyTorch's port of the network calls an array: "mixed_3.tower.conv_1", "beta" -> "Mixed_6a....bn.bias".
+    """The name of an array in PyTorch's port of the network: "mixed_3.tower.conv_1", "beta" -> "Mixed_6a....bn.bias".
 
-    kind: weight, beta, mean or var. The port's batch norms have weights besides, all of them 1.
+    kind: weight, beta, mean or var. The port's batch norms also have weights, which are all 1.
     """
     block, _, rest = scope.partition(".")
     if block in _STEM:
@@ -102,7 +102,7 @@ def torch_name(scope: str, kind: str) -> str:
 
 
 def resize_matrix(num_in: int, num_out: int, *, half_pixel: bool) -> np.ndarray:
-    """Linear interpolation of `num_in` values to `num_out` as a matrix `[num_out, num_in]`, without smoothing before.
+    """Linear interpolation of `num_in` values to `num_out` as a matrix `[num_out, num_in]`, without antialiasing.
 
     half_pixel: output i lies at (i + 1/2) num_in / num_out - 1/2, else at i num_in / num_out; ends are repeated.
     """
@@ -119,10 +119,10 @@ def resize_matrix(num_in: int, num_out: int, *, half_pixel: bool) -> np.ndarray:
 def make_inception_features(weights: PyTree, protocol: str = "float") -> Callable[[Array], Array]:
     """A compiled function: pixels `[B, H, W, 1 or 3]` in [0, 255] -> features `[B, 2048]`, rows independent.
 
-    protocol: of `PROTOCOLS`, else ValueError. Gray images are repeated over the three colours.
+    protocol: a name in `PROTOCOLS`, else ValueError. Grey images are repeated over the three colours.
     """
     if protocol not in PROTOCOLS:
-        raise ValueError(f"no FID protocol {protocol!r}; there are {', '.join(PROTOCOLS)}")
+        raise ValueError(f"unknown FID protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
     return partial(_features, weights, PROTOCOLS[protocol])
 
 
@@ -149,9 +149,9 @@ def inception_features(
 ) -> np.ndarray:
     """Features `[M, 2048]` of images `x[N, H, W, 1 or 3]` with pixels in [0, 255], `batch_size` at a time.
 
-    features: of `make_inception_features` with the same protocol. x: a memory map will do, rows are read as needed.
-    M is N, or less where the protocol drops what does not fill a batch of 50. put: brings a batch to the devices, split
-    over them as it likes. progress: wraps the iterator (a bar).
+    features: of `make_inception_features` with the same protocol. x: may be a memory map; rows are read as needed.
+    M is N, or less if the protocol drops the rows that do not fill a batch of 50. put: moves a batch to the devices,
+    possibly sharded. progress: wraps the iterator (a bar).
     """
     if np.min(x[:1]) < 0 or np.max(x) > 255 or np.min(x) < 0:
         raise ValueError(f"Inception features: pixels must lie in [0, 255], got [{np.min(x):.3g}, {np.max(x):.3g}]")

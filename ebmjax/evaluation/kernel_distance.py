@@ -1,6 +1,6 @@
 """Kernel distance between two sets of features: the squared maximum mean discrepancy, unbiased, with its error.
 
-Over Inception features it is known as KID. Unlike a Fréchet distance it has no bias from the number of samples.
+With Inception features it is known as KID. Unlike the Fréchet distance it is not biased by the number of samples.
 """
 
 import numpy as np
@@ -12,9 +12,10 @@ def polynomial_kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def squared_mmd(x, y) -> float:
-    """Unbiased estimate of the squared maximum mean discrepancy of the laws of the rows of `x[N, D]` and `y[M, D]`.
+    """Unbiased estimate of the squared maximum mean discrepancy between the distributions of `x[N, D]` and `y[M, D]`.
 
-    Zero in expectation where the laws agree, and then negative half of the time. N, M ≥ 2, else ValueError.
+    Its mean is 0 if the distributions agree, so that about half of the estimates are negative. N, M ≥ 2, else
+    ValueError.
     Reference: Gretton et al. 2012, lemma 6; the kernel of Bińkowski et al. 2018 (arXiv 1801.01401), section 3.2.
     """
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
@@ -36,10 +37,9 @@ def subset_rows(num: int) -> int:
 def kernel_distance(x, y, *, num_subsets: int = 100, subset_size: int = 1000, seed: int = 0) -> tuple[float, float]:
     """Mean of `squared_mmd` over subsets drawn without replacement, and the standard error of that mean.
 
-    x, y: features `[N, D]`, `[M, D]`. subset_size: rows of a subset, at most N and M (smaller sets are used whole and
-    give subsets of their size, with an error of 0: see `subset_rows`). Memory grows with subset_size², not with N. The
-    standard error is over subsets, which share rows: it tells the noise of the subsets, and is too small once they
-    cover the sets many times.
+    x, y: features `[N, D]`, `[M, D]`. subset_size: rows of a subset; smaller sets are used whole, which makes all
+    subsets equal and the error 0: see `subset_rows`. Memory grows with subset_size², not with N. The standard error is
+    that over subsets, which share rows: it is too small if they cover the sets many times.
     """
     x, y = np.asarray(x), np.asarray(y)
     size = min(subset_size, len(x), len(y))

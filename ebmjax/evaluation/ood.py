@@ -1,6 +1,6 @@
-"""Scores of an energy that is a classifier, by which examples of other data are to be told from its own.
+"""Out-of-distribution scores of a classifier that is also an energy.
 
-A score is larger for what is more foreign, as in `evaluation.anomaly`, whose `auroc` takes them.
+Scores are larger for examples less like the training data, as in `evaluation.anomaly`; see `auroc` there.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from ebmjax.types import Array
 SCORES = {
     "energy": "E(x) = -log Σ exp logits, minus log p(x) up to a constant",
     "max_prob": "minus the largest p(y | x)",
-    "grad_norm": "||∇E(x)||, large where the density is thin or typical examples are few",
+    "grad_norm": "||∇E(x)||, large at atypical examples",
 }
-"""name -> what it is."""
+"""name -> description."""
 
 
 def ood_scores(logits_fn: Callable[[Array], Array], x: Array) -> dict[str, Array]:
@@ -32,5 +32,5 @@ def ood_scores(logits_fn: Callable[[Array], Array], x: Array) -> dict[str, Array
 
 
 def between(x: Array) -> Array:
-    """Means of neighbouring rows `[N, ...]`, the last one's neighbour being the first: foreign, but near the data."""
+    """Means of neighbouring rows `[N, ...]` (the last row's neighbour is the first): unlike the data, but near them."""
     return 0.5 * (x + jnp.roll(x, 1, axis=0))

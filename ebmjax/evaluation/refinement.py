@@ -1,4 +1,4 @@
-"""Samples of a generator made better by a chain of the energy over what the generator made them from."""
+"""Refinement of a generator's samples by a chain of the energy over the generator's inputs."""
 
 from collections.abc import Callable
 
@@ -16,14 +16,14 @@ def refine(
     *,
     prior: bool = False,
 ) -> tuple[Array, Array]:
-    """(x `[B, ...]` at the end of a chain of E(draw(u)) over u, acceptance rates `[B]`): x stays what `draw` can make.
+    """x = draw(u) `[B, ...]` at the end of a chain of E(draw(u)) over u, and acceptance rates `[B]`.
 
     Args:
-        energy: x[B, ...] -> energy[B]. draw: u -> x[B, ...], row by row: of VERA u = (z, ε) and x = g(z) + σ ε.
+        energy: x[B, ...] -> energy[B]. draw: u -> x[B, ...], row by row; for VERA u = (z, ε) and x = g(z) + σ ε.
         start: u, a pytree of `[B, ...]`, usually N(0, I).
-        chain: typically Metropolis-adjusted Langevin with an adapting step size, aiming at an acceptance of .57.
-        prior: add ||u||² / 2 to the energy, so that u stays where the generator was trained. The published code leaves
-            it out.
+        chain: typically Metropolis-adjusted Langevin with a step size adapted to an acceptance of .57.
+        prior: add ||u||² / 2 to the energy, so that u stays typical of the generator's training. The published code
+            does not.
 
     Reference: Grathwohl, Kelly et al. 2021 (arXiv 2010.04230), and its code for the evaluation of images.
     """

@@ -1,6 +1,6 @@
 """Normalising flows: invertible maps between data and N(0, I), with exact densities.
 
-Constructors load on first use: they need distrax, which takes a second to import, and methods need no more than `Flow`.
+Constructors load on first use: they need distrax, which takes a second to import, while methods need only `Flow`.
 """
 
 import importlib

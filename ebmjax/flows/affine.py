@@ -1,4 +1,4 @@
-"""Affine flows: Gaussians with diagonal or full covariance, the plain opponents of the learned transports."""
+"""Affine flows: Gaussians with diagonal or full covariance, the baselines of learned transports."""
 
 import distrax
 import jax
@@ -18,7 +18,7 @@ def diagonal_affine(dim: int) -> Flow:
 def triangular_affine(dim: int) -> Flow:
     """x = shift + L z with L lower triangular, diagonal exp(log_scale), starting at the identity: q = N(shift, L Lᵀ).
 
-    params: shift `[dim]`, log_scale `[dim]`, lower `[dim, dim]`, of which the part below the diagonal counts.
+    params: shift `[dim]`, log_scale `[dim]`, lower `[dim, dim]`, of which only the part below the diagonal is used.
     """
     init = lambda rng_key, x: {
         "shift": jnp.zeros(dim),
@@ -33,7 +33,7 @@ def triangular_affine(dim: int) -> Flow:
     flow = as_flow(Layer(init, bijector), (dim,))
 
     def precisely(fn):
-        """Accelerators' default precision of products would not match the exact triangular solve."""
+        """fn at full matrix precision: accelerators' default would not match the exact triangular solve."""
 
         def wrapped(params, x):
             with jax.default_matmul_precision("highest"):

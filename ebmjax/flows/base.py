@@ -1,4 +1,4 @@
-"""What a normalising flow is here: pure functions of its parameters, with N(0, I) at the latent end of every level."""
+"""The type of normalising flows: pure functions of parameters, with latents that are N(0, I) at every level."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,17 +11,17 @@ from ebmjax.types import Array, PyTree
 
 
 class Flow(NamedTuple):
-    """An invertible map between x[B, *shape] and a flat latent z[B, dim] that is N(0, I) exactly, multi-scale or not.
+    """An invertible map between x[B, *shape] and a flat latent z[B, dim] with z ~ N(0, I), multi-scale or not.
 
     shape: of one example, (dim,) or (H, W, C).
-    init: (rng_key, x[B, *shape]) -> params. Activation normalisations look at this batch: give a few hundred examples,
-        dequantised if they are images, or draws of N(0, I) where there are no data (reverse KL).
-    encode: (params, x) -> (z, log|det ∂z/∂x| `[B]`). decode: (params, z) -> (x, log|det ∂x/∂z| `[B]`).
-        Row i of all of them depends on row i alone.
+    init: (rng_key, x[B, *shape]) -> params. Activation normalisation is initialised from this batch: pass a few hundred
+        examples, dequantised if they are images, or draws of N(0, I) if there are no data (reverse KL).
+    encode: (params, x) -> (z, log|det ∂z/∂x| `[B]`). decode: (params, z) -> (x, log|det ∂x/∂z| `[B]`). Rows are
+        independent.
 
-    With parameters bound the pieces fit the rest of the package as they are: `bind(flow.energy, params)` is a
-    `Potential`; `bind(flow.decode, params)` is what `pullback` and `neural_transport(transport=...)` take;
-    `partial(flow.sample, params)` and `partial(flow.log_prob, params)` are the proposal of `independence_mh`.
+    With parameters bound, `bind(flow.energy, params)` is a `Potential`; `bind(flow.decode, params)` is an argument of
+    `pullback` and `neural_transport(transport=...)`; `partial(flow.sample, params)` and
+    `partial(flow.log_prob, params)` are the proposal of `independence_mh`.
     """
 
     shape: tuple[int, ...]
@@ -44,7 +44,7 @@ class Flow(NamedTuple):
         return -self.log_prob(params, x)
 
     def sample(self, params: PyTree, rng_key: Array, num: int, temperature: float | Array = 1.0) -> Array:
-        """x[num, *shape] decoded from N(0, temperature² I); below 1 samples are more typical, and no longer from q."""
+        """x[num, *shape] decoded from N(0, temperature² I); at 1 samples of q, below 1 closer to its centre."""
         return self.decode(params, temperature * jax.random.normal(rng_key, (num, self.dim)))[0]
 
     def sample_and_log_prob(self, params: PyTree, rng_key: Array, num: int) -> tuple[Array, Array]:

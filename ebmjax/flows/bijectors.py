@@ -1,4 +1,4 @@
-"""The bijectors that distrax lacks. As everywhere in `flows`, forward decodes, z -> x."""
+"""Bijectors that distrax does not have. As everywhere in `flows`, forward decodes, z -> x."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ from ebmjax.types import Array, PyTree
 
 
 class Rearrange(distrax.Bijector):
-    """Moves numbers around: `forward` and its `inverse` are functions of [..., event], and the log-determinant is 0."""
+    """A rearrangement of entries: `forward` and `inverse` are functions of [..., event]; the log-determinant is 0."""
 
     def __init__(self, forward: Callable, inverse: Callable, event_ndims_in: int, event_ndims_out: int):
         super().__init__(event_ndims_in, event_ndims_out, is_constant_jacobian=True)
@@ -29,12 +29,12 @@ class Rearrange(distrax.Bijector):
 
 
 class Repeated(distrax.Bijector):
-    """Bijectors of one form, one after another, the first nearest to x: one `lax.scan` over stacked parameters.
+    """Bijectors of one form in sequence, the first nearest to x: one `lax.scan` over stacked parameters.
 
-    It compiles one of them, whatever their number.
+    Only one of them is compiled, whatever their number.
 
     make_bijector: params -> bijector of events of `event_ndims` axes. stacked: the params with a new first axis.
-    remat: the backward pass keeps what goes into each bijector alone, and computes the rest again.
+    remat: store only the input of each bijector for the backward pass, and recompute the rest.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Repeated(distrax.Bijector):
             x, more = getattr(self._make_bijector(params), method)(x)
             return (x, log_det + more), None
 
-        # Inside a scan nothing can be merged across steps, so the barriers of prevent_cse would only cost.
+        # Inside a scan nothing can be merged across steps, so the barriers of prevent_cse have no use.
         body = jax.checkpoint(step, prevent_cse=False) if self._remat else step
         start = (x, jnp.zeros(x.shape[: x.ndim - self.event_ndims_in], x.dtype))
         return lax.scan(body, start, self._stacked, reverse=reverse)[0]
@@ -66,9 +66,9 @@ class Repeated(distrax.Bijector):
 class Conv1x1(distrax.Bijector):
     """An invertible matrix applied to the channels of every pixel [..., H, W, C]: encoding is y = W x.
 
-    W = P L (U + diag(sign · exp(log_scale))) with L unit lower, U strictly upper triangular. All of it comes from
-    arrays that an optimiser may step: `order` [C] and `sign` [C] enter by their ranks and signs alone, which have no
-    gradient, so the permutation P and the signs stay as they were drawn.
+    W = P L (U + diag(sign · exp(log_scale))) with L unit lower, U strictly upper triangular. All parameters are arrays
+    that an optimiser may update; of `order` [C] and `sign` [C] only ranks and signs are used, which have no gradient,
+    so that the permutation P and the signs do not change.
 
     Reference: Kingma & Dhariwal 2018 (arXiv 1807.03039), section 3.2.
     """
@@ -98,9 +98,9 @@ class Conv1x1(distrax.Bijector):
 
 
 class FactorOut(distrax.Bijector):
-    """One level of a multi-scale flow: z[..., D] -> x[..., H, W, C]; half of z are the last channels, as they are.
+    """One level of a multi-scale flow: z[..., D] -> x[..., H, W, C]; half of z are the last channels, unchanged.
 
-    The other half goes through `inner`, z[..., D / 2] -> x[..., H, W, C / 2], into the first channels.
+    The other half is mapped by `inner`, z[..., D / 2] -> x[..., H, W, C / 2], to the first channels.
 
     Reference: Dinh et al. 2017 (arXiv 1605.08803), section 3.6.
     """
@@ -125,7 +125,7 @@ class FactorOut(distrax.Bijector):
 class Autoregressive(distrax.Bijector):
     """y_i = shift_i(x_<i) + exp(log_scale_i(x_<i)) x_i on vectors: forward in one pass, inverse in d passes.
 
-    network: x[..., d] -> (shift, log_scale), each [..., d], whose i-th outputs depend on x_<i alone.
+    network: x[..., d] -> (shift, log_scale), each [..., d], whose i-th outputs depend only on x_<i.
 
     Reference: Kingma et al. 2016 (arXiv 1606.04934), with z -> x in one pass; inverted it is Papamakarios et al. 2017
     (arXiv 1705.07057), with x -> z in one pass.
@@ -141,7 +141,7 @@ class Autoregressive(distrax.Bijector):
         return shift + jnp.exp(log_scale) * x, jnp.sum(log_scale, axis=-1)
 
     def inverse_and_log_det(self, y):
-        """Pass i makes coordinate i final; the later ones wait at 0, where the network is tame."""
+        """Pass i computes coordinate i; later ones are 0 until then, where the network's outputs are moderate."""
 
         def one_pass(i, x):
             shift, log_scale = self._network(x)
@@ -151,5 +151,5 @@ class Autoregressive(distrax.Bijector):
         return x, -jnp.sum(self._network(x)[1], axis=-1)
 
 
-# Accelerators' default precision of products would not give the inverse back.
+# With accelerators' default precision of products the inverse would not be accurate.
 _matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)

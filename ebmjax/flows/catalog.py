@@ -24,13 +24,13 @@ FLOWS: Mapping[str, Callable[..., Flow]] = {
     "spline_coupling": spline_coupling,
     "triangular_affine": triangular_affine,
 }
-"""name -> constructor: `glow` of the shape of an image, the others of the length of a vector; then keywords."""
+"""name -> constructor; its first argument is the shape of an image for `glow`, else the length of a vector."""
 
 
 def make_flow(name: str, shape: tuple[int, ...], **options) -> Flow:
-    """The flow `name` of `FLOWS` between x[B, *shape] and z[B, dim]; flows of vectors take images as vectors.
+    """The flow `name` of `FLOWS` between x[B, *shape] and z[B, dim]; flows of vectors flatten images.
 
-    Raises ValueError for an unknown name, options that the flow does not have, and what it refuses itself.
+    Raises ValueError for an unknown name, for options that the flow does not have, and for invalid values.
     """
     if name not in FLOWS:
         raise ValueError(f"unknown flow {name!r}; known: {', '.join(FLOWS)}")
@@ -41,7 +41,7 @@ def make_flow(name: str, shape: tuple[int, ...], **options) -> Flow:
         )
     if FLOWS[name] is glow:
         if len(shape) != 3:
-            raise ValueError(f"glow is of images (H, W, C), the examples have shape {shape}; choose another flow")
+            raise ValueError(f"glow needs images (H, W, C), the examples have shape {shape}; choose another flow")
         return glow(shape, **options)
     flow = FLOWS[name](int(np.prod(shape)), **options)
     return flow if len(shape) == 1 else of_shape(flow, shape)

@@ -1,4 +1,4 @@
-"""Networks that tell a flow's layer what to do. Their outputs start at 0, where layers are (nearly) the identity."""
+"""Networks that parameterise the layers of flows. Outputs start at 0, where layers are (nearly) the identity."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from ebmjax.nets import ACTIVATIONS, MLP, conv
 from ebmjax.types import Array
 
 LOG_SCALE_FACTOR = 3.0
-"""Learned log-scales are 3 times their parameter, so they learn 3 times as fast (Glow's code)."""
+"""Factor from parameter to log-scale, which thus learns 3 times as fast (Glow's code)."""
 
 ZEROS = nn.initializers.zeros
 
@@ -20,7 +20,7 @@ def standardise(x: Array) -> dict[str, Array]:
     axes = tuple(range(x.ndim - 1))
     mean = jnp.mean(x, axes)
     sd = jnp.sqrt(jnp.mean((x - mean) ** 2, axes))
-    # A channel that is constant in the batch stays finite.
+    # Keeps channels finite that are constant in the batch.
     return {"shift": -mean, "log_scale": -jnp.log(sd + 1e-6) / LOG_SCALE_FACTOR}
 
 
@@ -52,7 +52,7 @@ class MaskedDense(nn.Module):
 
 
 class MADE(nn.Module):
-    """Masked MLP: x[..., dim] -> two outputs for each coordinate, both [..., dim], the i-th functions of x_<i alone.
+    """Masked MLP: x[..., dim] -> two outputs for each coordinate, both [..., dim], the i-th functions only of x_<i.
 
     Reference: Germain et al. 2015 (arXiv 1502.03509).
     """
@@ -66,7 +66,7 @@ class MADE(nn.Module):
         degrees, h = np.arange(self.dim), x
         for width in self.hidden:
             units = np.arange(width) % max(self.dim - 1, 1)  # a unit of degree k sees x_0 .. x_k
-            if width < self.dim - 1:  # too few for all degrees: spread out, or the last coordinates would be ignored
+            if width < self.dim - 1:  # too few units for all degrees: spread degrees, or the last coordinates get none
                 units = np.rint(np.linspace(0, self.dim - 2, width)).astype(int)
             h = ACTIVATIONS[self.activation](MaskedDense(degrees[:, None] <= units)(h))
             degrees = units
@@ -85,9 +85,9 @@ class ActNorm(nn.Module):
 
 
 class EdgeConv(nn.Module):
-    """3 × 3 convolution without bias that sees where the border is: `[B, H, W, C]` -> `[B, H, W, features]`.
+    """3 × 3 convolution without bias that can detect the border: `[B, H, W, C]` -> `[B, H, W, features]`.
 
-    Around the image there are zeros, and a further channel that is 1 there and 0 inside. form: as in `nets.conv`.
+    The image is padded with zeros, and an extra channel is 1 in the padding and 0 inside. form: as in `nets.conv`.
     """
 
     features: int
@@ -116,7 +116,7 @@ class ZeroConv(nn.Module):
 
 
 class ImageConditioner(nn.Module):
-    """Glow's: 3 × 3, 1 × 1 and 3 × 3 convolutions, `[B, H, W, C]` -> `[B, H, W, features]`, `width` channels between.
+    """Glow's conditioner: 3 × 3, 1 × 1, 3 × 3 convolutions of `width`, `[B, H, W, C]` -> `[B, H, W, features]`.
 
     Each of the first two is followed by an activation normalisation, as in Glow's code, and ReLU.
     """

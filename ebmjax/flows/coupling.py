@@ -21,7 +21,7 @@ def coupling_flow(
 ) -> Flow:
     """The flow of `num_layers` couplings; `inner` makes a bijector of one coordinate from `outputs` numbers."""
     if dim < 2:
-        raise ValueError(f"a coupling needs at least 2 coordinates, got dim = {dim}; there is diagonal_affine")
+        raise ValueError(f"a coupling needs at least 2 coordinates, got dim = {dim}; use diagonal_affine")
     passing = dim // 2
     conditioner = VectorConditioner(width, dim - passing, outputs, activation)
     layer = sequence(actnorm=actnorm(1), reverse=reverse(), coupling=coupling(conditioner, inner, passing, 1))
@@ -31,7 +31,7 @@ def coupling_flow(
 def affine_coupling(
     dim: int, *, num_layers: int = 8, width: int = 64, max_log_scale: float = 3.0, activation: str = "silu"
 ) -> Flow:
-    """RealNVP of vectors: x_2 = shift(x_1) + exp(s(x_1)) z_2, with s = m tanh(. / m) within ± m = `max_log_scale`.
+    """RealNVP of vectors: x_2 = shift(x_1) + exp(s(x_1)) z_2, with s = m tanh(. / m) in ± m = `max_log_scale`.
 
     Args:
         dim: ≥ 2. num_layers: ≥ 1. width: of the two hidden layers of each conditioner. activation: of `nets`.
@@ -47,7 +47,7 @@ def affine_coupling(
 
 
 def additive_coupling(dim: int, *, num_layers: int = 8, width: int = 64, activation: str = "silu") -> Flow:
-    """NICE: x_2 = z_2 + shift(x_1); volumes change in the activation normalisations alone.
+    """NICE: x_2 = z_2 + shift(x_1); volumes change only in the activation normalisation.
 
     Args:
         dim: ≥ 2. num_layers: ≥ 1. width: of the two hidden layers of each conditioner. activation: of `nets`.
@@ -79,7 +79,7 @@ def spline_coupling(
         raise ValueError(f"a spline needs num_bins ≥ 1 and bound > 0, got {num_bins} and {bound}")
 
     def inner(raw):
-        # Inverted: encoding, which maximum likelihood runs, is then the direction without a square root.
+        # Inverted, so that encoding, which maximum likelihood needs, is the direction without a square root.
         return distrax.Inverse(distrax.RationalQuadraticSpline(raw, -bound, bound, boundary_slopes="identity"))
 
     return coupling_flow(dim, num_layers, width, 3 * num_bins + 1, inner, activation)

@@ -1,4 +1,4 @@
-"""From images of a few grey levels to densities and back to bits: the one place that knows how wide a level is.
+"""Dequantisation of images: noise over grey levels, rounding back, and bits per dimension.
 
 An image in [-1, 1] has the values 2 n / (num_levels - 1) - 1, n = 0 .. num_levels - 1. Dequantised, level n fills the
 n-th of num_levels equal bins of [-1, 1], each `bin_width(num_levels)` wide. With noise u that is uniform in the bin,
@@ -18,22 +18,22 @@ from ebmjax.types import Array
 def bin_width(num_levels: int) -> float:
     """Width of one grey level on [-1, 1]. num_levels ≥ 2: 256 for 8-bit images."""
     if num_levels < 2:
-        raise ValueError(f"num_levels = {num_levels}: an image has at least 2 grey levels")
+        raise ValueError(f"num_levels = {num_levels} grey levels of an image must be at least 2")
     return 2.0 / num_levels
 
 
 def dequantize(rng_key: Array, x: Array, num_levels: int) -> Array:
-    """Images in [-1, 1] -> the same with uniform noise over their bins, again in [-1, 1]."""
+    """Images in [-1, 1] -> images with uniform noise over their bins, also in [-1, 1]."""
     level = jnp.round((x + 1.0) * (0.5 * (num_levels - 1)))
     return (level + jax.random.uniform(rng_key, x.shape, x.dtype)) * bin_width(num_levels) - 1.0
 
 
 def quantize(x, num_levels: int) -> np.ndarray:
-    """The images whose bins of grey hold x, clipped to [-1, 1]: `[N, ...]`, with the values of the data."""
+    """x, clipped to [-1, 1], with each entry replaced by the grey level whose bin contains it: `[N, ...]`."""
     level = np.floor((np.clip(x, -1, 1) + 1) / bin_width(num_levels))
     return np.minimum(level, num_levels - 1) * (2 / (num_levels - 1)) - 1
 
 
 def bits_per_dim(log_prob: Array, dim: int, width: float) -> Array:
-    """Bits for one of `dim` numbers, from a log density in nats whose grey levels are `width` apart: `[B]` -> `[B]`."""
+    """Bits per dimension from log densities in nats of `dim` numbers with grey levels of `width`: `[B]` -> `[B]`."""
     return -(log_prob / dim + np.log(width)) / np.log(2.0)

@@ -1,7 +1,7 @@
 """Glow: a multi-scale flow of images (Kingma & Dhariwal 2018, arXiv 1807.03039), with the details of its code.
 
-Its latents are whitened: what a level factors out enters z as (x - mean) / sd of the level's conditional prior, so z is
-N(0, I) as a whole, and chains may run on it.
+Its latents are whitened: a factored-out half enters z as (x - mean) / sd of the level's conditional prior, so that all
+of z is N(0, I), and chains can run on it.
 """
 
 import distrax
@@ -16,7 +16,7 @@ from ebmjax.types import Array
 
 
 def affine_inner(raw: Array) -> distrax.Bijector:
-    """Encoding is (x + shift) · sigmoid(a + 2), as in the code; exp(a) in the paper. It starts at sigmoid(2) = 0.88."""
+    """Encoding is (x + shift) · sigmoid(a + 2), as in the code (paper: exp(a)). The scale starts at 0.88."""
     shift, a = jnp.split(raw, 2, axis=-1)
     return distrax.ScalarAffine(-shift, log_scale=-jax.nn.log_sigmoid(a + 2.0))
 
@@ -73,7 +73,7 @@ def conv1x1() -> Layer:
 
 
 def top(shape: tuple[int, ...]) -> Layer:
-    """The last latents: N(mean, sd²) with a mean and an sd of each channel, flattened."""
+    """The last latents: N(mean, sd²) with a mean and an sd per channel, flattened."""
     init = lambda rng_key, x: jnp.zeros(2 * shape[-1], x.dtype)
     prior = Layer(init, lambda raw: distrax.Block(gaussian_inner(raw), 3))
     flatten = lambda x: x.reshape(*x.shape[:-3], -1)
@@ -82,7 +82,7 @@ def top(shape: tuple[int, ...]) -> Layer:
 
 
 def factor_out(rest: Layer, channels: int, form: str) -> Layer:
-    """The last half of the channels become latents, whitened by a Gaussian given the first half, which goes on."""
+    """The last half of the channels becomes latents, whitened by a Gaussian given the first half, input of `rest`."""
     prior = coupling(ZeroConv(channels, form), gaussian_inner, channels // 2, 3)
     init = lambda rng_key, x: rest.init(rng_key, x[..., : channels // 2])
     return sequence(prior=prior, rest=Layer(init, lambda params: FactorOut(rest.bijector(params))))
@@ -98,21 +98,21 @@ def glow(
     form: str = "auto",
     remat: bool = True,
 ) -> Flow:
-    """Glow on images x[B, H, W, C]: `num_levels` times squeeze, `num_steps` steps of flow, factor half of it out.
+    """Glow on images x[B, H, W, C]: `num_levels` times squeeze, `num_steps` steps of flow, factor out one half.
 
-    A step encodes by activation normalisation, invertible 1 × 1 convolution, coupling. On the first batch activations
-    have mean 0 and sd 1, rotations are random, and couplings scale by 0.88 (affine) or not at all (additive).
+    A step encodes by activation normalisation, invertible 1 × 1 convolution, coupling. Initially activations of the
+    first batch have mean 0 and sd 1, rotations are random, and couplings scale by 0.88 (affine) or not (additive).
 
     Args:
         shape: (H, W, C), H and W multiples of 2^num_levels.
         num_levels, num_steps, width: L, K and the hidden channels of the conditioners (paper: 3, 32, 512 for CIFAR-10).
         coupling_type: "affine" or "additive".
         form: of the convolutions, see `ebmjax.nets.conv`.
-        remat: the backward pass computes each step again instead of keeping it: memory hardly grows with K, and a
-            training step takes a third longer.
+        remat: recompute each step in the backward pass: memory hardly grows with K, and a training step takes a third
+            longer.
 
-    The steps of a level are one scan: compile time hardly grows with K. z lists the latents of the level nearest to x
-    first: 1536, 768, 768 of them for 32 × 32 × 3 and three levels.
+    The steps of a level are one scan: compile time hardly grows with K. In z the latents of the level nearest to x come
+    first: 1536, then 768 and 768 for 32 × 32 × 3 and three levels.
     """
     multiple = 2**num_levels
     if num_levels < 1 or shape[0] % multiple or shape[1] % multiple:

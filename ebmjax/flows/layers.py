@@ -1,6 +1,6 @@
-"""From bijectors to flows: layers with parameters, and how to put them together.
+"""Layers of flows, bijectors with parameters, and their composition.
 
-A layer has an `init` that may look at data, which it meets as the encoder does: after the layers nearer to x.
+A layer's `init` may depend on data; it gets them as the encoder does, after the layers nearer to x.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def as_flow(layer: Layer, shape: tuple[int, ...]) -> Flow:
 
     def check(x):
         if x.shape[1:] != shape:
-            raise ValueError(f"the flow is of examples of shape {shape}, got {x.shape[1:]}")
+            raise ValueError(f"the flow was built for examples of shape {shape}, got {x.shape[1:]}")
         return x
 
     return Flow(
@@ -47,7 +47,7 @@ def sequence(**layers: Layer) -> Layer:
         params, last = {}, list(layers)[-1]
         for (name, layer), key in zip(layers.items(), jax.random.split(rng_key, len(layers))):
             params[name] = layer.init(key, x)
-            if name != last:  # what comes out of the last one nobody looks at
+            if name != last:  # the last layer's output is not needed
                 x = layer.bijector(params[name]).inverse(x)
         return params
 
@@ -81,9 +81,9 @@ def reverse() -> Layer:
 
 
 def actnorm(event_ndims: int) -> Layer:
-    """Activation normalisation, encoding z = (x + shift) · exp(3 log_scale) by channel, or coordinate of a vector.
+    """Activation normalisation, encoding z = (x + shift) · exp(3 log_scale) per channel, or coordinate of a vector.
 
-    The first batch comes out with mean 0 and standard deviation 1.
+    Initialised so that the first batch has mean 0 and standard deviation 1.
 
     Reference: Kingma & Dhariwal 2018 (arXiv 1807.03039), section 3.1.
     """
@@ -96,9 +96,9 @@ def actnorm(event_ndims: int) -> Layer:
 
 
 def coupling(conditioner: nn.Module, inner: Callable[[Array], Any], split_index: int, event_ndims: int) -> Layer:
-    """The first `split_index` channels pass, and choose what happens to the others.
+    """The first `split_index` channels are unchanged and parameterise a bijector of the others.
 
-    conditioner: Flax module, first channels -> whatever `inner` takes. inner: -> scalar bijector of the others.
+    conditioner: Flax module, first channels -> argument of `inner`. inner: -> scalar bijector of the other channels.
 
     Reference: Dinh et al. 2017 (arXiv 1605.08803), section 3.2.
     """

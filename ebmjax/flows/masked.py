@@ -16,7 +16,7 @@ SCALES = {
     "exp": lambda raw: raw,
     "softplus": lambda raw: jnp.log(jax.nn.softplus(raw + float(np.log(np.e - 1.0)))),
 }
-"""log of the scale as a function of the network's output; 0 at 0. softplus grows linearly where exp explodes."""
+"""name -> log of the scale as a function of the network's output, 0 at 0. softplus scales grow only linearly."""
 
 
 def autoregressive(
@@ -58,5 +58,5 @@ def autoregressive(
 
     stage = Layer(lambda rng_key, x: made.init(rng_key, x)["params"], bijector)
     stages = repeat(sequence(stage=stage, reverse=reverse()), num_layers, event_ndims=1)
-    # The last reversal undoes the one after the last stage: with one layer, z_i stays with x_i.
+    # The last reversal undoes that of the last stage, so that with one layer z_i corresponds to x_i.
     return as_flow(sequence(stages=stages, reverse=reverse()), (dim,))

@@ -1,4 +1,4 @@
-"""NICE with conditioners of any depth and no normalisation, and any flow as an energy whose log Z is 0."""
+"""NICE with conditioners of any depth and without normalisation, and flows as energies with log Z = 0."""
 
 from collections.abc import Sequence
 
@@ -22,26 +22,26 @@ def nice(
     activation: str = "softplus",
     init_name: str = "torch",
 ) -> Flow:
-    """x_2 = z_2 + shift(x_1), halves in turn, and a learned scale of every coordinate at the latent end.
+    """x_2 = z_2 + shift(x_1), alternating halves, and a learned scale of every latent coordinate.
 
-    Coordinates come in the order of even places, then odd ones, so that the halves of an image see each other's
-    neighbours. Volumes change in the scales alone: log|det ∂z/∂x| = Σ log_scale, the same everywhere. Unlike
-    `additive_coupling` nothing looks at data when it starts, so that it can be learned as an energy.
+    Even coordinates form one half and odd ones the other, so that the halves of an image are interleaved. Volumes
+    change only by the scales: log|det ∂z/∂x| = Σ log_scale, the same everywhere. Unlike `additive_coupling` its
+    initialisation does not depend on data, so that it can be learned as an energy.
 
     Args:
         dim: ≥ 2. num_layers: ≥ 1 couplings. widths: of the hidden layers of each conditioner. activation, init_name:
-            of `nets.MLP`. The defaults are those of Grathwohl, Kelly et al. 2021's code: of 784 pixels 15,154,352
-            parameters.
+            of `nets.MLP`. The defaults are those of Grathwohl, Kelly et al. 2021's code: 15,154,352 parameters for 784
+            pixels.
 
     Reference: Dinh et al. 2015 (arXiv 1410.8516).
     """
     if dim < 2:
-        raise ValueError(f"a coupling needs at least 2 coordinates, got dim = {dim}; there is diagonal_affine")
+        raise ValueError(f"a coupling needs at least 2 coordinates, got dim = {dim}; use diagonal_affine")
     passing = dim // 2
     net = MLP((*widths, dim - passing), activation, init_name)
     layer = sequence(coupling=coupling(net, distrax.ScalarAffine, passing, 1), reverse=reverse())
     order = np.concatenate([np.arange(0, dim, 2), np.arange(1, dim, 2)])
-    # Forward decodes: it puts the coordinates back where they were.
+    # Forward decodes: it restores the order of the coordinates.
     back = np.argsort(order)
     permutation = Rearrange(lambda z: z[..., back], lambda x: x[..., order], 1, 1)
     couplings = repeat(layer, num_layers, event_ndims=1)
@@ -49,20 +49,20 @@ def nice(
 
 
 def scale(dim: int) -> Layer:
-    """Encoding z = x · exp(log_scale) by coordinate, from log_scale = 0."""
+    """Encoding z = x · exp(log_scale) per coordinate; log_scale starts at 0."""
     bijector = lambda params: distrax.Block(distrax.ScalarAffine(0.0, log_scale=-params["log_scale"]), 1)
     return Layer(lambda rng_key, x: {"log_scale": jnp.zeros(dim)}, bijector)
 
 
 class FlowEnergy(nn.Module):
-    """-log q(x) of a flow as a Flax module, wherever an energy of x is asked for: `[B, ...]` -> `[B]`, with log Z = 0.
+    """-log q(x) of a flow as a Flax module, an energy of x with log Z = 0: `[B, ...]` -> `[B]`.
 
-    flow: of the shape of the examples (`flows.make_flow`).
+    flow: for the shape of the examples (`flows.make_flow`).
     """
 
     flow: Flow
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """Its parameters are those of the flow, of which an activation normalisation sees the x of `init`."""
+        """The parameters are those of the flow; activation normalisation is initialised from the x of `init`."""
         return self.flow.energy(self.param("flow", lambda rng_key: self.flow.init(rng_key, x)), x)

@@ -1,4 +1,4 @@
-"""Markov transitions (kernels), the one loop that runs them, and what is built of them: persistent chains, log Z."""
+"""MCMC: Markov kernels, the loop that runs them, persistent chains, and annealing for log Z."""
 
 from functools import partial
 
@@ -33,14 +33,14 @@ KERNELS = {
     "blackjax_barker": partial(from_blackjax, algorithm="barker"),
     "blackjax_mclmc": partial(from_blackjax, algorithm="mclmc"),
 }
-"""Kernel builders by the name a config gives them (`config.sampler.name`): (potential, **options) -> Kernel.
+"""Name in a config (`config.sampler.name`) -> kernel builder, (potential, **options) -> Kernel.
 
-Each needs no option but `step_size`. Builders that take functions (`independence_mh`, `neural_transport`,
+The only required option is `step_size`. Builders that take functions (`independence_mh`, `neural_transport`,
 `replica_exchange`, `adapt_step_size`) are used from code.
 """
 
 UNADJUSTED = ("langevin", "underdamped", "blackjax_mclmc")
-"""Those of `KERNELS` that accept every proposal: their acceptance says nothing of the step size."""
+"""Names of `KERNELS` that accept every proposal, so that their acceptance is no guide to the step size."""
 
 __all__ = [
     "KERNELS",

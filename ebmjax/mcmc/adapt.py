@@ -1,4 +1,4 @@
-"""Step sizes that find themselves: one for all chains, driven by the batch's mean acceptance."""
+"""Adaptation of one step size for all chains to a target acceptance rate."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -13,7 +13,7 @@ class StepSize(NamedTuple):
     """`ChainState.adapt` of `adapt_step_size`; scalars.
 
     log_step: of the next transition. log_average: slowly averaged log_step, the one to freeze. mean_error: average
-    of target - acceptance (dual averaging). count: int32, updates made. inner: what the wrapped kernel carries.
+    of target - acceptance (dual averaging). count: int32, updates made. inner: `adapt` of the wrapped kernel.
     """
 
     log_step: Array
@@ -28,9 +28,9 @@ Rule = Callable[[StepSize, Array, float | Array], tuple[Array, Array]]
 
 
 def sign_rule(rate: float = 0.02) -> Rule:
-    """Larger by the factor exp(rate) where more than the target is accepted, else smaller by it.
+    """Multiply the step size by exp(rate) if the acceptance is above the target, else divide by it.
 
-    Never settles, so it follows an energy that is being trained; log_step moves by at most `rate` a transition.
+    It never settles, so it follows an energy during training; log_step moves by at most `rate` per transition.
 
     Reference: Andrieu & Thoms 2008 (A tutorial on adaptive MCMC), coerced acceptance, with the sign of the error.
     """
@@ -63,19 +63,19 @@ def adapt_step_size(
 ) -> Kernel:
     """A Metropolis-corrected kernel whose step size adapts to a target acceptance, one step size for all chains.
 
-    Chains that adapt are not exactly invariant (and, through the common step size, not independent); from
-    `num_adapt` transitions on the step size is frozen at its average and they are. The count lives in
-    `ChainState.adapt`, so it spans runs: `run_chain(kernel, key, state.position, n, adapt=state.adapt)` goes on
-    where the last run stopped. `averaged_step_size(state.adapt)` is the step size for a kernel of one's own.
+    Adapting chains are not exactly invariant, nor independent, as they share the step size. After `num_adapt`
+    transitions the step size is frozen at its average, and both hold. The count is kept in `ChainState.adapt` and spans
+    runs: `run_chain(kernel, key, state.position, n, adapt=state.adapt)` continues the last run.
+    `averaged_step_size(state.adapt)` is the step size for a kernel without adaptation.
 
     Args:
         potential: x -> energy[B].
-        make_kernel: (potential, *, step_size) -> Kernel, typically `functools.partial(hmc, num_leapfrog=5)`. Layers
-            with different step sizes: a function that makes a pytree of the one `step_size`.
-        step_size: > 0, the first one.
+        make_kernel: (potential, *, step_size) -> Kernel, typically `functools.partial(hmc, num_leapfrog=5)`. For
+            layers with different step sizes it may turn the scalar `step_size` into a pytree.
+        step_size: > 0, the initial one.
         target: mean acceptance rate in (0, 1) to reach: 0.574 for mala, 0.651 to 0.8 for hmc.
         rule: `dual_averaging()` (default) or `sign_rule()`.
-        num_adapt: transitions that adapt, in all; None is always.
+        num_adapt: total number of transitions that adapt; None: all.
         decay: κ in (0.5, 1]: update t enters the average with weight t^-κ.
     """
     rule = dual_averaging() if rule is None else rule
@@ -112,5 +112,5 @@ def adapt_step_size(
 
 
 def averaged_step_size(adapt: StepSize) -> Array:
-    """The averaged step size of `ChainState.adapt` after adaptation: a scalar, for a kernel that stays fixed."""
+    """The averaged step size of `ChainState.adapt` after adaptation: a scalar, for a kernel with a fixed step size."""
     return jnp.exp(adapt.log_average)

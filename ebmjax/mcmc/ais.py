@@ -1,4 +1,4 @@
-"""Annealed importance sampling: log Z with a standard error, from below and, given samples of the target, above."""
+"""Annealed importance sampling: bounds of log Z from below and, given samples of the target, from above."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from ebmjax.types import Array, Info, Kernel, Potential, PyTree
 
 
 class Base(NamedTuple):
-    """Where annealing starts: a distribution with exact samples and a normalised density.
+    """The start of annealing: a distribution with exact samples and a normalised density.
 
     sample: (rng_key, num) -> x, a pytree of `[num, ...]`. log_prob: x -> `[num]`, in nats, its integral being 1.
     """
@@ -29,7 +29,7 @@ def base_from(target: Target) -> Base:
 
 
 class Annealed(NamedTuple):
-    """What an annealing run of N chains over K transitions of temperature leaves.
+    """The result of annealing N chains over K changes of temperature.
 
     log_z: scalar, in nats. standard_error: of log_z, by the delta method; trust it while it is well below 1.
     log_weights: `[N]`; their exponentials average to Z (forward) or 1 / Z (reverse).
@@ -47,7 +47,7 @@ class Annealed(NamedTuple):
 def log_mean_weight(log_weights: Array) -> tuple[Array, Array]:
     """log of the mean of exp(log_weights) over axis 0, and its standard error: sd(w) / (mean(w) √N), N ≥ 2.
 
-    `[N]` gives scalars. For N runs with one chain per example stack them to `[N, B]`: one estimate an example.
+    `[N]` gives scalars; N runs with one chain per example, stacked to `[N, B]`, give one estimate per example.
     """
     num = log_weights.shape[0]
     log_mean = jax.nn.logsumexp(log_weights, axis=0) - jnp.log(num)
@@ -76,8 +76,8 @@ def anneal(
 ) -> tuple[PyTree, Array, Info]:
     """Carry `position`, samples of betas[0], along `betas`: final positions, log weights `[N]`, `Info` of `[K]`.
 
-    Each change of β adds log p_new(x) - log p_old(x) to the weight at the present position, and then the chain moves
-    at the new β (Neal 2001, section 2). One `lax.scan`: compiled once for any number of β.
+    Each change of β adds log p_new(x) - log p_old(x) at the current position to the weight, then the chain moves at the
+    new β (Neal 2001, section 2). One `lax.scan`: compile time does not depend on the number of β.
     """
     bridge = lambda beta: lambda x: beta * potential(x) - (1.0 - beta) * base.log_prob(x)
 
@@ -118,9 +118,9 @@ def annealed_importance_sampling(
         base: exact samples and normalised log density, with heavier tails or more spread than the target.
         potential: E, x -> energy[N].
         betas: `[K + 1]`, rising from 0 to 1. The variance of log_weights falls like 1 / K. May be traced.
-        make_kernel: as in `Chain`, called with the intermediate energy; its schedules begin anew at every β, while
-            `ChainState.adapt` is handed on. It must keep the coordinates it is given: for neural transport pull the
-            potential back first, and start from N(0, I).
+        make_kernel: as in `Chain`, called with the intermediate energy; its schedules restart at every β, while
+            `ChainState.adapt` is passed on. It must not change coordinates: for neural transport pull the potential
+            back first, and start from N(0, I).
         num_chains: N ≥ 2, independent chains. num_steps: ≥ 1, transitions at each β.
 
     Reference: Neal 2001 (arXiv physics/9803008).
@@ -142,14 +142,14 @@ def reverse_annealed_importance_sampling(
     make_kernel: Callable[[Potential], Kernel],
     num_steps: int = 1,
 ) -> Annealed:
-    """log Z from above: the same walk backwards, from samples of the target to the base.
+    """log Z from above: annealing backwards, from samples of the target to the base.
 
-    exp(log_weights) is unbiased for 1 / Z, so log_z is an upper bound of log Z in expectation, if `position` are
-    exact samples of exp(-E) / Z; the ends of long chains serve as far as these have mixed. Together with the forward
-    estimate it brackets log Z: their gap bounds the error of both.
+    exp(log_weights) is unbiased for 1 / Z, so log_z is an upper bound of log Z in expectation, if `position` are exact
+    samples of exp(-E) / Z; ends of long chains will do if these have mixed. Together with the forward estimate it
+    brackets log Z: their gap bounds the error of both.
 
     Args:
-        position: N samples of the target, a pytree of `[N, ...]`. The rest as forward; `betas` rise from 0 to 1.
+        position: N samples of the target, a pytree of `[N, ...]`. Other arguments as forward; `betas` rise from 0 to 1.
 
     Reference: Grosse, Ghahramani & Adams 2015 (arXiv 1511.02543), bidirectional Monte Carlo.
     """

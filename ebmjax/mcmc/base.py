@@ -1,4 +1,4 @@
-"""Running a kernel: one `lax.scan`, averages of what it reports, and a trace only of what is asked for."""
+"""The loop that runs a kernel: one `lax.scan`, averages of its `Info`, and traces only of selected quantities."""
 
 from collections.abc import Callable
 
@@ -13,11 +13,11 @@ AXIS = "data"
 
 
 def split_chains(position: PyTree) -> PyTree:
-    """Ask that chains `[B, ...]` be split over the axis `AXIS` of the mesh in use, where it has one that divides B.
+    """Constrain chains `[B, ...]` to be split over the axis `AXIS` of the current mesh, if it has one that divides B.
 
-    Without this, chains that start in fresh noise are computed whole on every device: nothing else says where they
-    belong. Values do not change. Without a mesh, on one device, and where an axis is not the compiler's to lay out
-    (explicit, or inside `shard_map`), the position comes back as it is.
+    Without this, chains that start in fresh noise would be computed whole on every device, as nothing else fixes their
+    sharding. Values do not change. Without a mesh, on one device, and with axes that the compiler does not control
+    (explicit, or inside `shard_map`), the position is returned unchanged.
     """
     mesh = jax.sharding.get_abstract_mesh()
     size = dict(zip(mesh.axis_names, mesh.axis_sizes)).get(AXIS, 1)
@@ -43,9 +43,9 @@ def run_chain(
     Args:
         kernel: its `init` evaluates the potential at `position`, its `step` makes one transition.
         rng_key: typed key; step i uses `fold_in(rng_key, i)`, so a longer run begins with the shorter one.
-        position: pytree of `[B, ...]`; see `split_chains` for where it is computed.
-        num_steps: static, ≥ 0; with 0 the position comes back as it was.
-        adapt: replaces what `init` puts in `ChainState.adapt` (an adapting kernel's memory of the last run).
+        position: pytree of `[B, ...]`; sharded by `split_chains`.
+        num_steps: static, ≥ 0; with 0 the position is returned unchanged.
+        adapt: replaces the `ChainState.adapt` of `init`, to continue the adaptation of an earlier run.
         collect: (ChainState, Info) -> pytree, kept for every step and stacked on a new first axis `[num_steps, ...]`.
         unroll: of the scan.
 
@@ -72,5 +72,5 @@ def run_chain(
 def sample_chain(
     chain: Chain, potential: Potential, rng_key: Array, position: PyTree, **options
 ) -> tuple[ChainState, Info, PyTree]:
-    """`run_chain` of a `Chain` on today's potential; `options` as for `run_chain`."""
+    """`run_chain` of a `Chain` on a potential; `options` as for `run_chain`."""
     return run_chain(chain.make_kernel(potential), rng_key, position, chain.num_steps, unroll=chain.unroll, **options)

@@ -1,4 +1,4 @@
-"""Any sampler of the blackjax library as one of our kernels. blackjax is optional: imported when one is built."""
+"""Samplers of the blackjax library as kernels. blackjax is optional: imported when a kernel is built."""
 
 import inspect
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from ebmjax.mcmc.metropolis import move_rows
 from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 
 CACHED = ("position", "logdensity", "logdensity_grad")
-"""Fields of blackjax's states that `ChainState` holds already, in our signs and at every temperature."""
+"""Fields of blackjax's states that `ChainState` already has, with our sign and without the temperature."""
 
 
 def from_blackjax(
@@ -30,19 +30,19 @@ def from_blackjax(
     Args:
         potential: x -> energy[B]; the log density of a chain is -energy / T of its row.
         algorithm: "nuts", "hmc", "barker", "mala", "mclmc", "ghmc", "rmh" ...: any whose first argument is
-            `logdensity_fn` and whose state is a place of one chain.
+            `logdensity_fn` and whose state is that of one chain.
         temperature: T > 0, a scalar or a schedule.
         init_key: key for algorithms that draw in `init` (mclmc's momentum); a fixed one by default.
         **parameters: blackjax's own. A `step_size` may be a callable of the int32 step; mala's is our s (blackjax
-            gets s² / 2). Where blackjax asks for them and they are not given, `inverse_mass_matrix` is 1 in every
+            gets s² / 2). If blackjax requires them and they are not given, `inverse_mass_matrix` is 1 in every
             coordinate and `L` of mclmc is √dim.
 
-    `Info.acceptance_rate` is blackjax's where it reports one, else 1; `ChainState.adapt` is blackjax's state without
-    position, log density and gradient. Non-finite states are rejected. `Info.num_nonfinite` counts those, and
-    proposals that blackjax rejected itself as far as it reports them (its mala and rmh do not).
+    `Info.acceptance_rate` is blackjax's if it reports one, else 1; `ChainState.adapt` is blackjax's state without
+    position, log density and gradient. Non-finite states are rejected. `Info.num_nonfinite` counts those, and the
+    non-finite proposals that blackjax itself rejected and reports (its mala and rmh do not).
 
     Raises:
-        ImportError: blackjax is not installed. ValueError: it has no such algorithm, or the parameters are not its.
+        ImportError: blackjax is not installed. ValueError: unknown algorithm or parameters.
     """
     make_algorithm, names = find_algorithm(algorithm)
 
@@ -96,11 +96,11 @@ def from_blackjax(
 def one_row(potential: Potential, position: PyTree) -> Callable[[PyTree], Array]:
     """x of one chain -> its energy, a scalar; under `vmap` over all chains, one call of the potential on all of them.
 
-    So a potential that holds data of every chain (a posterior given x[B, ...]) sees each row in its place, and the
-    gradients of all chains are one gradient of the summed energy, as in our own kernels. position: of all chains.
+    Thus a potential with data of every chain (a posterior given x[B, ...]) gets rows in their order, and the gradients
+    of all chains are one gradient of the summed energy, as in our own kernels. position: of all chains.
     """
-    # All that the potential holds (parameters, data, labels) must be arguments, to pass through the loops of nuts;
-    # jax.closure_convert would leave integers behind.
+    # All arrays that the potential closes over (parameters, data, labels) must become arguments, to pass through the
+    # loops of nuts; jax.closure_convert would omit integers.
     program = jax.make_jaxpr(potential)(position)
 
     def rows_value_and_grad(x, *held):
@@ -109,7 +109,7 @@ def one_row(potential: Potential, position: PyTree) -> Callable[[PyTree], Array]
 
     @jax.custom_batching.custom_vmap
     def value_and_grad(x, *held):
-        # Every call is under vmap, where `all_rows` replaces this one; it gives the shapes.
+        # Every call is under vmap, where `all_rows` replaces this function; it only gives the shapes.
         copies = jax.tree.map(lambda leaf, rows: jnp.broadcast_to(leaf, rows.shape), x, position)
         return jax.tree.map(lambda leaf: leaf[0], rows_value_and_grad(copies, *held))
 
@@ -153,13 +153,13 @@ def find_algorithm(algorithm: str) -> tuple[Callable, dict[str, inspect.Paramete
 
 
 def default_options(position, names: dict[str, inspect.Parameter]) -> dict:
-    """Values for parameters that blackjax requires and whose natural size follows from the position."""
+    """Values for parameters that blackjax requires and that have a natural choice given the position."""
     dim = sum(leaf[0].size for leaf in jax.tree.leaves(position))
     natural = {"inverse_mass_matrix": jnp.ones(dim), "L": dim**0.5}
     return {k: v for k, v in natural.items() if k in names and names[k].default is inspect.Parameter.empty}
 
 
 def reported_finite(bj_info) -> Array:
-    """Rows `[B]` in whose report every number is finite: the end of a trajectory, a proposal, an energy change."""
+    """Bool `[B]`: whether all numbers of a row's report are finite (end of a trajectory, proposal, energy change)."""
     numbers = [leaf for leaf in jax.tree.leaves(bj_info) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
     return pytree.finite_rows(numbers) & getattr(bj_info, "nonans", True)

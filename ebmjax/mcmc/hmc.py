@@ -1,4 +1,4 @@
-"""Hamiltonian Monte Carlo, batched over chains: one gradient of the summed energy a leapfrog step."""
+"""Hamiltonian Monte Carlo, batched over chains: one gradient of the summed energy per leapfrog step."""
 
 from collections.abc import Callable
 
@@ -38,7 +38,7 @@ def leapfrog(
     def kick(p, g, fraction):
         return jax.tree.map(lambda pi, gi, e: pi - (fraction * e / temperature * gi).astype(pi.dtype), p, g, step_size)
 
-    # Energies are needed at the end alone: on the way XLA may drop them (3 times faster in low dimension on CPU).
+    # Energies are needed only at the end; before, XLA may drop them (3 times faster in low dimension on CPU).
     grad_fn = jax.grad(lambda x: jnp.sum(potential(x)))
 
     def one_step(_, carry):
@@ -46,7 +46,7 @@ def leapfrog(
         x = drift(x, p)
         return x, kick(p, grad_fn(x), 1.0)
 
-    # Neighbouring half kicks are one kick.
+    # Two successive half kicks are one kick.
     carry = (position, kick(momentum, grad, 0.5))
     position, momentum = jax.lax.fori_loop(0, num_leapfrog - 1, one_step, carry)
     position = drift(position, momentum)
@@ -73,8 +73,8 @@ def hmc(
             pytree like the position, or a callable of the int32 step. One leapfrog step of size s is a `mala` step.
         num_leapfrog: ≥ 1, static.
         jitter: in [0, 1). If > 0, every transition draws the number of leapfrog steps, one for all chains, uniformly
-            from round((1 - jitter) num_leapfrog), at least 1, to round((1 + jitter) num_leapfrog). It keeps
-            trajectories from closing on themselves where all frequencies agree.
+            from round((1 - jitter) num_leapfrog), at least 1, to round((1 + jitter) num_leapfrog). It avoids periodic
+            trajectories if all frequencies are equal.
         inverse_mass: diagonal of M⁻¹ > 0, best near the variances of the target: a scalar, or a pytree like the
             position whose leaves broadcast against it.
         temperature: T > 0, a scalar or a schedule.
@@ -103,7 +103,7 @@ def hmc(
         position, end, energy, grad = leapfrog(
             potential, state.position, momentum, state.grad, step_size=s, num_leapfrog=length, temperature=t
         )
-        # |p'|² - |p|² as a product: it rounds less.
+        # |p'|² - |p|² as a product, which has smaller rounding errors.
         kinetic_change = 0.5 * pytree.sum_rows(jax.tree.map(lambda p, q: (q - p) * (q + p), momentum, end))
         log_ratio = (state.energy - energy) / t - kinetic_change
         return accept_or_reject(accept_key, state, (position, energy, grad), log_ratio)

@@ -1,4 +1,4 @@
-"""Independence Metropolis-Hastings: proposals from a fixed distribution, a flow for instance, wherever the chain is."""
+"""Independence Metropolis-Hastings: proposals from a fixed distribution, such as a flow."""
 
 from collections.abc import Callable
 
@@ -20,14 +20,14 @@ def independence_mh(
 ) -> Kernel:
     """Proposals x' ~ q, accepted with probability min(1, π(x') q(x) / (π(x) q(x'))), π ∝ exp(-E / T).
 
-    It needs no gradient, moves between modes at once, and sticks where π / q is large: q must cover π. The average
-    acceptance is 1 when q = π. For p ∝ exp(-e) q the energy is e - log q, and the ratio depends on e alone.
+    It needs no gradient, jumps between modes, and gets stuck where π / q is large: q must cover π. The average
+    acceptance is 1 if q = π. For p ∝ exp(-e) q the energy is e - log q, and the ratio depends only on e.
 
     Args:
         potential: x -> energy[B].
         sample: (rng_key, num) -> x' of `num` rows, independent draws of q.
-        log_prob: x -> log q(x) `[B]`, up to a constant. Evaluated at both ends of every transition: nothing of q is
-            remembered, so q may change between runs of a chain.
+        log_prob: x -> log q(x) `[B]`, up to a constant. Evaluated at both ends of every transition and not stored, so q
+            may change between runs of a chain.
         temperature: T > 0, a scalar or a schedule.
 
     Raises:
@@ -48,7 +48,7 @@ def independence_mh(
         position = jax.tree.map(lambda a, x: a.astype(x.dtype), position, state.position)
         energy, log_q = potential(position), log_prob(position)
         log_ratio = (state.energy - energy) / at_step(temperature, state.step) + log_prob(state.position) - log_q
-        # A draw whose density underflows would always be accepted, and never left.
+        # A draw whose density underflows would always be accepted, and the chain would never leave it.
         log_ratio = jnp.where(jnp.isfinite(log_q), log_ratio, jnp.nan)
         return accept_or_reject(accept_key, state, (position, energy, ()), log_ratio)
 

@@ -1,4 +1,4 @@
-"""The Metropolis-adjusted Langevin algorithm: a Langevin step that is accepted or rejected, so without its bias."""
+"""The Metropolis-adjusted Langevin algorithm: Langevin steps without bias, since they are accepted or rejected."""
 
 from collections.abc import Callable
 
@@ -45,7 +45,7 @@ def mala(
         move = lambda x, g, e, si: x + (si * e - si**2 / (2.0 * t) * g).astype(x.dtype)
         position = jax.tree.map(move, state.position, state.grad, noise, s)
         energy, grad = pytree.value_and_grad_rows(potential, position)
-        # The way back needs the noise ε' = δ - ε with δ = s (∇E + ∇E') / (2T), and ε² - ε'² = δ (2ε - δ): a form
+        # The reverse step needs the noise ε' = δ - ε with δ = s (∇E + ∇E') / (2T), and ε² - ε'² = δ (2ε - δ): a form
         # that does not subtract two large squares.
         delta = jax.tree.map(lambda g, h, si: si / (2.0 * t) * (g + h), state.grad, grad, s)
         log_q_ratio = 0.5 * pytree.sum_rows(jax.tree.map(lambda d, e: d * (2.0 * e - d), delta, noise))

@@ -1,4 +1,4 @@
-"""The last step of a kernel: which chains move, and what is reported. No kernel repeats it."""
+"""The last step of every kernel: accept or reject proposals, and report `Info`."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ from ebmjax.types import Array, ChainState, Info, Potential, PyTree
 
 
 def uniform_rows(rng_key: Array, like: Array) -> Array:
-    """One U[0, 1) draw a chain, in the shape `[B]` and dtype of `like`."""
+    """One U[0, 1) draw per chain, in the shape `[B]` and dtype of `like`."""
     return jax.random.uniform(rng_key, like.shape, like.dtype)
 
 
@@ -21,8 +21,8 @@ def accept_or_reject(
     """Row i moves to its proposal with probability min(1, exp(log_ratio[i])), else it stays.
 
     Args:
-        rng_key: for one uniform number a chain.
-        state: where the chains are; its `adapt` is passed on.
+        rng_key: for one uniform number per chain.
+        state: the current one; its `adapt` is passed on.
         proposal: (position, energy `[B]`, grad), grad `()` for kernels that need none.
         log_ratio: `[B]`, log of π(x') q(x | x') / (π(x) q(x' | x)). NaN rejects.
 
@@ -38,17 +38,17 @@ def accept_or_reject(
 
 
 def accept_finite(state: ChainState, proposal: tuple[PyTree, Array, PyTree]) -> tuple[ChainState, Info]:
-    """For kernels without Metropolis correction: every row moves whose energy and gradient are finite there."""
+    """For kernels without Metropolis correction: rows move if energy and gradient of the proposal are finite."""
     finite = pytree.finite_rows(proposal[1:])
     return move_rows(state, proposal, finite, finite.astype(state.energy.dtype), finite)
 
 
 def evaluate_proposal(potential: Potential, proposal: PyTree, position: PyTree) -> tuple[Array, PyTree]:
-    """`pytree.value_and_grad_rows` at `proposal`, fit for differentiation through a chain that refuses some rows.
+    """`pytree.value_and_grad_rows` at `proposal`, safe to differentiate through a chain that rejects some rows.
 
-    Where energy or gradient is not finite, its derivatives are those at `position`, where that row will stay. They
-    are multiplied by 0 later on, which NaN would survive in reverse mode. Values, and their cost, are those of a bare
-    evaluation; a differentiated chain pays one evaluation more a step.
+    Where energy or gradient is not finite, the derivatives are those at `position`, where that row stays. They are
+    later multiplied by 0, which would not remove NaN in reverse mode. Values and their cost are those of the plain
+    evaluation; a differentiated chain needs one more evaluation per step.
     """
     evaluate, held = jax.closure_convert(lambda x: pytree.value_and_grad_rows(potential, x), proposal)
 
@@ -63,7 +63,7 @@ def evaluate_proposal(potential: Potential, proposal: PyTree, position: PyTree) 
         leaves, treedef = jax.tree.flatten(primals)
         moving = {i: t for i, t in enumerate(jax.tree.leaves(tangents)) if not isinstance(t, SymbolicZero)}
 
-        def where_it_stays(*moved):  # a function of what moves alone: unmoved parameters cost no derivative
+        def where_it_stays(*moved):  # only of inputs with tangents: constant parameters cost no derivative
             given = dict(zip(moving, moved, strict=True))
             proposal, position, held = treedef.unflatten([given.get(i, leaf) for i, leaf in enumerate(leaves)])
             return evaluate(pytree.where_rows(finite, proposal, position), *held)

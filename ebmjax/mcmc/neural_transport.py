@@ -1,4 +1,4 @@
-"""Neural transport: any kernel in the latent space of a map z -> x, where the target is (nearly) N(0, I)."""
+"""Neural transport: a kernel in the latent space of a map z -> x, where the target is (nearly) N(0, I)."""
 
 from collections.abc import Callable
 
@@ -19,8 +19,8 @@ def neural_transport(
     """The kernel `make_kernel` on the pulled-back energy E(g(z)) - log|det ∂g/∂z|.
 
     **Everything in `ChainState` and `Info` is latent**: position z, the energy of z, its gradient. Persistent chains
-    keep z. `in_data_space(transport)` gives the points x = g(z), as a `collect` function of `run_chain` or for one
-    state. Temperature, step size and the rest are options of the latent kernel.
+    store z. `in_data_space(transport)` gives the points x = g(z), as a `collect` function of `run_chain` or for one
+    state. Temperature, step size and others are options of the latent kernel.
 
     For an energy that tilts the flow's own density, E = e - log q, the same latent energy is ||z||² / 2 + e(g(z)):
     `make_kernel(tilt(standard_normal, lambda z: e(g(z))))` without any log-determinant.

@@ -1,4 +1,4 @@
-"""Replica exchange (parallel tempering): copies of every chain along a ladder of temperatures, which trade places."""
+"""Replica exchange (parallel tempering): replicas of every chain at several temperatures, which swap positions."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,10 +11,10 @@ from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 
 
 class Exchange(NamedTuple):
-    """What replica exchange carries in `ChainState.adapt`.
+    """`ChainState.adapt` of replica exchange.
 
-    num_rounds: int32 scalar, rounds of swaps so far; its parity says which pairs are next. It outlives `init`, so
-        that chains of one transition a training step still swap all pairs.
+    num_rounds: int32 scalar, rounds of swaps so far; its parity selects the next pairs. It is kept across `init`, so
+        that chains with one transition per training step still swap all pairs.
     swap_rate: float32 `[R - 1]`, mean probability of accepting the swap of replicas r and r + 1, over all chains and
         past attempts. The sum of 1 - swap_rate estimates the communication barrier Λ: a good ladder has equal rates
         and about 2Λ replicas (Syed et al. 2022).
@@ -44,7 +44,7 @@ def to_replicas(num: int, tree: PyTree) -> PyTree:
 def tempered(potential: Potential, temperatures: Array) -> Potential:
     """Rows y `[B · R, ...]` -> E(√T y) / T with T of the row's replica. Replicas are a vmap over the potential's rows.
 
-    In units of √T one step size serves every temperature: around a minimum, y has the same law at each of them.
+    In units of √T one step size suits every temperature: near a minimum, y has the same distribution at all of them.
     """
 
     def energy(y):
@@ -73,12 +73,12 @@ def swap_probability(energy: Array, temperatures: Array) -> Array:
     """min(1, exp((1 / T_r - 1 / T_{r+1}) (E_r - E_{r+1}))) of untempered energies `[B, R]`: `[B, R - 1]`."""
     inverse = (1.0 / temperatures).astype(energy.dtype)
     log_ratio = (inverse[:-1] - inverse[1:]) * (energy[:, :-1] - energy[:, 1:])
-    # Nothing is exchanged with a replica whose energy is not a number.
+    # No swaps with a replica whose energy is NaN.
     return jnp.where(jnp.isnan(log_ratio), 0.0, jnp.exp(jnp.minimum(log_ratio, 0.0)))
 
 
 def swap_source(accept: Array) -> Array:
-    """From which replica each one takes its position, int32 `[B, R]`, if the pairs (r, r + 1) in `accept` swap.
+    """The replica from which each one takes its position, int32 `[B, R]`, if the pairs (r, r + 1) in `accept` swap.
 
     accept: bool `[B, R - 1]`, no two neighbouring pairs.
     """
@@ -87,15 +87,15 @@ def swap_source(accept: Array) -> Array:
 
 
 def running_mean(mean: Array, value: Array, tried: Array, num_rounds: Array) -> Array:
-    """Mean over the rounds in which a pair was tried, `[R - 1]`; even pairs are in even rounds, odd ones in odd."""
-    attempts = num_rounds // 2 + 1  # of the pairs tried now, this time included
+    """Mean over the rounds in which a pair was tried, `[R - 1]`; even pairs in even rounds, odd pairs in odd ones."""
+    attempts = num_rounds // 2 + 1  # of the pairs tried now, this round included
     return mean + jnp.where(tried, (value.astype(mean.dtype) - mean) / attempts, 0.0)
 
 
 def replica_exchange(
     potential: Potential, *, temperatures: ArrayLike, make_kernel: Callable[[Potential], Kernel]
 ) -> Kernel:
-    """B chains of R replicas: replica r samples exp(-E / T_r); after every transition neighbours may swap positions.
+    """B chains of R replicas: replica r samples exp(-E / T_r); after every transition neighbours try to swap positions.
 
     Positions, gradients, `energy` and all of `Info` have two chain axes, `[B, R, ...]`; energies are untempered, E.
     Samples of the target are `position[:, 0]`, if T_0 = 1. `Info.acceptance_rate` is that of the moves; rates of
@@ -103,14 +103,14 @@ def replica_exchange(
 
     Pairs (0, 1), (2, 3) ... are tried in even rounds, (1, 2), (3, 4) ... in odd ones: unlike a random choice, this
     carries positions along the ladder in O(R) rather than O(R²) rounds. A replica moves in units of √T: the kernel
-    sees y -> E(√T y) / T, and its step size s acts as s √T. A momentum in its `adapt` stays with its temperature,
-    being independent of the position. Unadjusted kernels keep their bias at every temperature.
+    runs on y -> E(√T y) / T, and its step size s acts as s √T. A momentum in its `adapt` stays with its temperature, as
+    it is independent of the position. Unadjusted kernels keep their bias at every temperature.
 
     Args:
         potential: x -> energy[B]. It may be bound to B examples; the gradient of all B · R rows is one call.
         temperatures: `[R]`, > 0, rising, usually from 1, e.g. `jnp.geomspace(1.0, 10.0, 6)`. May be traced.
         make_kernel: as in `Chain`, e.g. `functools.partial(mcmc.mala, step_size=0.1)`, with temperature 1. Any kernel
-            that keeps the coordinates it is given; so put this kernel into `neural_transport`, not that into this.
+            that does not change coordinates; so use this kernel inside `neural_transport`, not the reverse.
 
     Raises:
         ValueError: temperatures are not a vector, or a leaf of the position is not `[B, R, ...]`.

@@ -16,8 +16,8 @@ from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 class Momentum(NamedTuple):
     """`ChainState.adapt` of `underdamped`.
 
-    value: pytree like the position. drawn: bool `[B]`; where False (at the start, after a rejection) the next
-    transition draws the momentum afresh from N(0, I) instead of keeping a part of `value`.
+    value: pytree like the position. drawn: bool `[B]`; if False (at the start, after a rejection) the next transition
+    draws the momentum afresh from N(0, I) instead of refreshing `value` in part.
     """
 
     value: PyTree
@@ -34,15 +34,15 @@ def underdamped(
     """Underdamped (kinetic) Langevin transitions, O-B-A-B splitting, without Metropolis correction.
 
     O: p ← c p + √(1 - c²) ε with c = exp(-friction · step_size); then B-A-B, one leapfrog step of size s = step_size
-    on E / T. It is the OBABO splitting, whose two halves of O meet between transitions. Positions are those of a
-    density whose error is O(s²); for E = x² / (2σ²), T = 1, their variance is σ² / (1 - s² / (4σ²)) whatever the
-    friction. As friction → ∞ it becomes `langevin` with the same s, chain by chain.
+    on E / T. It is the OBABO splitting with the two half steps O between transitions combined. The stationary density
+    of positions has an error of O(s²); for E = x² / (2σ²), T = 1, their variance is σ² / (1 - s² / (4σ²)) for any
+    friction. As friction → ∞ it becomes `langevin` with the same s, path by path.
 
     Args:
         potential: x -> energy[B].
         step_size: s > 0, as in `hmc`, in units of x: a scalar (may be traced), a pytree like the position, or a
             callable of the int32 step.
-        friction: γ ≥ 0, finite, in units of 1 / step_size: momentum is forgotten over about 1 / (γ s) transitions.
+        friction: γ ≥ 0, finite, in units of 1 / step_size: momentum decays over about 1 / (γ s) transitions.
         temperature: T > 0, a scalar or a schedule.
 
     A proposal with non-finite energy or gradient is rejected, and its momentum redrawn; `Info` counts it.

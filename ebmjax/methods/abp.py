@@ -3,9 +3,9 @@
     p(z) = N(0, I),   p(x | z) = N(g(z), σ² I)
 
 A generator learned without an encoder: Langevin steps infer z of each example of the batch, and a gradient step of
-||x - g(z)||² updates the generator (Algorithm 1). The chain of an example goes on, an epoch later, where it stopped.
-Short-run inference (Nijkamp et al. 2020, arXiv 1912.01909) starts every chain afresh instead, so that new data are
-treated as training data are: that is `bank=None`.
+||x - g(z)||² updates the generator (Algorithm 1). Each training example has a persistent chain, continued once per
+epoch. With `bank=None` every chain starts afresh instead: short-run inference (Nijkamp et al. 2020, arXiv 1912.01909),
+which treats new data exactly like training data.
 """
 
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ from ebmjax.types import Array, Batch, Chain, Info, Method, Metrics, PyTree, Sta
 def infer(
     model: Model, chain: Chain, bank: banks.Bank | None, state: State, rng_key: Array, batch: Batch
 ) -> tuple[PyTree, Info]:
-    """z of the batch `[B, d]`: the ends of chains from the bank, or from fresh noise where there is none."""
+    """z of the batch `[B, d]`: the ends of chains from the bank, or from fresh noise without one."""
     x = batch["x"]
     potential = model.posterior(state.params, x)
     if bank is None:
@@ -48,7 +48,7 @@ def infer(
 def train_step(
     model: Model, chain: Chain, bank: banks.Bank | None, optimizers: Mapping, state: State, batch: Batch
 ) -> tuple[State, Metrics]:
-    """Inferential back-propagation, learning back-propagation, and the chains' ends back into the bank."""
+    """Inferential back-propagation, learning back-propagation, and writing the chains' ends back into the bank."""
     infer_key = jax.random.split(step_key(state))[0]
     # The learning gradient does not pass through the chain.
     z, info = jax.lax.stop_gradient(infer(model, chain, bank, state, infer_key, batch))
@@ -69,7 +69,7 @@ def train_step(
 
 
 def stored_latents(bank: banks.Bank, state: State, index: Array) -> PyTree:
-    """z `[B, d]` where the chains of training examples `index` (int32 `[B]`, in any order) stopped last."""
+    """z `[B, d]`: current positions of the chains of training examples `index` (int32 `[B]`, in any order)."""
     return jax.tree.map(lambda leaf: leaf[banks.row_of(bank, index)], state.extra["chains"])
 
 
@@ -88,16 +88,16 @@ def abp(
 
     Args:
         generator: Flax module z[B, latent_dim] -> x[B, ...], in the range of the data ([-1, 1] for images).
-        chain: of the posterior, in training (Langevin, some ten steps).
+        chain: of the posterior, in training (Langevin, about ten steps).
         optimizers: {"generator": ...}.
         sigma: > 0, standard deviation of the observation noise in units of x.
         bank: `mcmc.bank.make_bank(num_examples, batch_size)`, one chain per training example, filled with N(0, I) by
-            `init`; the batch's "index" says which. None: every chain starts afresh from N(0, I).
-        encode_chain: for data without a stored chain, from N(0, I); longer than `chain` where that one goes on from a
-            bank. Default: `chain`.
+            `init` and indexed by the batch's "index". None: every chain starts afresh from N(0, I).
+        encode_chain: for data without a stored chain, from N(0, I); with a bank it should be longer than `chain`.
+            Default: `chain`.
         refine_chain: run by `encode` after it, usually noise-free; never in training.
 
-    Parameter group: "generator"; the bank's store is `state.extra["chains"]`, changed by `train_step` alone.
+    Parameter group: "generator"; the bank's store is `state.extra["chains"]`, changed only by `train_step`.
     functions: decode, encode, reconstruct, inpaint, sample_latent, interpolate, log_likelihood (whose proposal is
     encode_chain), and with a bank stored_latents (state, index). Raises ValueError as `latent_ebm` does.
     """

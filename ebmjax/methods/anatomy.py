@@ -1,14 +1,14 @@
 """Maximum-likelihood learning of one energy: Nijkamp, Hill, Han, Zhu, Wu, AAAI 2020 (arXiv 1903.12370).
 
 Every step compares data x⁺ with the ends x⁻ of chains that start in noise, at the data (contrastive divergence), or
-where a bank of persistent chains stopped. Two numbers tell what learning does, whatever the start:
+from a bank of persistent chains. Two numbers describe the learning, whatever the start:
 
     d_s = (mean E(x⁺) - mean E(x⁻)) / T        in nats; it oscillates about 0 in every stable run
     r_s = mean ||∇E(x)|| along the chains      the strength of the gradient against the noise
 
-The paper's potential is U = F / (ε² / 2) with steps x' = x - ∇F(x) + ε z: here E = F, `mcmc.langevin` with
-step_size = ε and temperature T = ε² / 2. Its loss is U's, its learning rate for SGD is multiplied by ε² / 2: together
-they are the learning rate and the loss of E used here, whatever ε is.
+The paper's potential is U = F / (ε² / 2) with steps x' = x - ∇F(x) + ε z. Here E = F, and the chains are
+`mcmc.langevin` with step_size = ε and temperature T = ε² / 2. The paper's loss is that of U, and its learning rate for
+SGD is multiplied by ε² / 2; this equals the loss of E with the unmultiplied learning rate, as here, for any ε.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def train_step(
     state: State,
     batch: Batch,
 ) -> tuple[State, Metrics]:
-    """Chains from their starts, one update of the energy, and the chains' ends back into the bank."""
+    """Chains from their starts, one update of the energy, and writing the chains' ends back into the bank."""
     x_pos, start_key, chain_key = positives(model, state, batch)
     if bank is None:
         start = x_pos if initial == "data" else fresh(model, start_key, len(x_pos))
@@ -81,29 +81,29 @@ def anatomy(
         shape: of one example; checked against the data by `init`.
         initial: "noise" (fresh for every step), "data" (the noisy batch itself) or "bank" (persistent chains).
         noise, initial_scale: of fresh chains, U(-scale, scale) ("uniform") or N(0, scale²) ("normal").
-        bank: for "bank" alone: `mcmc.bank.make_bank(num_chains, chains_per_step)`, filled with noise by `init`. The
+        bank: for "bank" only: `mcmc.bank.make_bank(num_chains, chains_per_step)`, filled with noise by `init`. The
             paper keeps one chain per training image, JEM and IGEBM a pool of 10,000. Every step moves
-            chains_per_step distinct ones, which may be more or fewer than there are data in a batch.
+            chains_per_step distinct chains; their number may differ from the batch size.
         reinitialise: probability in [0, 1] that a chain of the bank starts afresh (paper: 0; JEM, IGEBM: 0.05).
-        temperature: T > 0 of the chain, for reporting alone: d_s = energy_gap / T.
+        temperature: T > 0 of the chain, for metrics (d_s = energy_gap / T) and functions; no update depends on it.
         data_noise: ≥ 0, standard deviation added to x⁺ (paper: 2 ε; without it MNIST's constant background, which no
             chain with noise ε can match, makes d_s grow without bound).
         energy_l2, gradient_penalty: ≥ 0, weights of (mean E(x⁺)² + mean E(x⁻)²) and mean ||∇E(x⁺)||² / 2; 0 in the
             paper.
 
     The loss is mean E(x⁺) - mean E(x⁻) + penalties. Metrics: see `data_space.update`. r_s averages ||∇E|| *before*
-    each of the K steps, as the paper's code does, that is at x_0 ... x_{K-1}; what a kernel reports in
-    `Info.grad_norm` is at x_1 ... x_K.
+    each of the K steps, as the paper's code does, that is at x_0 ... x_{K-1}; `Info.grad_norm` of a kernel is at
+    x_1 ... x_K.
 
     `sample` runs the chain from noise, or from chains of the bank. Parameter group: "energy". The bank's store is
-    `state.extra["chains"]`, changed by `train_step` alone. functions: energy; starts (state, key, num); fresh
-    (state, key, num), noise even where there is a bank; run (state, key, x, num_steps=None) -> the chains' ends.
+    `state.extra["chains"]`, changed only by `train_step`. functions: energy; temperature (state); starts (state, key,
+    num); fresh (state, key, num), noise even with a bank; run (state, key, x, num_steps=None) -> the chains' ends.
     `short_run` is the case initial = "noise". Raises ValueError for settings that do not fit together.
     """
     if initial not in INITIAL:
         raise ValueError(f"initial = {initial!r} must be one of {', '.join(INITIAL)}")
     if (bank is None) == (initial == "bank"):
-        raise ValueError(f"initial = {initial!r} with bank = {bank}: give a bank for 'bank', and for nothing else")
+        raise ValueError(f"initial = {initial!r} with bank = {bank}: pass a bank if and only if initial = 'bank'")
     if not 0 <= reinitialise <= 1:
         raise ValueError(f"reinitialise = {reinitialise}, a probability, must lie in [0, 1]")
     model = make_model(

@@ -1,4 +1,4 @@
-"""What every method needs: a fresh state, the key of a step, and an optimiser update per parameter group."""
+"""Common parts of all methods: a fresh state, the key of a step, an optimiser update per parameter group."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ def create_state(
     optimizers: Mapping[str, optax.GradientTransformation],
     extra: dict[str, PyTree] | None = None,
 ) -> State:
-    """A state at step 0 with optimiser states for the groups that have an optimiser; other groups stay frozen."""
+    """A state at step 0 with optimiser states for the groups that have an optimiser; other groups are frozen."""
     unknown = set(optimizers) - set(params)
     if unknown:
         raise ValueError(f"optimizers for {sorted(unknown)}, but the parameter groups are {sorted(params)}")
@@ -24,14 +24,14 @@ def create_state(
 
 
 def step_key(state: State) -> Array:
-    """The key of this training step, a function of the run's key and the step alone: resuming is bit-exact."""
+    """The key of this training step, a function of only the run's key and the step: resuming is bit-exact."""
     return jax.random.fold_in(state.rng_key, state.step)
 
 
 def apply_gradients(
     state: State, optimizers: Mapping[str, optax.GradientTransformation], grads: dict[str, PyTree]
 ) -> State:
-    """Update the groups in `grads`, each by its own optimiser; groups without one are frozen, the step stays too."""
+    """Update the groups in `grads`, each by its own optimiser; groups without one, and `step`, stay as they are."""
     params, opt_state = dict(state.params), dict(state.opt_state)
     for group, optimizer in optimizers.items():
         if group not in grads:
@@ -47,8 +47,8 @@ def pure(module) -> EnergyFn:
 
 
 def labelled_part(batch: Batch) -> tuple[Array, Array]:
-    """(x `[B, ...]`, label int32 `[B]`) of the examples whose labels are known: those drawn beside the batch where only
-    some are (`data.labelled`), else the whole batch. Raises ValueError for a data set without labels."""
+    """(x `[B, ...]`, label int32 `[B]`) of the examples whose labels are known: batch["labelled"] if only some are
+    (`data.labelled`), else the whole batch. Raises ValueError for a data set without labels."""
     if "labelled" in batch:
         return batch["labelled"]["x"], batch["labelled"]["label"]
     if "label" not in batch:

@@ -1,12 +1,12 @@
-"""A classifier trained on the labelled examples alone: what semi-supervised methods are compared with.
+"""A classifier trained only on the labelled examples: the baseline of semi-supervised methods.
 
     minimise the mean of -log softmax(f(x + σ ε))_y over labelled (x, y),   ε ~ N(0, I)
 
-Noise on the inputs keeps a perceptron of a hundred labelled examples from learning them by heart. A method looks as
-much better as this opponent is tuned worse: tune σ.
+Noise on the inputs keeps a perceptron from memorising a hundred labelled examples. A badly tuned baseline flatters the
+methods compared with it: tune σ.
 
-It is the supervised row of arXiv 2010.09359 and 2108.11556 (symbol-vector coupling), and of semi-supervised VERA (arXiv
-2010.04230). As an energy-based model of y given x: E(y | x) = -f(x)_y.
+It is the supervised row in the tables of arXiv 2010.09359 and 2108.11556 (symbol-vector coupling), and of
+semi-supervised VERA (arXiv 2010.04230). As an energy-based model of y given x: E(y | x) = -f(x)_y.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,11 +33,11 @@ def classifier(
         net: Flax module features(x)[B, ...] -> logits[B, K].
         optimizers: {"classifier": ...}.
         input_noise: σ ≥ 0, in units of `features`.
-        features: x[B, ...] -> floats, row by row: what the noise is added to, e.g. a bag of words of sentences.
+        features: x[B, ...] -> floats, row by row, to which the noise is added, e.g. a bag of words of sentences.
 
     Parameter group: "classifier". functions: class_logits (state, x) -> `[B, K]`. `evaluate` gives {"accuracy",
-    "cross_entropy"}, `[B]` each. There is nothing to sample: `sample` raises ValueError. So do σ < 0, and `init` for a
-    data set without labels.
+    "cross_entropy"}, `[B]` each. Raises ValueError for σ < 0; `sample` always does, `init` for a data set without
+    labels.
     """
     if input_noise < 0:
         raise ValueError(f"input_noise = {input_noise}, a standard deviation, must be at least 0")

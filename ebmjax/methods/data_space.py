@@ -1,9 +1,9 @@
-"""What the methods with one energy of x share: starting noise, the chain of negatives, and the learning step.
+"""Common parts of methods with one energy of x: starting noise, the chain of negatives, the learning step.
 
     p(x) ∝ exp(-E(x) / T),   T = s² / (2a) for chains x' = x - a ∇E(x) + s ε
 
-Learning lowers the energy of data x⁺ and raises that of the chain's ends x⁻. `short_run` and `anatomy` differ in where
-the chains start, and in what is done with the learned model.
+Learning lowers the energy of data x⁺ and raises that of the chains' ends x⁻. `short_run` and `anatomy` differ in the
+starts of the chains and in the use of the learned model.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,8 +32,8 @@ class Model(NamedTuple):
     """One energy, the chain that samples it, and the terms of its loss.
 
     energy_fn: (params, x[B, *shape]) -> energy[B]. chain: makes x⁻ from the starts. shape: of one example.
-    noise: name of `NOISE`, with initial_scale > 0. temperature: T > 0 of the chain, by which the energy gap is
-        reported in nats; it changes neither chain nor update. data_noise: ≥ 0, standard deviation added to the data.
+    noise: name in `NOISE`, with initial_scale > 0. temperature: T > 0 of the chain, used only to report the energy gap
+        in nats. data_noise: ≥ 0, standard deviation of noise added to the data.
     energy_l2, gradient_penalty: ≥ 0, weights of those terms (`ebmjax.objectives.contrastive`).
     """
 
@@ -61,7 +61,7 @@ def make_model(energy, chain: Chain, shape, noise: str, **numbers: float) -> Mod
 
 
 def init_state(model: Model, energy, optimizers: Mapping, rng_key: Array, batch: Batch, chains=None) -> State:
-    """A state at step 0, with `chains` (if any) in `extra`. Raises ValueError if the data have another shape."""
+    """A state at step 0, with `chains` (if any) in `extra`. Raises ValueError if the data's shape is another."""
     if batch["x"].shape[1:] != model.shape:
         raise ValueError(f"the method was built for examples {model.shape}, the data have {batch['x'].shape[1:]}")
     params_key, state_key = jax.random.split(rng_key)
@@ -75,7 +75,7 @@ def fresh(model: Model, rng_key: Array, num: int) -> Array:
 
 
 def norm_before(kernel: Kernel) -> Kernel:
-    """The kernel with `Info.grad_norm` of the position it leaves, not of the one it reaches, as r_s is defined."""
+    """The kernel with `Info.grad_norm` at the position before the step instead of after it, as r_s is defined."""
 
     def step(rng_key, state):
         new, info = kernel.step(rng_key, state)
@@ -100,7 +100,7 @@ def run(model: Model, params: PyTree, rng_key: Array, x: Array, num_steps: int |
 def run_from_bank(
     model: Model, bank: banks.Bank, reinitialise: float, state: State, start_key: Array, chain_key: Array
 ) -> tuple[Array, Info, PyTree]:
-    """(ends of chains drawn from the bank in extra["chains"], `Info`, the bank with these ends): it does not write.
+    """(ends of chains drawn from the bank in extra["chains"], `Info`, the store with these ends); `state` stays.
 
     reinitialise: probability in [0, 1] that a chain starts in fresh noise instead.
     """
@@ -114,7 +114,7 @@ def run_from_bank(
 
 
 def starts(model: Model, bank: banks.Bank | None, state: State, rng_key: Array, num: int) -> Array:
-    """Where chains of `sample` begin, `[num, *shape]`: chains of the bank, drawn with replacement, else noise."""
+    """Starts of the chains of `sample`, `[num, *shape]`: chains of the bank, drawn with replacement, else noise."""
     if bank is None:
         return fresh(model, rng_key, num)
     index = jax.random.randint(rng_key, (num,), 0, bank.num_chains)
@@ -122,7 +122,7 @@ def starts(model: Model, bank: banks.Bank | None, state: State, rng_key: Array, 
 
 
 def positives(model: Model, state: State, batch: Batch) -> tuple[Array, Array, Array]:
-    """(x⁺, the data with their noise; the key of this step's starts; that of its chains)."""
+    """(x⁺, the data with noise; the key of this step's starts; the key of its chains)."""
     data_key, start_key, chain_key = jax.random.split(step_key(state), 3)
     x = batch["x"]
     if model.data_noise:
@@ -141,12 +141,12 @@ def update(
 ) -> tuple[State, Metrics]:
     """One update of the energy from x⁺ `[B, *shape]` and x⁻ `[B', *shape]`, both held fixed; step + 1.
 
-    further: parameters of the energy -> (what is added to the loss, more metrics).
+    further: parameters of the energy -> (a term added to the loss, more metrics).
 
     Metrics: energy_gap = mean E(x⁺) - mean E(x⁻); energy_pos, energy_neg; d_s = energy_gap / T, in nats;
     r_s = mean over chain steps and chains of ||∇E|| before each step (of E, not of E / T); chain_spread, the standard
     deviation of x⁻ over the chains, averaged over coordinates; num_nonfinite proposals; grad_norm_energy of the update;
-    and gradient_penalty, before its weight, where it has one.
+    and gradient_penalty, before its weight, if that is > 0.
     """
     # The learning gradient does not pass through the chain.
     x_pos, x_neg = jax.lax.stop_gradient((x_pos, x_neg))
@@ -194,13 +194,14 @@ def evaluate(model: Model, state: State, rng_key: Array, batch: Batch) -> Metric
 
 
 def common_functions(model: Model) -> dict[str, Callable]:
-    """`Method.functions` that need nothing but the energy and the chain: energy, fresh, run."""
+    """`Method.functions` that need only the energy and the chain: energy, temperature, fresh, run."""
 
     def run_from(state, rng_key, x, num_steps=None):
         return run(model, state.params["energy"], rng_key, x, num_steps)[0]
 
     return {
         "energy": partial(energy_of, model),
+        "temperature": lambda state: model.temperature,
         "fresh": lambda state, rng_key, num: fresh(model, rng_key, num),
         "run": run_from,
     }

@@ -3,11 +3,11 @@
     max over the energy, min over generator and encoder:   KL(Q || P) + KL(P || Π) - KL(Q || Π)
     Π(x, z) = exp(-E(x)) q(z | x) / Z,   Q and P as in `encoded`
 
-An energy of x learned without MCMC: the generator is its sampler, the encoder makes that sampler's entropy tractable.
-The energy lowers itself at the data and raises itself at generated examples; the generator reconstructs the data, seeks
-low energy, and keeps its z readable from x (a bound of its entropy); the encoder serves both joint laws.
+An energy of x learned without MCMC: the generator is its sampler, and the encoder makes that sampler's entropy
+tractable. The energy is lowered at the data and raised at generated examples; the generator reconstructs the data,
+seeks low energy, and keeps z inferable from x (a bound of its entropy); the encoder fits both joint distributions.
 
-The weights default to the objective itself. The official code is not quite it: see `official_weights`.
+The default weights give the objective above. The official code's weights differ: see `official_weights`.
 """
 
 from collections.abc import Mapping
@@ -37,14 +37,14 @@ from ebmjax.objectives import diagonal_log_prob, triangle
 from ebmjax.types import Array, Batch, Method, Metrics, State
 
 GROUPS = ("energy", "encoder", "generator")
-"""In the order of their updates within a step, that of the official code."""
+"""Parameter groups in the order of their updates within a step, that of the official code."""
 
 
 class TriangleWeights(NamedTuple):
-    """Of the terms; all 1, with noisy samples, is the objective itself.
+    """Weights of the terms; the objective itself has all 1 and noisy samples.
 
-    kl: ≥ 0, of KL(q(z | x) || N(0, I)). latent: ≥ 0, of -log q(z | x) at P. noisy: whether samples of P have the
-    observation noise, as P says, or are g(z).
+    kl: ≥ 0, of KL(q(z | x) || N(0, I)). latent: ≥ 0, of -log q(z | x) at P. noisy: whether samples of P have
+    observation noise, as P is defined, or are g(z).
     """
 
     kl: float = 1.0
@@ -56,14 +56,14 @@ LITERAL = TriangleWeights()
 
 
 def official_weights(latent_dim: int) -> TriangleWeights:
-    """Those of the official code, which goes with sigma = √½: the KL's mean over the latent's entries, .1, g(z)."""
+    """Weights of the official code, for sigma = √½: the KL averaged over the entries of z, latent .1, samples g(z)."""
     return TriangleWeights(1.0 / latent_dim, 0.1, False)
 
 
 def objective(
     model: Model, weights: TriangleWeights, x: Array, mask: Array | None, rng_key: Array, nets: Pass
 ) -> tuple[Array, Metrics]:
-    """(D in nats without its constants, metrics) of a batch whose gaps are filled."""
+    """(the objective in nats without its constants, metrics) of a batch whose missing entries are filled."""
     q_key, z_key, noise_key = jax.random.split(rng_key, 3)
     shape = (len(x), model.latent_dim)
     encoded = encode_batch(nets, x, mask, jax.random.normal(q_key, shape))

@@ -1,13 +1,13 @@
-"""What the methods with a generator and an encoder share: both joint laws, learning in turns, what is done with z.
+"""Common parts of methods with a generator and an encoder: joint distributions, alternating updates, uses of z.
 
     P(x, z) = N(z; 0, I) N(x; g(z), σ² I)
     Q(x, z) = data(x) q(z | x),   q(z | x) = N(mean(x), diag exp(log_variance(x)))
 
-Entries of x may be missing: where a batch has a "mask", only the others count for p(x | z), and encoder and energy see
-x with g(z) in the gaps (`fill`), beside generated examples without gaps.
+Entries of x may be missing: if a batch has a "mask", only observed entries count for p(x | z), and encoder and energy
+get x with missing entries filled by g(z) (`fill`). Generated examples are complete.
 
-Stateful layers keep their statistics in `extra["stats"]`, one entry per network; those of a network are updated by its
-passes in its own update, and every other use leaves them alone.
+Stateful layers keep their statistics in `extra["stats"]`, one entry per network. They are updated only in that
+network's own update.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,14 +18,14 @@ import jax
 import jax.numpy as jnp
 
 from ebmjax import pytree
-from ebmjax.evaluation.interpolation import great_circle
+from ebmjax.estimators.interpolation import great_circle
 from ebmjax.methods.base import apply_gradients, create_state
 from ebmjax.objectives import diagonal_log_prob, gaussian_log_prob, kl_to_normal, log_mean_exp, squared_error
 from ebmjax.types import Array, Batch, Metrics, PyTree, State
 
 
 class Net(NamedTuple):
-    """A Flax module. One with stateful layers (the collection "batch_stats") takes `train`, and updates them by it."""
+    """A Flax module. If it has stateful layers (collection "batch_stats"), it takes `train`, and then updates them."""
 
     module: Any
 
@@ -46,10 +46,10 @@ class Net(NamedTuple):
 
 
 class Model(NamedTuple):
-    """The networks by their parameter groups, and what they are of.
+    """The networks by their parameter groups, and their settings.
 
     nets: "generator" z -> x, "encoder" x -> (mean, log_variance), and perhaps "energy". sigma: of p(x | z), in units
-    of x. fill_steps: how often the gaps of incomplete examples are filled from the encoder's z of the last filling.
+    of x. fill_steps: passes of `fill`, each from the encoder's z of the previous one.
     """
 
     nets: dict[str, Net]
@@ -58,12 +58,12 @@ class Model(NamedTuple):
     fill_steps: int
 
     def apply(self, group: str, state: State, *inputs: Array) -> Any:
-        """A network at a state, with the statistics as they are there: row i depends on row i alone."""
+        """Outputs of a network with the running statistics of `state`: row i depends on row i alone."""
         return self.nets[group](state.params[group], state.extra["stats"][group], *inputs)[0]
 
 
 class Pass:
-    """The networks at given parameters in one evaluation of an objective, keeping the statistics that follow."""
+    """The networks at given parameters in one evaluation of an objective; collects the updated statistics."""
 
     def __init__(self, model: Model, params: dict[str, PyTree], stats: dict[str, PyTree]):
         self.model, self.params, self.stats = model, params, dict(stats)
@@ -76,7 +76,7 @@ class Pass:
 
 
 class Encoded(NamedTuple):
-    """A batch under Q: z ~ q(z | x) `[B, d]`, its law, and rows `[B]`: ||x - g(z)||² where observed, KL(q || p(z))."""
+    """A batch under Q: z ~ q(z | x) `[B, d]`, q's parameters, and per row `[B]` the squared error and KL(q || p(z))."""
 
     z: Array
     mean: Array
@@ -104,7 +104,7 @@ def init_state(model: Model, optimizers: Mapping, rng_key: Array, batch: Batch, 
     state = create_state(keys[0], params, optimizers, {"stats": stats})
     shape = jax.eval_shape(lambda: decode(model, state, z)).shape[1:]
     if shape != x.shape[1:]:
-        raise ValueError(f"the generator makes examples of shape {shape}, the data has {x.shape[1:]}")
+        raise ValueError(f"the generator makes examples of shape {shape}, the data have {x.shape[1:]}")
     dim = jax.eval_shape(lambda: posterior(model, state, x)[0]).shape[1:]
     if dim != z.shape[1:]:
         raise ValueError(f"the encoder makes latents of shape {dim}, the generator takes {z.shape[1:]}")
@@ -112,7 +112,7 @@ def init_state(model: Model, optimizers: Mapping, rng_key: Array, batch: Batch, 
 
 
 def observed(model: Model, state: State, batch: Batch) -> tuple[Array, Array | None]:
-    """(x, mask) of a batch, the gaps filled; mask None where the batch has none. What stands in a gap never counts."""
+    """(x, mask) of a batch, missing entries filled, whatever their values; mask is None if the batch has none."""
     mask = batch.get("mask")
     if mask is None:
         return batch["x"], None
@@ -120,7 +120,7 @@ def observed(model: Model, state: State, batch: Batch) -> tuple[Array, Array | N
 
 
 def fill(model: Model, state: State, x: Array, mask: Array) -> Array:
-    """x where mask (bool, like x) is true, elsewhere g(mean of q(z | x)), `fill_steps` times, first from zeros."""
+    """x where mask (bool, like x) is true, elsewhere g(mean of q(z | x)): `fill_steps` passes, starting from zeros."""
     filled = jnp.where(mask, x, 0.0)
     for _ in range(model.fill_steps):
         filled = jnp.where(mask, x, decode(model, state, posterior(model, state, filled)[0]))
@@ -149,10 +149,10 @@ def encoded_metrics(encoded: Encoded, x: Array, mask: Array | None) -> Metrics:
 def take_turns(
     model: Model, objective: Callable, groups: Sequence[str], optimizers: Mapping, state: State
 ) -> tuple[State, Metrics]:
-    """One update of each group in turn, by the newest parameters of the others; step + 1.
+    """One update of each group in turn, with the newest parameters of the others; step + 1.
 
-    objective: (Pass) -> (a scalar, metrics), which "energy" ascends and the others descend. The metrics are those
-    before the first update, with grad_norm_<group>.
+    objective: (Pass) -> (a scalar, metrics), which "energy" maximises and the others minimise. The metrics are those
+    before the first update, and grad_norm_<group>.
     """
     metrics = {}
     for group in groups:
@@ -201,7 +201,7 @@ def reconstruct(model: Model, state: State, rng_key: Array, x: Array) -> Array:
 
 
 def inpaint(model: Model, state: State, rng_key: Array, x: Array, mask: Array) -> Array:
-    """x where mask (bool, like x) is true, elsewhere g(z) of a draw from q(z | x), x by `fill`: `[B, ...]`."""
+    """x where mask (bool, like x) is true, elsewhere g(z) with z ~ q(z | x), x completed by `fill`: `[B, ...]`."""
     mean, log_variance = posterior(model, state, fill(model, state, x, mask))
     z = mean + jnp.exp(0.5 * log_variance) * jax.random.normal(rng_key, mean.shape)
     return jnp.where(mask, x, decode(model, state, z))
@@ -214,7 +214,7 @@ def interpolate(model: Model, state: State, z_start: Array, z_end: Array, num: i
 
 
 def log_likelihood(model: Model, state: State, rng_key: Array, x: Array, *, num_samples: int = 100) -> Array:
-    """log p(x) of P in nats, importance-sampled with q(z | x) as proposal, in expectation a lower bound: `[B]`."""
+    """log p(x) of P in nats by importance sampling with q(z | x) as proposal, a lower bound in expectation: `[B]`."""
     mean, log_variance = posterior(model, state, x)
 
     def log_weight(key):
@@ -232,6 +232,6 @@ def evaluate(model: Model, state: State, rng_key: Array, batch: Batch) -> Metric
 
 
 def common_functions(model: Model) -> dict[str, Callable]:
-    """`Method.functions` that need generator and encoder alone."""
+    """`Method.functions` that need only generator and encoder."""
     named = (posterior, encode, sample_latent, decode, reconstruct, inpaint, interpolate, log_likelihood)
     return {f.__name__: partial(f, model) for f in named}

@@ -1,9 +1,9 @@
-"""A generator that samples an energy, with the gradient of its entropy: what VERA plays against.
+"""VERA's sampler: a generator of samples, with the gradient of its entropy.
 
     q(x):  x = g(z) + σ ε,   z ~ N(0, I), ε ~ N(0, I)
 
-Its parameters are the groups "generator", {"net", "log_sigma"}, and "proposal", log of the standard deviations by which
-importance sampling looks for other z of the same x (`objectives.entropy_gradient`).
+Its parameter groups are "generator", {"net", "log_sigma"}, and "proposal", log standard deviations of the importance
+sampling of z given x (`objectives.entropy_gradient`).
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ PROPOSAL_SCALE = 0.1
 
 
 class Sampler(NamedTuple):
-    """The generator's net, (params, z[B, d]) -> x[B, ...], and the settings; see `methods.vera`."""
+    """The generator's network, (params, z[B, d]) -> x[B, ...], and the settings; see `methods.vera`."""
 
     net: EnergyFn
     latent_dim: int
@@ -50,7 +50,7 @@ class Sampler(NamedTuple):
         return params | {"log_sigma": jnp.clip(params["log_sigma"], low, high)}
 
     def score(self, state: State, rng_key: Array, x: Array, z: Array) -> tuple[Array, PyTree, Metrics]:
-        """c(x) = -∇ log q(x) of x made from z: (`[B, ...]`, what the posterior chain carries over, metrics)."""
+        """(c(x) = -∇ log q(x) `[B, ...]` at x made from z, the posterior chain's adapted state, metrics)."""
         params = state.params["generator"]
         decode, sigma = self.decode(params), jnp.exp(params["log_sigma"])
         if self.posterior_chain is None:
@@ -58,7 +58,7 @@ class Sampler(NamedTuple):
             scale = jnp.exp(state.params["proposal"])
             c, effective = importance_score(decode, x, z, sigma=sigma, scale=scale, noise=noise)
             return c, (), {"effective_samples": jnp.mean(effective), "proposal_scale": jnp.mean(scale)}
-        # Dieng et al. 2019: a chain of q(z | x) from z, which is an exact draw of it, so that any length is unbiased.
+        # Dieng et al. 2019: the chain starts at z, an exact draw of q(z | x), so that any length is unbiased.
         chain, keep = self.posterior_chain, lambda state, info: state.position
         kernel = chain.make_kernel(latent_posterior(decode, x, sigma))
         adapt = state.extra["posterior"]
@@ -67,7 +67,7 @@ class Sampler(NamedTuple):
         return c, end.adapt, {"posterior_acceptance": jnp.mean(info.acceptance_rate)}
 
     def proposal_gradient(self, state: State, rng_key: Array, x: Array, z: Array) -> Array:
-        """Of minus the proposal's bound, `[d]`; nothing else learns from it."""
+        """Gradient of the proposal's negative bound, `[d]`; only the proposal learns from it."""
         params, noise = state.params["generator"], jax.random.normal(rng_key, z.shape)
         decode, sigma = self.decode(params), jnp.exp(params["log_sigma"])
         bound = lambda s: proposal_bound(decode, x, z, sigma=sigma, log_scale=s, noise=noise)
@@ -80,7 +80,7 @@ def init_sampler(sampler: Sampler, generator, sigma: float, rng_key: Array, x: A
     net = generator.init(rng_key, z)["params"]
     made, there = jax.eval_shape(sampler.net, net, z).shape[1:], x.shape[1:]
     if made != there:
-        raise ValueError(f"the generator makes examples of shape {made}, the data has {there}")
+        raise ValueError(f"the generator makes examples of shape {made}, the data have {there}")
     params = {"generator": sampler.clamp({"net": net, "log_sigma": jnp.log(jnp.float32(sigma))})}
     if sampler.posterior_chain is not None:
         return params, {"posterior": sampler.posterior_chain.make_kernel(standard_normal).init(z).adapt}

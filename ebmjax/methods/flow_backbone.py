@@ -1,10 +1,10 @@
 """Energy that tilts a frozen flow, sampled in the flow's latent space: Nijkamp et al., ICLR 2022 (arXiv 2006.06897).
 
-    p(x) = exp(-E(x)) q(x) / Z,   Z = E_q[exp(-E(x))],   q the law of x = g(z) for z ~ N(0, I)
+    p(x) = exp(-E(x)) q(x) / Z,   Z = E_q[exp(-E(x))],   q the distribution of x = g(z) for z ~ N(0, I)
 
-Pulled back to z the model is p(z) ∝ exp(-U(z)), U(z) = E(g(z)) + ||z||² / 2. The Jacobian cancels: chains need the
-decoder alone, and where E is small they move on a standard normal. The same U serves a decoder without a density (the
-generator of a VAE). The backbone is learned beforehand; the energy learns what it lacks.
+Pulled back to z the model is p(z) ∝ exp(-U(z)), U(z) = E(g(z)) + ||z||² / 2. The Jacobian cancels: chains need only the
+decoder, and where E is small they sample nearly a standard normal. The same U applies to a decoder without a density
+(the generator of a VAE). The backbone is trained beforehand; the energy corrects it.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ OBJECTIVES = ("likelihood", "noise_contrastive")
 
 
 def run(model: Model, state: State, rng_key: Array, z: Array) -> tuple[Array, PyTree, Info]:
-    """The chain from z `[B, dim]`: its ends, what its kernel learned of all chains together, and `Info`."""
+    """The chain from z `[B, dim]`: (its ends, the kernel's adapted state if common to all chains, `Info`)."""
     kernel = model.chain.make_kernel(model.latent(state.params))
     adapt = state.extra.get("adapt")
     end, info, _ = run_chain(kernel, rng_key, z, model.chain.num_steps, adapt=adapt, unroll=model.chain.unroll)
@@ -33,7 +33,7 @@ def run(model: Model, state: State, rng_key: Array, z: Array) -> tuple[Array, Py
 
 
 def starts(model: Model, state: State, rng_key: Array, num: int) -> Array:
-    """Where chains outside of training begin, `[num, dim]`: at persistent ones, drawn with replacement, or N(0, I)."""
+    """Starts of chains outside training, `[num, dim]`: persistent chains drawn with replacement, or N(0, I)."""
     if model.bank is None:
         return jax.random.normal(rng_key, (num, model.backbone.dim))
     index = jax.random.randint(rng_key, (num,), 0, model.bank.num_chains)
@@ -41,7 +41,7 @@ def starts(model: Model, state: State, rng_key: Array, num: int) -> Array:
 
 
 def move_chains(model: Model, state: State, rng_key: Array, num: int) -> tuple[Array, dict, Info]:
-    """Ends z of this step's chains, `extra` with what survives of them, and `Info`."""
+    """(ends z of this step's chains, the new `extra`, `Info`)."""
     start_key, chain_key = jax.random.split(rng_key)
     extra = dict(state.extra)
     if model.bank is None:
@@ -56,7 +56,7 @@ def move_chains(model: Model, state: State, rng_key: Array, num: int) -> tuple[A
 
 
 def likelihood_step(model: Model, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
-    """Chains in z with today's energy, then one update: lower E at data x⁺, raise it at x⁻ = g(z⁻)."""
+    """Chains in z with the current energy, then one update: lower E at data x⁺, raise it at x⁻ = g(z⁻)."""
     data_key, chain_key = jax.random.split(step_key(state))
     x_pos = model.data(data_key, batch)
     z, extra, info = move_chains(model, state, chain_key, len(x_pos))
@@ -84,7 +84,7 @@ def likelihood_step(model: Model, optimizers: Mapping, state: State, batch: Batc
 
 
 def contrastive_step(model: Model, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
-    """One update of the classifier of data against the backbone's samples: r = -E - c, since both laws contain q."""
+    """One update of the classifier of data against the backbone's samples: its logit is r = -E - c, as q cancels."""
     data_key, noise_key = jax.random.split(step_key(state))
     x_pos = model.data(data_key, batch)
     x_neg = model.decode(state.params, jax.random.normal(noise_key, (len(x_pos), model.backbone.dim)))
@@ -112,7 +112,7 @@ def contrastive_step(model: Model, optimizers: Mapping, state: State, batch: Bat
 
 
 def sample_latent(model: Model, state: State, rng_key: Array, num: int) -> Array:
-    """Ends z `[num, dim]` of the training's chain, from persistent chains or from N(0, I)."""
+    """Ends z `[num, dim]` of the training chain, from persistent chains or from N(0, I)."""
     start_key, chain_key = jax.random.split(rng_key)
     return run(model, state, chain_key, starts(model, state, start_key, num))[0]
 
@@ -124,7 +124,7 @@ def check_settings(backbone: Backbone, optimizers: Mapping, chains, objective: s
     contrasted = objective == "noise_contrastive"
     if backbone.group in optimizers or ("log_normalizer" in optimizers) != contrasted:
         raise ValueError(
-            f"optimizers for {sorted(optimizers)} do not fit objective = {objective!r} on a frozen backbone"
+            f"optimizers for {sorted(optimizers)} do not fit objective = {objective!r}: the backbone is frozen"
         )
     if contrasted and chains is not None:
         raise ValueError("objective = 'noise_contrastive' runs no chains in training: leave `chains` out")
@@ -133,13 +133,13 @@ def check_settings(backbone: Backbone, optimizers: Mapping, chains, objective: s
 
 
 def begin(model: Model, energy, optimizers: Mapping, contrasted: bool, rng_key: Array, batch: Batch) -> State:
-    """Step 0: a fresh energy, the backbone's parameters, chains at N(0, I) and what their kernel is to adapt."""
+    """The state at step 0: a fresh energy, the backbone's parameters, chains from N(0, I), their adapted state."""
     backbone, chains = model.backbone, model.bank
     if batch["x"].shape[1:] != backbone.shape:
-        raise ValueError(f"the backbone makes examples {backbone.shape}, the data have {batch['x'].shape[1:]}")
+        raise ValueError(f"the backbone makes examples of shape {backbone.shape}, the data have {batch['x'].shape[1:]}")
     params_key, chains_key, state_key = jax.random.split(rng_key, 3)
     params = {"energy": energy.init(params_key, jnp.zeros((1, *backbone.shape)))["params"]}
-    # A copy: the state is donated, the backbone's parameters may serve elsewhere.
+    # A copy: the state is donated, and the backbone's parameters may be used elsewhere.
     params[backbone.group] = jax.tree.map(jnp.copy, backbone.params)
     if contrasted:
         return create_state(state_key, params | {"log_normalizer": jnp.zeros(())}, optimizers)
@@ -165,24 +165,24 @@ def flow_backbone(
     """Build the method.
 
     Args:
-        energy: Flax module x[B, *shape] -> energy[B]. -E(g(z)) must grow less than ||z||² / 2, or Z is infinite:
-            `energy_l2` helps, the metric latent_mean_square shows it.
+        energy: Flax module x[B, *shape] -> energy[B]. -E(g(z)) must grow less than ||z||² / 2, or Z is infinite, which
+            shows in a growing latent_mean_square; `energy_l2` helps.
         backbone: `backbone_of_flow(flow, params)` or `backbone_of_decoder(module, params, latent_dim)`.
         chain: of z (paper: HMC with a few leapfrog steps, its step size following a target acceptance:
             `Chain(partial(adapt_step_size, make_kernel=partial(hmc, num_leapfrog=3), step_size=0.1, target=0.65,
-            rule=sign_rule()), 3)`). What the kernel adapts is kept in `extra["adapt"]`, if it is common to all chains.
+            rule=sign_rule()), 3)`). The kernel's adapted state is kept in `extra["adapt"]`, if common to all chains.
         optimizers: {"energy": ...}, for "noise_contrastive" {"energy": ..., "log_normalizer": ...}.
-        chains: persistent chains, `mcmc.bank.make_bank(num_chains, chains_per_step)`, begun at N(0, I) and kept in
-            `extra["chains"]`; None begins every step afresh at N(0, I).
-        objective: "likelihood", or "noise_contrastive": E and c = log Z learned by telling data from the backbone's
-            samples, without chains.
+        chains: persistent chains, `mcmc.bank.make_bank(num_chains, chains_per_step)`, started from N(0, I) and kept in
+            `extra["chains"]`; None starts every step afresh from N(0, I).
+        objective: "likelihood", or "noise_contrastive": E and c = log Z learned by classifying data against the
+            backbone's samples, without chains.
         energy_l2: ≥ 0, weight of mean E(x⁺)² + mean E(x⁻)².
         num_levels: grey levels of images (256), over which noise is added as in the flow's training; None for tables.
 
     Parameter groups: "energy"; the backbone's, "flow" or "generator", which never changes; and "log_normalizer" (c, a
     scalar) with "noise_contrastive". functions: energy (of x, the tilt), latent_energy, data_energy, decode,
     sample_latent, log_normalizer, annealed_log_normalizer, log_likelihood. data_energy and log_likelihood need a flow.
-    Raises ValueError for settings that do not fit, and `init` if the data have another shape than the backbone.
+    Raises ValueError for settings that do not fit, and `init` if the data's shape is not the backbone's.
     """
     check_settings(backbone, optimizers, chains, objective, energy_l2)
     model = Model(pure(energy), backbone, chain, chains, energy_l2, num_levels)

@@ -2,9 +2,9 @@
 
     log p(x) = -E(x) - c,   r(x) = log p(x) - log q(x),   V = E_data[log σ(r(x))] + E_q[log σ(-r(x))]
 
-An energy and its learned normaliser c tell data from a flow's samples: they maximise V. The flow makes samples that are
-hard to tell: it minimises V, through log q at data and through its reparameterised samples. Where exp(-E - c) is the
-law of the data, V = 2 JSD(data, q) - 2 log 2; at the joint optimum V = -2 log 2, and the accuracy is 1/2.
+An energy and its learned normaliser c classify data against a flow's samples: they maximise V. The flow minimises V,
+through log q at data and through its reparameterised samples. If exp(-E - c) is the density of the data,
+V = 2 JSD(data, q) - 2 log 2; at the joint optimum V = -2 log 2 and the accuracy is 1/2.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ import optax
 
 from ebmjax import pytree
 from ebmjax.energies import bind, marginal_labels
-from ebmjax.evaluation import likelihood
+from ebmjax.estimators import likelihood
 from ebmjax.flows import Flow, dequantize
 from ebmjax.flows.base import latent_log_prob
 from ebmjax.methods.base import apply_gradients, create_state, labelled_part, pure, step_key
@@ -26,7 +26,7 @@ from ebmjax.types import Array, Batch, EnergyFn, Method, Metrics, PyTree, State
 
 
 class Model(NamedTuple):
-    """The two models and how they take turns; see `flow_contrastive`. net: the energy's module, logits with labels."""
+    """Both models and their alternation; see `flow_contrastive`. net: the energy's module, or that of class logits."""
 
     net: EnergyFn
     flow: Flow
@@ -44,11 +44,11 @@ class Model(NamedTuple):
         return -self.energy_fn(params["energy"], x) - params["log_normalizer"]
 
     def data(self, rng_key: Array, x: Array) -> Array:
-        """x as a draw of a density: with noise over its grey levels, if it is images."""
+        """x as continuous data: images get noise over their grey levels."""
         return x if self.num_levels is None else dequantize(rng_key, x, self.num_levels)
 
     def logits(self, params: PyTree, x: Array, z: Array) -> tuple[Array, Array]:
-        """r at data x and at the flow's samples g(z), each `[B]`; log q(g(z)) by the decoding itself."""
+        """r at data x and at the flow's samples g(z), each `[B]`; log q(g(z)) comes from decoding z."""
         noise, log_det = self.flow.decode(params["flow"], z)
         log_noise = self.flow.log_prob(params["flow"], x), latent_log_prob(z) - log_det
         energies = (self.energy_fn(params["energy"], y) for y in (x, noise))
@@ -59,7 +59,7 @@ class Model(NamedTuple):
 
 
 def value(model: Model, params: PyTree, x: Array, z: Array) -> tuple[Array, Metrics]:
-    """V in nats, and what the classifier does: accuracy, and mean r at data and at the flow's samples."""
+    """V in nats, and metrics of the classifier: accuracy, and mean r at data and at the flow's samples."""
     at_data, at_noise = model.logits(params, x, z)
     loss, accuracy = noise_contrastive(at_data, at_noise)
     return -loss, {
@@ -77,7 +77,7 @@ def label_loss(model: Model, params: PyTree, batch: Batch) -> Array:
 
 
 def energy_update(model: Model, optimizers: Mapping, batch: Batch, state: State, x: Array, z: Array):
-    """Raise V by a step of the energy and of c; the flow is a constant of it."""
+    """Raise V by a step of the energy and of c, with the flow held fixed."""
 
     def loss(learned):
         v, metrics = value(model, state.params | learned, x, z)
@@ -93,7 +93,7 @@ def energy_update(model: Model, optimizers: Mapping, batch: Batch, state: State,
 
 
 def flow_update(model: Model, optimizers: Mapping, batch: Batch, state: State, x: Array, z: Array):
-    """Lower V by a step of the flow, through log q(x) and through the samples g(z); the energy is a constant of it."""
+    """Lower V by a step of the flow, through log q(x) and the samples g(z), with the energy held fixed."""
     loss = lambda params: value(model, state.params | {"flow": params}, x, z)
     grad, metrics = jax.grad(loss, has_aux=True)(state.params["flow"])
     if model.label_weight:
@@ -103,7 +103,7 @@ def flow_update(model: Model, optimizers: Mapping, batch: Batch, state: State, x
 
 
 def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
-    """One update of the energy or of the flow, as the gate says, and the gate of the next step."""
+    """One update of the energy or of the flow, chosen by the gate, and the gate of the next step."""
     data_key, noise_key = jax.random.split(step_key(state))
     x = model.data(data_key, batch["x"])
     z = jax.random.normal(noise_key, (len(x), model.flow.dim))
@@ -123,7 +123,7 @@ def energy_of(model: Model, state: State, x: Array) -> Array:
 
 
 def log_likelihood(model: Model, state: State, rng_key: Array, x: Array) -> Array:
-    """log p(x) = -E(x) - c in nats, `[B]`, with the *learned* c: no bound; compare c with `log_normalizer`."""
+    """log p(x) = -E(x) - c in nats, `[B]`, with the *learned* c: not a bound; compare c with `log_normalizer`."""
     return model.log_prob(state.params, x)
 
 
@@ -140,7 +140,7 @@ def flow_log_prob(model: Model, state: State, x: Array) -> Array:
 def log_normalizer(model: Model, state: State, rng_key: Array, num_samples: int = 10_000) -> tuple[Array, Array]:
     """log Z = log ∫ exp(-E(x)) dx by importance sampling with the flow, and its standard error; in nats."""
 
-    def excess(z):  # E(g(z)) + log q(g(z)): what exp(-E) / q tilts N(0, I) by
+    def excess(z):  # E(g(z)) + log q(g(z)), the energy by which exp(-E) tilts N(0, I)
         x, log_det = model.flow.decode(state.params["flow"], z)
         return energy_of(model, state, x) + latent_log_prob(z) - log_det
 
@@ -148,14 +148,14 @@ def log_normalizer(model: Model, state: State, rng_key: Array, num_samples: int 
 
 
 def begin(model: Model, energy, flow_params: PyTree | None, optimizers: Mapping, rng_key: Array, batch: Batch) -> State:
-    """Step 0: a fresh energy, the flow as it was trained or afresh, and c where mean r over data and samples is 0."""
+    """The state at step 0: a fresh energy, a trained or fresh flow, and c such that mean r over both batches is 0."""
     flow = model.flow
     energy_key, flow_key, noise_key, state_key = jax.random.split(rng_key, 4)
     if batch["x"].shape[1:] != flow.shape:
-        raise ValueError(f"the flow makes examples {flow.shape}, the data have {batch['x'].shape[1:]}")
+        raise ValueError(f"the flow makes examples of shape {flow.shape}, the data have {batch['x'].shape[1:]}")
     data_key, noise_key = jax.random.split(noise_key)
     x = model.data(data_key, batch["x"])
-    # A copy: the state is donated, the trained flow may serve elsewhere.
+    # A copy: the state is donated, and the trained flow may be used elsewhere.
     start = flow.init(flow_key, x) if flow_params is None else jax.tree.map(jnp.copy, flow_params)
     params = {"energy": energy.init(energy_key, x[:1])["params"], "flow": start, "log_normalizer": jnp.zeros(())}
     at_both = jnp.stack(model.logits(params, x, jax.random.normal(noise_key, (len(x), flow.dim))))
@@ -180,20 +180,20 @@ def flow_contrastive(
     Args:
         energy: Flax module x[B, *shape] -> energy[B]; with `label_weight` > 0 -> class logits `[B, K]`, whose energy is
             that of p(x) = Σ_y p(x, y) ∝ Σ_y exp(logits[y]).
-        flow: `ebmjax.flows.Flow`. flow_params: of its training by maximum likelihood (paper); None begins at its init.
-        optimizers: {"energy": ..., "log_normalizer": ..., "flow": ...}. A group without one stays as it is: without
-            "flow" and with a threshold above 1 this is noise-contrastive estimation.
-        threshold: of accuracy, below which the energy is updated, else the flow. decay, energy_every: see
-            `objectives.next_gate`; 0 and 0 are the paper's rule. A low threshold starves the energy, which
-            `energy_every` prevents.
+        flow: `ebmjax.flows.Flow`. flow_params: from training by maximum likelihood (paper); None starts from its init.
+        optimizers: {"energy": ..., "log_normalizer": ..., "flow": ...}. A group without one is frozen: without "flow"
+            and with a threshold above 1 this is noise-contrastive estimation.
+        threshold: the energy is updated while the accuracy is below it, else the flow. decay, energy_every: see
+            `objectives.next_gate`; 0 and 0 are the paper's rule. With a low threshold the energy gets few updates;
+            `energy_every` prevents that.
         label_weight: ≥ 0, weight of the cross-entropy of the known labels in updates of the energy (semi-supervised).
         num_levels: grey levels of images (256), over which noise is added; None for tables.
 
-    c starts where mean r over data and samples is 0. Metrics: value (V), accuracy, logit_pos and logit_neg (mean r at
-    data, at samples), log_normalizer (c), num_energy_updates, grad_norm_energy and grad_norm_flow (0 where not
+    The initial c makes the mean of r over data and samples 0. Metrics: value (V), accuracy, logit_pos and logit_neg
+    (mean r at data, at samples), log_normalizer (c), num_energy_updates, grad_norm_energy and grad_norm_flow (0 if not
     updated), cross_entropy with labels. `sample` draws from the flow. functions: energy, log_likelihood, log_ratio,
     flow_log_prob, log_normalizer (log Z by importance sampling); class_logits with labels. Raises ValueError for
-    settings out of range, and `init` if the data have another shape than the flow.
+    settings out of range, and `init` if the data's shape is not the flow's.
     """
     if label_weight < 0:
         raise ValueError(f"label_weight = {label_weight} must be ≥ 0")

@@ -1,9 +1,9 @@
-"""Maximum likelihood of a normalising flow: the baseline, and the first half, of everything built on a flow.
+"""Maximum likelihood of a normalising flow: the baseline and the first stage of methods built on a flow.
 
     maximise  E[log q(x)],   log q(x) = log N(z; 0, I) + log|det ∂z/∂x|,   z = encode(x)
 
-Images are dequantised with fresh uniform noise each time they are looked at, so that log q bounds the log-probability
-of the image from below (ebmjax/flows/dequantize.py).
+Images are dequantised with fresh uniform noise at every use, so that log q bounds the log-probability of the image
+from below (ebmjax/flows/dequantize.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from ebmjax.types import Array, Batch, Method, Metrics, State
 
 
 class Model(NamedTuple):
-    """A flow, and the number of grey levels of the images it is of; None for tables."""
+    """A flow, and the number of grey levels of its images; None for tables."""
 
     flow: Flow
     num_levels: int | None
@@ -31,7 +31,7 @@ class Model(NamedTuple):
         return x if self.num_levels is None else dequantize(rng_key, x, self.num_levels)
 
     def figures(self, log_q: Array) -> Metrics:
-        """log_likelihood in nats, of images also in bits/dim; of the shape of `log_q`."""
+        """log_likelihood in nats, for images also in bits/dim; in the shape of `log_q`."""
         figures = {"log_likelihood": log_q}
         if self.num_levels is not None:
             figures["bits_per_dim"] = bits_per_dim(log_q, self.flow.dim, bin_width(self.num_levels))
@@ -59,12 +59,12 @@ def log_likelihood(model: Model, state: State, rng_key: Array, x: Array) -> Arra
 
 
 def encode(model: Model, state: State, rng_key: Array, x: Array) -> Array:
-    """Latents of the dequantised examples, N(0, I) where the flow is right: `[B, ...]` -> `[B, dim]`."""
+    """Latents of the dequantised examples, N(0, I) if the flow is exact: `[B, ...]` -> `[B, dim]`."""
     return model.flow.encode(state.params["flow"], model.continuous(rng_key, x))[0]
 
 
 def decode(model: Model, state: State, z: Array) -> Array:
-    """`[B, dim]` -> `[B, ...]`."""
+    """x = g(z): `[B, dim]` -> `[B, ...]`."""
     return model.flow.decode(state.params["flow"], z)[0]
 
 
@@ -79,17 +79,17 @@ def flow_mle(
     """Build the method.
 
     Args:
-        flow: of `ebmjax.flows`. Its activation normalisations are set by the first batch.
+        flow: of `ebmjax.flows`. Its activation normalisation is initialised from the first batch.
         optimizers: {"flow": ...}.
         num_levels: grey levels of images in [-1, 1] (256 for 8 bits), ≥ 2; None for tables, which are continuous.
 
     Parameter group: "flow". functions: energy, log_likelihood, encode, decode, and sample, which has a temperature.
-    `evaluate` gives log_likelihood `[B]` in nats, and of images bits_per_dim. Raises ValueError for num_levels below 2,
-    and `init` if the flow is of examples of another shape.
+    `evaluate` gives log_likelihood `[B]` in nats, and bits_per_dim for images. Raises ValueError for num_levels below
+    2, and `init` if the flow's examples have another shape.
     """
     model = Model(flow, num_levels)
     if num_levels is not None:
-        bin_width(num_levels)  # refuses what is no number of grey levels
+        bin_width(num_levels)  # raises ValueError below 2
 
     def init(rng_key, batch):
         keys = jax.random.split(rng_key, 3)

@@ -3,10 +3,10 @@
 
     z ~ U[-1, 1]^d,   θ = h(z),   minimise  λ · E_z E_(x, y)[-log p(y | x, θ)] - H[θ]
 
-A hypernetwork h makes weights θ of low loss that are as diverse as that allows. H is estimated from the nearest
-neighbours among the few θ of a step, after gauge fixing (`nets.gauge`): else rescaled filters of one and the same
-network would count as diverse. In the notation of energies: h learns to sample p(θ) ∝ exp(-λ · loss(θ)), on a surface
-of d dimensions. Networks trained directly, to compare with, are the second method here.
+A hypernetwork h generates weights θ of low loss and high diversity. The entropy H is estimated from nearest neighbours
+among the few θ of a step, after gauge fixing (`nets.gauge`), without which rescaled filters of the same network would
+count as diverse. In terms of energies, h learns to sample p(θ) ∝ exp(-λ · loss(θ)) on a surface of d dimensions. The
+second method here trains networks directly, for comparison.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from ebmjax.types import Array, Batch, Method, Metrics, PyTree, State
 
 
 class Model(NamedTuple):
-    """What the functions below need; see `hypernetwork`."""
+    """The networks and settings; see `hypernetwork`."""
 
     hypernet: Any
     target: Target
@@ -49,13 +49,13 @@ class Model(NamedTuple):
 
 
 def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
-    """One update of the hypernetwork, by `num_latents` fresh z, each of them with its own part of the batch."""
+    """One update of the hypernetwork with `num_latents` fresh z, each on its own part of the batch."""
     z_key, noise_key = jax.random.split(step_key(state))
     z = latent(model, state, z_key, model.num_latents)
     x, labels = split_batch(batch, model.num_latents, noise_key, model.input_noise)
 
     def loss(params):
-        # The one pass with statistics of the batch, by which the running ones are updated.
+        # The only pass that uses statistics of the batch and updates the running ones.
         variables = {"params": params, "batch_stats": state.extra["stats"]}
         raw, updated = model.hypernet.apply(variables, z, train=True, mutable=["batch_stats"])
         cross_entropy, accuracy = classify(model.target, raw, x, labels)
@@ -76,7 +76,7 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
 def split_batch(batch: Batch, num: int, rng_key: Array, noise: float) -> tuple[Array, Array]:
     """(x `[num, B / num, ...]` with Gaussian noise of that standard deviation, labels `[num, B / num]`).
 
-    Part j holds rows j, j + num, ...: a batch is ordered by parts of the training set, and each network is to see all.
+    Part j holds rows j, j + num, ...: batches are in the order of the loader's groups, and each part gets rows of all.
     """
     part = lambda a: jnp.swapaxes(a.reshape(-1, num, *a.shape[1:]), 0, 1)
     x, labels = part(batch["x"]), part(batch["label"])
@@ -141,13 +141,13 @@ def hypernetwork(
 
     Args:
         hypernet: Flax module (z[B, latent_dim], train) -> weights of `target`, `nets.HyperNet`.
-        target: `nets.Target`, what the weights are for.
+        target: `nets.Target`, the classifier whose weights are generated.
         optimizers: {"hypernet": ...} (paper: Adam, 3e-4).
-        num_latents: z per step, > num_neighbours; it divides the batch, of which each z gets as many examples.
+        num_latents: z per step, > num_neighbours; it divides the batch, of which each z gets an equal part.
         accuracy_weight: λ (paper: 1e3). entropy_weight: 0 for the run without diversity.
         num_neighbours, norm: k, and "l1" or "l2", of `objectives.knn_entropy`; its dimension is latent_dim.
-        fix_last: take the entropy with the last layer centred and scaled, too (`nets.gauge.fix_last_layer`). Not so in
-            the paper, where diversity can grow by the temperature of the softmax alone.
+        fix_last: also centre and scale the last layer for the entropy (`nets.gauge.fix_last_layer`). The paper does
+            not; there diversity can grow through the temperature of the softmax alone.
         input_noise: standard deviation of Gaussian noise on the inputs while training.
 
     Parameter group: "hypernet"; the running statistics of its batch normalisation are `state.extra["stats"]`, updated
@@ -197,9 +197,9 @@ def direct_networks(
     num_networks: int,
     input_noise: float = 0.0,
 ) -> Method:
-    """Networks trained directly and independently, at once: what generated ones are compared with.
+    """Networks trained directly, independently and in parallel: the baseline of generated ones.
 
-    optimizers: {"networks": ...}. num_networks: ≥ 1; it divides the batch, of which each gets as many examples. Every
+    optimizers: {"networks": ...}. num_networks: ≥ 1; it divides the batch, of which each gets an equal part. Every
     network starts from its own He-normal weights. functions: generate (state) -> gauge-fixed weights `[M, ...]`;
     `sample` repeats their vectors. Raises ValueError as `hypernetwork` does.
     """
@@ -215,7 +215,7 @@ def direct_networks(
 
         def loss(weights):
             cross_entropy, accuracy = classify(target, weights, x, labels)
-            # The sum: the gradient of each network is that of its own loss.
+            # A sum, so that the gradient of each network is that of its own loss.
             return num_networks * cross_entropy, {"cross_entropy": cross_entropy, "accuracy": accuracy}
 
         (_, metrics), grad = jax.value_and_grad(loss, has_aux=True)(state.params["networks"])

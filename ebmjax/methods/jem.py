@@ -4,9 +4,9 @@
 
     minimise  E(x⁺) - E(x⁻)  +  weight · mean -log p(y | x)
 
-x⁻ are the ends of short Langevin chains from a pool of persistent ones, of which some start afresh in noise. It is the
-baseline of VERA, which puts a generator in the chains' place. Training may break down ("diverge") at any time: with
-weights of the usual size the chains follow an energy that has sharpened faster than they move.
+x⁻ are the ends of short Langevin chains from a pool of persistent ones, some of which start afresh in noise. It is the
+baseline of VERA, which replaces the chains by a generator. With the usual settings training may diverge at any time:
+the energy sharpens faster than the chains can follow.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ def train_step(
     state: State,
     batch: Batch,
 ) -> tuple[State, Metrics]:
-    """Chains from the pool, one update by them and by the labels, and the chains' ends back into the pool."""
+    """Chains from the pool, one update from them and the labels, and writing the chains' ends back into the pool."""
     x_pos, start_key, chain_key = positives(model, state, batch)
     x, y = labelled_part(batch)
     if model.data_noise:
@@ -86,14 +86,14 @@ def jem(
         labels: weights of the cross-entropy of labelled examples, and of the entropy of p(y | x) at all data.
         reinitialise: probability in [0, 1] that a chain starts afresh.
         noise, initial_scale: of fresh chains, U(-scale, scale) ("uniform") or N(0, scale²) ("normal").
-        temperature: T > 0 of the chain, for reporting alone: d_s = energy_gap / T.
+        temperature: T > 0 of the chain, for metrics (d_s = energy_gap / T) and functions; no update depends on it.
         data_noise: ≥ 0, standard deviation of noise on data, labelled or not.
-        energy_l2, gradient_penalty: ≥ 0, see `data_space.Model` (paper: 0; .1 of the first is its authors' advice
-            against divergence).
+        energy_l2, gradient_penalty: ≥ 0, see `data_space.Model` (paper: 0; against divergence its authors recommend
+            energy_l2 = .1).
 
     Parameter group: "energy". The pool is `state.extra["chains"]`. Metrics: those of `data_space.update`, and
     cross_entropy, accuracy (of the labelled examples), label_entropy. `sample` goes on from chains of the pool.
-    functions: energy, fresh, run, starts, class_logits. Raises ValueError for settings out of range, and
+    functions: energy, temperature, fresh, run, starts, class_logits. Raises ValueError for settings out of range, and
     `init` for data of another shape.
     """
     if not 0 <= reinitialise <= 1:
@@ -115,7 +115,7 @@ def jem(
 
     def init(rng_key, batch):
         state_key, bank_key = jax.random.split(rng_key)
-        labelled_part(batch)  # refuses data without labels
+        labelled_part(batch)  # raises for data without labels
         return init_state(
             model, net, optimizers, state_key, batch, banks.fill(bank, fresh(model, bank_key, bank.num_chains))
         )

@@ -1,4 +1,4 @@
-"""A recurrent language model by maximum likelihood: what a latent vector of the sentence must improve on.
+"""A recurrent language model by maximum likelihood: the baseline of models with a latent vector per sentence.
 
     maximise  E[log p(x)],   log p(x) = Σ_t log p(x_t | x_<t)
 
@@ -13,9 +13,8 @@ import jax.numpy as jnp
 import optax
 
 from ebmjax import pytree
-from ebmjax.evaluation.language_model import init_language_model, language_model_log_prob
-from ebmjax.evaluation.text_generation import sample_tokens
-from ebmjax.evaluation.text_metrics import num_tokens
+from ebmjax.estimators.decoding import sample_tokens
+from ebmjax.estimators.language_model import init_language_model, language_model_log_prob, num_tokens
 from ebmjax.methods.base import apply_gradients, create_state, step_key
 from ebmjax.types import Array, Batch, Method, Metrics, State
 
@@ -40,7 +39,7 @@ def log_likelihood(decoder, state: State, x: Array) -> Array:
 
 
 def sample(decoder, length: int, state: State, rng_key: Array, num: int, temperature: float | Array = 1.0) -> Array:
-    """Sentences int32 `[num, length]`; those not ended by then are cut."""
+    """Sentences int32 `[num, length]`; longer ones are cut."""
     bound = decoder.bind({"params": state.params["decoder"]})
     return sample_tokens(rng_key, bound.start, bound.step, jnp.zeros((num, 0)), length, temperature=temperature)
 
@@ -49,12 +48,12 @@ def language_model(decoder, *, length: int, optimizers: Mapping[str, optax.Gradi
     """Build the method.
 
     Args:
-        decoder: Flax module of sentences (`nets.TextDecoder`), which gets latent vectors of no dimension.
-        length: of the rows that `sample` makes, ≥ 1; that of the data, to leave room for what they have.
+        decoder: Flax module of sentences (`nets.TextDecoder`), called with latent vectors of dimension 0.
+        length: of the rows that `sample` makes, ≥ 1; use the length of the data's rows.
         optimizers: {"decoder": ...}.
 
     Parameter group: "decoder". functions: log_likelihood (state, x), exact, and sample, which has a temperature.
-    `evaluate` gives nll `[B]`, nats per sentence. Training perplexities are with dropout.
+    `evaluate` gives nll `[B]`, nats per sentence. Perplexities logged in training include dropout.
     """
 
     def init(rng_key, batch):

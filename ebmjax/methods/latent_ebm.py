@@ -2,9 +2,9 @@
 
     p(x, z) = p_α(z) p_β(x | z),   p_α(z) = exp(-E_α(z)) N(z; 0, I) / Z(α),   p_β(x | z) = N(g_β(z), σ² I)   (eqs. 1-3)
 
-or, of sentences, p_β(x | z) = Π_t p_β(x_t | x_<t, z) of a recurrent decoder. A small energy tilts the Gaussian prior of
-a generator. Both are learned by maximum likelihood with two short Langevin chains a step, one of the prior and one of
-the posterior, each from fresh N(0, I) noise (Algorithm 1).
+or, for sentences, p_β(x | z) = Π_t p_β(x_t | x_<t, z) by a recurrent decoder. A small energy tilts the Gaussian prior
+of a generator. Both are learned by maximum likelihood with two short Langevin chains per step, one of the prior and
+one of the posterior, each from fresh N(0, I) noise (Algorithm 1).
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from ebmjax import pytree
+from ebmjax.mcmc import sample_chain
 from ebmjax.methods.base import apply_gradients, create_state, pure, step_key
 from ebmjax.methods.latent_space import (
     Model,
@@ -30,22 +31,27 @@ from ebmjax.types import Batch, Chain, Method, Metrics, State
 
 
 def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
-    """Both chains with today's parameters, then one update of the generator and one of the energy."""
-    x, params = batch["x"], state.params
-    pos_key, neg_key = jax.random.split(step_key(state))
-    # Samples are constants of both updates: the learning gradients, eqs. (7) and (8), do not pass through chains.
-    z_pos, pos = jax.lax.stop_gradient(model.run(model.posterior_chain, model.posterior(params, x), pos_key, len(x)))
+    """Both chains with the current parameters, then one update of the generator and one of the energy."""
+    x, params, energy_fn = batch["x"], state.params, model.energy_fn
+    posterior_chain, prior_chain = model.posterior_chain, model.prior_chain
+    assert posterior_chain is not None
+    (pos_start, pos_key), (neg_start, neg_key) = map(jax.random.split, jax.random.split(step_key(state)))
+    # Samples are held fixed in both updates: the learning gradients, eqs. (7) and (8), do not pass through chains.
+    start = model.fresh(pos_start, len(x))  # short-run: every chain starts from N(0, I), at every step
+    pos_end, pos, _ = sample_chain(posterior_chain, model.posterior(params, x), pos_key, start)
+    z_pos, pos = jax.lax.stop_gradient((pos_end.position, pos))
 
-    dropout_key = jax.random.fold_in(step_key(state), 2)  # of text decoders; 0 and 1 are the chains' by split
+    dropout_key = jax.random.fold_in(step_key(state), 2)  # of text decoders; split gave 0 and 1 to the chains
     error, grad = generator_gradient(model, params, z_pos, x, dropout_key)  # eq. (8)
     grads = {"generator": grad}
     metrics = {model.observation.metric: error, "posterior_grad_norm": jnp.mean(pos.grad_norm)}
     metrics["posterior_spread"] = pytree.spread(z_pos)
     num_nonfinite = jnp.sum(pos.num_nonfinite)
 
-    energy_fn, prior_chain = model.energy_fn, model.prior_chain
     if energy_fn is not None and prior_chain is not None:
-        z_neg, neg = jax.lax.stop_gradient(model.run(prior_chain, model.prior(params), neg_key, len(x)))
+        start = model.fresh(neg_start, len(x))
+        neg_end, neg, _ = sample_chain(prior_chain, model.prior(params), neg_key, start)
+        z_neg, neg = jax.lax.stop_gradient((neg_end.position, neg))
 
         def gap(p):
             energies = energy_fn(p, z_pos), energy_fn(p, z_neg)
@@ -82,15 +88,15 @@ def latent_ebm(
         generator: Flax module z[B, latent_dim] -> x[B, ...], in the range of the data ([-1, 1] for images); or a
             decoder of sentences, `nets.TextDecoder`.
         prior_chain, posterior_chain: short-run chains (paper: Langevin, 60 steps of 0.4; 20 to 40 steps of 0.1).
-        optimizers: {"energy": ..., "generator": ...}; without "energy" where `energy` is None.
+        optimizers: {"energy": ..., "generator": ...}; without "energy" if `energy` is None.
         sigma: > 0, standard deviation of the observation noise in units of x (paper: 0.3); None for sentences.
-        length: of the rows of tokens that `sample` makes, for sentences: that of the data.
+        length: of the rows of tokens that `sample` makes; for sentences only, use the length of the data's rows.
         refine_chain: run by `encode` after the posterior chain, usually noise-free; never in training.
 
     Parameter groups: "energy", "generator". functions: energy, decode, encode, reconstruct, sample_latent,
-    interpolate, log_likelihood; of sentences energy, encode, sample_latent, log_likelihood, token_log_prob, start, step
-    (`latent_space.text_functions`). Raises ValueError if sigma is not > 0, and `init` if the generator's examples have
-    another shape than the data's.
+    interpolate, log_likelihood; for sentences energy, encode, sample_latent, log_likelihood, token_log_prob, start,
+    step (`latent_space.text_functions`). Raises ValueError if sigma is not > 0, and `init` if the shape of the
+    generator's examples is not the data's.
     """
     model = make_model(
         generator,

@@ -1,9 +1,9 @@
-"""What the methods with a generator and latent vectors share: the model, its chains, and what is done with z.
+"""Common parts of methods with a generator and latent vectors: the model, its chains, and uses of z.
 
     p(x, z) = p(z) p(x | z),   p(z) = N(0, I) or exp(-E(z)) N(0, I) / Z
-    p(x | z) = N(x; g(z), σ² I), or Π_t p(x_t | x_<t, z) or Π_t p(x_t | z) of sentences
+    p(x | z) = N(x; g(z), σ² I), or for sentences Π_t p(x_t | x_<t, z) or Π_t p(x_t | z)
 
-z is one vector `[B, d]`, or a pytree of them, one per layer. A chain of the posterior samples p(z | x).
+z is one vector `[B, d]`, or a pytree of them, one per layer. The posterior chain samples p(z | x).
 """
 
 from collections.abc import Callable
@@ -15,9 +15,9 @@ import jax.numpy as jnp
 
 from ebmjax import pytree
 from ebmjax.energies import bind, posterior, standard_normal, tilt
-from ebmjax.evaluation.interpolation import great_circle
-from ebmjax.evaluation.likelihood import log_normalizer, short_run_log_likelihood
-from ebmjax.evaluation.text_generation import sample_tokens
+from ebmjax.estimators.decoding import sample_tokens
+from ebmjax.estimators.interpolation import great_circle
+from ebmjax.estimators.likelihood import log_normalizer, short_run_log_likelihood
 from ebmjax.mcmc import sample_chain
 from ebmjax.methods.base import pure
 from ebmjax.objectives.observation import BagObservation, GaussianObservation, TokenObservation
@@ -29,9 +29,9 @@ Observation = GaussianObservation | TokenObservation | BagObservation
 class Model(NamedTuple):
     """The model's functions of (params, z), and the chains that sample z.
 
-    observation: p(x | z). latent_dim: d, or a pytree of them. posterior_chain: from fresh noise to z given x, None
-    where a network infers z; refine_chain: what `encode` runs after it. energy_fn: E, and prior_chain that samples
-    p(z): both None where that is N(0, I).
+    observation: p(x | z). latent_dim: d, or a pytree of them. posterior_chain: from fresh noise to z given x, None if a
+    network infers z; refine_chain: run after it by `encode`. energy_fn: E. prior_chain: samples p(z). Both are None if
+    p(z) is N(0, I).
     """
 
     observation: Observation
@@ -58,17 +58,17 @@ class Model(NamedTuple):
         return self.observation.log_prob(params["generator"], x, z) + log_p_z
 
     def zeros(self) -> PyTree:
-        """One z, of zeros: `[1, d]` a layer."""
+        """A z of zeros: `[1, d]` per layer."""
         return jax.tree.map(lambda dim: jnp.zeros((1, dim)), self.latent_dim)
 
     def fresh(self, rng_key: Array, num: int) -> PyTree:
-        """z ~ N(0, I), `[num, d]` a layer."""
+        """z ~ N(0, I), `[num, d]` per layer."""
         dims, treedef = jax.tree.flatten(self.latent_dim)
         keys = [rng_key] if len(dims) == 1 else jax.random.split(rng_key, len(dims))
         return treedef.unflatten([jax.random.normal(k, (num, d)) for k, d in zip(keys, dims, strict=True)])
 
     def run(self, chain: Chain | None, potential: Potential, rng_key: Array, num: int) -> tuple[PyTree, Info]:
-        """Ends z of `num` chains from fresh noise, never warm-started."""
+        """Ends z of `num` chains, always from fresh noise."""
         assert chain is not None
         start_key, chain_key = jax.random.split(rng_key)
         state, info, _ = sample_chain(chain, potential, chain_key, self.fresh(start_key, num))
@@ -78,10 +78,10 @@ class Model(NamedTuple):
 def make_model(
     generator, *, sigma: float | None = None, length: int | None = None, bag: bool = False, **options
 ) -> Model:
-    """A `Model` of a Flax module z -> x with noise sigma, or of a decoder of sentences (`nets.TextDecoder`), whose
-    samples have `length` tokens; with `bag` of a module z -> logits of words. options are the model's other fields.
+    """A `Model` from a Flax module z -> x with noise sigma, or from a decoder of sentences (`nets.TextDecoder`) whose
+    samples have `length` tokens, or, with `bag`, from a module z -> logits of words. options: the model's other fields.
 
-    Raises ValueError if sigma is not > 0, or there is not exactly one of sigma and length.
+    Raises ValueError if sigma is not > 0, or unless exactly one of sigma and length is given.
     """
     if sigma is None and length is not None:
         if bag:
@@ -89,7 +89,7 @@ def make_model(
         apply = lambda params, *args, **kwargs: generator.apply({"params": params}, *args, **kwargs)
         return Model(TokenObservation(apply, partial(sample_tokens, length=length)), **options)
     if sigma is None or length is not None:
-        raise ValueError("give sigma, of a generator's noise, or length, of a text decoder's sentences: one of both")
+        raise ValueError("give either sigma (noise of a generator) or length (of a text decoder's sentences)")
     if not sigma > 0:
         raise ValueError(f"sigma = {sigma}, the standard deviation of the observation noise, must be > 0")
     return Model(GaussianObservation(pure(generator), sigma), **options)
@@ -111,7 +111,7 @@ def generator_gradient(
 ) -> tuple[Array, PyTree]:
     """(`observation.metric` over the batch, gradient of `observation.loss`), z held fixed.
 
-    At posterior samples it is the gradient of -log p(x), for Gaussians times 2σ². rng_key: of dropout, if any.
+    At posterior samples it is the gradient of -log p(x), times 2σ² for Gaussians. rng_key: of dropout, if any.
     """
     loss = lambda p: model.observation.loss(p, x, z, rng_key)
     (_, reported), grad = jax.value_and_grad(loss, has_aux=True)(params["generator"])
@@ -119,7 +119,7 @@ def generator_gradient(
 
 
 def sample_latent(model: Model, state: State, rng_key: Array, num: int) -> PyTree:
-    """z ~ p(z), `[num, d]`, by the short-run prior chain; exact draws where the prior is N(0, I)."""
+    """z ~ p(z), `[num, d]`, by the short-run prior chain; exact draws if the prior is N(0, I)."""
     if model.prior_chain is None:
         return model.fresh(rng_key, num)
     return model.run(model.prior_chain, model.prior(state.params), rng_key, num)[0]
@@ -132,7 +132,7 @@ def decode(model: Model, state: State, z: PyTree) -> Array:
 
 
 def sample(model: Model, state: State, rng_key: Array, num: int) -> Array:
-    """x given z from `sample_latent`, for Gaussians its mean g(z): `[num, ...]`."""
+    """x given z from `sample_latent`; for Gaussians the mean g(z): `[num, ...]`."""
     z = sample_latent(model, state, rng_key, num)
     return model.observation.draw(state.params["generator"], jax.random.fold_in(rng_key, 2**31 - 1), z)
 
@@ -154,7 +154,7 @@ def reconstruct(model: Model, state: State, rng_key: Array, x: Array) -> Array:
 
 
 def inpaint(model: Model, state: State, rng_key: Array, x: Array, mask: Array) -> Array:
-    """x where mask (bool, like x) is true, elsewhere g(z) with z from those entries alone: `[B, ...]`."""
+    """x where mask (bool, like x) is true, elsewhere g(z) with z inferred from the observed entries: `[B, ...]`."""
     return jnp.where(mask, x, decode(model, state, encode(model, state, rng_key, x, mask)))
 
 
@@ -177,9 +177,9 @@ def log_likelihood(
     """Importance-sampled log p(x) in nats, `[B]`.
 
     The proposal is the short-run posterior with its noise held fixed, corrected by the Jacobian of z_0 -> z_K: in
-    expectation that is a lower bound of log p(x) + log Z, tighter with more `num_samples`. log Z, estimated from
-    N(0, I), is biased low in turn, by half its squared standard error (`evaluation.likelihood.log_normalizer`), so
-    with an energy the difference is no bound: see that this error is small.
+    expectation this is a lower bound of log p(x) + log Z, tighter with more `num_samples`. log Z, estimated from
+    N(0, I), is also biased low, by half its squared standard error (`estimators.likelihood.log_normalizer`). With an
+    energy the difference is therefore not a bound: make sure that this error is small.
     """
     chain_key, normalizer_key = jax.random.split(rng_key)
     potential = model.posterior(state.params, x)
@@ -206,8 +206,8 @@ def evaluate(model: Model, state: State, rng_key: Array, batch: Batch) -> Metric
 
 
 def text_functions(observation: TokenObservation) -> dict[str, Callable]:
-    """{token_log_prob (state, z, x) -> `[B]` nats, start (state, z) -> carry, step (state, carry, z, token) -> (carry,
-    logits)} of a decoder of sentences."""
+    """Functions of a decoder of sentences: token_log_prob (state, z, x) -> `[B]` nats, start (state, z) -> carry, step
+    (state, carry, z, token) -> (carry, logits)."""
     apply = lambda state, *args, method: observation.apply(state.params["generator"], *args, method=method)
     return {
         "token_log_prob": partial(apply, method="log_prob"),
@@ -217,7 +217,7 @@ def text_functions(observation: TokenObservation) -> dict[str, Callable]:
 
 
 def common_functions(model: Model) -> dict[str, Callable]:
-    """`Method.functions` that need nothing but the model; energy, U of the prior, where it is learned."""
+    """`Method.functions` that need only the model; among them energy, U of the prior, if that is learned."""
     of_gaussians = (decode, reconstruct, inpaint, interpolate)
     of_gaussians = of_gaussians if isinstance(model.observation, GaussianObservation) else ()
     named = (encode, sample_latent, log_likelihood, *of_gaussians)

@@ -3,11 +3,11 @@ ECCV 2020 (arXiv 1912.01909).
 
     z_L ~ N(0, I),   z_l = μ_l(z_{l+1}) + σ_l(z_{l+1}) ε_l,   x = g(z_1) + σ e,   all ε ~ N(0, I)
 
-Inference runs on what is N(0, I) a priori, (z_L, ε_{L-1}, ..., ε_1): K Langevin steps from fresh N(0, I), for new data
-as in training, of one step size a layer. Every few iterations it is moved to where the law of the chains' ends is
-closest to the posterior (`objectives.variational`): that of the present generator, which in turn fits itself to these
-chains. A generator that learned for long with one step size is best served by that one, so that a search which comes
-late or seldom finds what it started from: search early and often.
+Inference runs on (z_L, ε_{L-1}, ..., ε_1), which are N(0, I) a priori: K Langevin steps from fresh N(0, I), in training
+as for new data, with one step size per layer. Every few iterations the step size is moved to bring the distribution of
+the chains' ends closer to the posterior (`objectives.variational`) of the current generator. The generator in turn
+adapts to these chains: after long training with one step size, that step size is the best. A late or rare search
+therefore finds only its starting point: search early and often.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from ebmjax import pytree
-from ebmjax.evaluation.likelihood import chain_log_abs_det_rows
+from ebmjax.estimators.likelihood import chain_log_abs_det_rows
 from ebmjax.mcmc import sample_chain
 from ebmjax.methods.base import apply_gradients, create_state, step_key
 from ebmjax.methods.latent_space import (
@@ -39,19 +39,19 @@ OBJECTIVES = ("marginal", "marginal_diagonal", "fixed_noise")
 
 
 class StepSizeSearch(NamedTuple):
-    """How the step size is learned while training.
+    """Settings of the search for the step size during training.
 
     objective: "fixed_noise" is the published estimate of the divergence, whose Jacobian costs a chain per latent
-        dimension; "marginal" takes noise for what it is, and a longer step; "marginal_diagonal" is its biased form for
-        latents of hundreds of dimensions. See `objectives.variational`.
+        dimension; "marginal" averages over the noise and prefers longer steps; "marginal_diagonal" is its biased form
+        for latents of hundreds of dimensions. See `objectives.variational`.
     every: iterations from one search to the next, ≥ 1. grid: step sizes > 0, the same for all layers, of which the best
-        is taken; empty: one step of optimizers["log_step_size"] along the gradient, for each layer its own.
+        is taken; empty: one step of optimizers["log_step_size"] along the gradient, separately for each layer.
     width: ≥ 0, of the gradient: the objective's slope between log s - width and log s + width. 0: its derivative at s,
-        which averages as well in theory, but explodes (by factors of 10⁵ and more) as soon as chains are chaotic, as
-        they are where steps are too long: a search that starts there stays there.
-    num_examples: of the batch, ≥ 1; num_chains: for each of them ("marginal": more than there are latent dimensions).
-    num_log_det_terms: 0, the exact Jacobian of "fixed_noise"; else terms of its estimate for many latent dimensions
-        (`evaluation.likelihood.estimated_log_abs_det_rows`).
+        which is noisier by factors of 10⁵ and more once chains are chaotic, as with too long steps: a search that
+        starts there does not get away.
+    num_examples: of the batch, ≥ 1; num_chains: per example ("marginal": more than the number of latent dimensions).
+    num_log_det_terms: 0 for the exact Jacobian of "fixed_noise"; else terms of its estimate for many latent dimensions
+        (`estimators.likelihood.estimated_log_abs_det_rows`).
     """
 
     objective: str = "marginal"
@@ -87,8 +87,8 @@ def divergence(
 ) -> Array:
     """Mean over x`[B, ...]` of KL(q_s || p(z | x)) - log p(x), by `objective`, from num_chains chains each: a scalar.
 
-    The same key gives the same starts and noise at every step size. Differentiate it in forward mode: there are as
-    many inputs as layers, and nothing to remember of the chains. The rest is as in `StepSizeSearch`.
+    The same key gives the same starts and noise at every step size. Differentiate it in forward mode: there are only as
+    many inputs as layers, and chains need not be stored. Other arguments as in `StepSizeSearch`.
     """
     start_key, chain_key = jax.random.split(rng_key)
     rows = jnp.tile(x, (num_chains,) + (1,) * (x.ndim - 1))
@@ -107,7 +107,7 @@ def divergence(
 
 
 def slope(measure: Callable[[PyTree], Array], log_s: PyTree, width: float) -> PyTree:
-    """∂ measure / ∂ log s of each layer, between ± width; 0 where it is not finite, so that no step is taken."""
+    """∂ measure / ∂ log s of each layer, as a difference over ± width; 0 if not finite, so that no step is taken."""
     if width == 0:
         gradient = jax.jacfwd(measure)(log_s)
     else:
@@ -122,7 +122,7 @@ def slope(measure: Callable[[PyTree], Array], log_s: PyTree, width: float) -> Py
 def learn_step_size(
     model_at: ModelAt, search: StepSizeSearch, optimizers: Mapping, state: State, rng_key: Array, x: Array
 ) -> State:
-    """The state with the best step size of the grid, or with one that is a gradient step better."""
+    """The state with the best step size of the grid, or after one gradient step."""
     old, x = state.params["log_step_size"], x[: search.num_examples]
     spec = search.objective, search.num_chains, search.num_log_det_terms
     measure = lambda log_s: divergence(model_at(log_s), state.params, rng_key, x, *spec)
@@ -138,7 +138,7 @@ def learn_step_size(
 def train_step(
     model_at: ModelAt, search: StepSizeSearch | None, optimizers: Mapping, state: State, batch: Batch
 ) -> tuple[State, Metrics]:
-    """A search for the step size when it is time, then short-run inference and one update of the generator."""
+    """A search for the step size if it is due, then short-run inference and one update of the generator."""
     x = batch["x"]
     infer_key, search_key = jax.random.split(step_key(state))
     if search is not None:
@@ -163,15 +163,15 @@ def train_step(
 
 
 def check_search(search: StepSizeSearch, optimizers: Mapping) -> None:
-    """Raise ValueError for a search that cannot be."""
+    """Raise ValueError for settings of a search that are out of range or do not fit together."""
     if search.objective not in OBJECTIVES:
         raise ValueError(f"objective = {search.objective!r} must be one of {', '.join(OBJECTIVES)}")
     if min(search.every, search.num_examples, search.num_chains, *search.grid) <= 0:
-        raise ValueError(f"every number of {search} but width and num_log_det_terms must be > 0")
+        raise ValueError(f"all numbers of {search} except width and num_log_det_terms must be > 0")
     if min(search.width, search.num_log_det_terms) < 0:
         raise ValueError(f"width = {search.width} and num_log_det_terms = {search.num_log_det_terms} must be ≥ 0")
     if bool(search.grid) == ("log_step_size" in optimizers):
-        raise ValueError("give a grid of step sizes or an optimizer of 'log_step_size', one of both")
+        raise ValueError("give either a grid of step sizes or an optimizer of 'log_step_size'")
 
 
 def multilayer_short_run(
@@ -195,11 +195,11 @@ def multilayer_short_run(
         optimizers: {"generator": ...}, and "log_step_size" for a search by gradient.
         sigma: > 0, standard deviation of the observation noise in units of x.
         latent_dim: {layer: dim}; one number for a generator of one vector z.
-        search: how the step size is learned; None: it stays.
+        search: how the step size is learned; None keeps it fixed.
 
     Parameter groups: "generator", "log_step_size". functions: decode, encode, reconstruct, inpaint, sample_latent,
     interpolate, log_likelihood; step_size (state) -> s as in latent_dim; divergence (state, key, x, and options of
-    `divergence`) -> scalar. Raises ValueError as `latent_ebm` does, and for a search that cannot be.
+    `divergence`) -> scalar. Raises ValueError as `latent_ebm` does, and for invalid settings of the search.
     """
     if search is not None:
         check_search(search, optimizers)

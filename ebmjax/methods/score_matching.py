@@ -1,8 +1,7 @@
-"""An energy by score matching alone, without samples and without log Z: sliced (Song et al. 2019, arXiv 1905.07088) or
+"""Score matching of an energy, without samples and without log Z: sliced (Song et al. 2019, arXiv 1905.07088) or
 denoising (Vincent 2011).
 
-What is learned is ∇E where data are. Regions without data between modes are out of its sight: how much mass each mode
-has, it cannot know.
+It learns ∇E where there are data. Modes separated by regions without data get arbitrary relative masses.
 """
 
 from collections.abc import Mapping
@@ -30,12 +29,12 @@ def score_matching(
     Args:
         energy: Flax module x[B, ...] -> energy[B]; twice differentiable in x for the sliced form, so no LeakyReLU.
         optimizers: {"energy": ...}.
-        sigma: 0 for sliced score matching with one direction of ±1 an example; > 0 for denoising with noise of that
-            standard deviation, which learns the score of the data smoothed by it.
+        sigma: 0 for sliced score matching with one direction of ±1 per example; > 0 for denoising with noise of that
+            standard deviation, which learns the score of the smoothed data.
         num_levels: grey levels of images over which noise is added (256); None for tables, and images as they are.
 
     Parameter group: "energy". Metrics: score_matching, the objective, and grad_norm_energy. functions: energy. There is
-    nothing to sample with: `sample` raises ValueError. So does sigma < 0.
+    no sampler: `sample` raises ValueError. So does sigma < 0.
     """
     if sigma < 0:
         raise ValueError(f"sigma = {sigma}, the standard deviation of the noise, must be ≥ 0")
@@ -60,7 +59,7 @@ def score_matching(
         return state._replace(step=state.step + 1), metrics
 
     def sample(state, rng_key, num):
-        raise ValueError("score matching learns an energy, and nothing to sample it with")
+        raise ValueError("score matching learns an energy without a sampler")
 
     energy_of = lambda state, x: energy_fn(state.params["energy"], x)
     evaluate = lambda state, rng_key, batch: {"energy": energy_of(state, batch["x"])}

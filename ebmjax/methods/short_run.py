@@ -2,9 +2,9 @@
 
     x = M(z, u):  x_0 = z ~ p_0,   x_{k+1} = x_k - a ∇E(x_k) + s u_k,   x = x_K
 
-The model is the distribution of x, a generator with K layers that share the energy's weights: learning matches it to
-the data although K steps are far too few to sample exp(-E / T), which is thrown away. Another K is another model. Since
-z is a latent vector, there are interpolation and reconstruction.
+The model is the distribution of x, that of a generator with K layers that share the energy's weights. Learning matches
+it to the data although K steps are far too few to sample exp(-E / T), which is not used as a model. A different K is a
+different model. As z is a latent vector, examples can be interpolated and reconstructed.
 
 Training is `anatomy` with initial = "noise": the same steps for the same keys.
 """
@@ -47,20 +47,20 @@ def sample_steps(model: Model, state: State, rng_key: Array, num: int, num_steps
 
 
 def decode(model: Model, map_chain: Chain, state: State, z: Array) -> Array:
-    """M(z) of the map's chain: `[B, *shape]` -> `[B, *shape]`, a function of z alone, differentiable in it.
+    """M(z) of the map's chain: `[B, *shape]` -> `[B, *shape]`, deterministic and differentiable.
 
-    A gradient through it keeps the positions of the chain and computes the rest of each step twice.
+    A gradient through it stores the positions of the chain and computes the rest of each step twice.
     """
     kernel = map_chain.make_kernel(bind(model.energy_fn, state.params["energy"]))
     kernel = Kernel(kernel.init, jax.checkpoint(kernel.step))
-    # One fixed key: where the chain has noise, u is held fixed.
+    # One fixed key: if the chain has noise, u is held fixed.
     return run_chain(kernel, jax.random.key(0), z, map_chain.num_steps, unroll=map_chain.unroll)[0].position
 
 
 def interpolate(model: Model, map_chain: Chain, state: State, z_start: Array, z_end: Array, num: int) -> Array:
     """M(ρ z_start + √(1 - ρ²) z_end), ρ from 1 to 0: `[B, *shape]` twice -> `[B, num, *shape]`, ends included.
 
-    For independent starts of mean 0 the mixture has their variance all along. ρ is the cosine of equal steps of angle.
+    For independent starts of mean 0 the mixture keeps their variance. ρ is the cosine of equally spaced angles.
     """
     angle = jnp.linspace(0, jnp.pi / 2, num).reshape(1, num, *[1] * len(model.shape))
     z = jnp.cos(angle) * z_start[:, None] + jnp.sin(angle) * z_end[:, None]
@@ -79,8 +79,8 @@ def reconstruct(
 ) -> tuple[Array, Array]:
     """(M(z), z) with z ≈ argmin ||x - M(z)||², both `[B, *shape]`: Adam from fresh noise, back through all K steps.
 
-    How well that works says nothing of what was learned: the map of an untrained net is close to z itself, and
-    reconstructs anything. That z stays where noise lives (its root mean square) is the better sign.
+    A small error is no evidence of learning: the map of an untrained net is close to the identity and reconstructs
+    anything. A root mean square of z like that of the starting noise is a better sign.
     """
     optimizer = optax.adam(learning_rate)
     error = lambda z: jnp.sum(squared_error(decode(model, map_chain, state, z), x))
@@ -123,9 +123,10 @@ def short_run(
             training is unstable).
         noise, initial_scale, temperature, energy_l2, gradient_penalty: as in `anatomy`; p_0 is U(-1, 1) in the paper.
 
-    Metrics: see `data_space.update`. Parameter group: "energy". functions: energy; fresh (state, key, num), starts z;
-    run (state, key, x, num_steps=None), chains from x; sample_steps (state, key, num, num_steps=None); decode
-    (state, z); interpolate (state, z_start, z_end, num); reconstruct (state, key, x, num_iterations, learning_rate).
+    Metrics: see `data_space.update`. Parameter group: "energy". functions: energy; temperature (state); fresh (state,
+    key, num), starts z; run (state, key, x, num_steps=None), chains from x; sample_steps (state, key, num,
+    num_steps=None); decode (state, z); interpolate (state, z_start, z_end, num); reconstruct (state, key, x,
+    num_iterations, learning_rate).
     Raises ValueError for settings out of range.
     """
     model = make_model(

@@ -1,16 +1,16 @@
-"""Symbol-vector coupling: Pang, Nijkamp, Cui, Han, Wu 2020 (arXiv 2010.09359), of images and tables; Pang & Wu, ICML
-2021 (arXiv 2108.11556), of text.
+"""Symbol-vector coupling: Pang, Nijkamp, Cui, Han, Wu 2020 (arXiv 2010.09359), for images and tables; Pang & Wu, ICML
+2021 (arXiv 2108.11556), for text.
 
     p(y, z) = exp(-E_y(z)) N(z; 0, I) / Z,   p(x | y, z) = p(x | z),   y one of K symbols, z a vector
 
 A latent EBM (`latent_ebm`) whose energy has an output for each symbol. Then p(y | z) = softmax(-E(z)) classifies,
 p(z) ∝ exp(-E(z)) N(z; 0, I) with E(z) = -log Σ_y exp(-E_y(z)) generates, and p(z | y) ∝ exp(-E_y(z)) N(z; 0, I)
-generates what belongs to a symbol. A network q(z | x) = N(μ(x), diag σ²(x)) infers z. Maximised, all at once:
+generates examples of one symbol. A network q(z | x) = N(μ(x), diag σ²(x)) infers z. Jointly maximised:
 
     ELBO = E_q[log p(x | z)] - KL(q || N(0, I)) - E_q[E(z)] - log Z
     + λ · mutual information of z and y  (the information bottleneck)  + weight · log p(y | z) of labelled examples
 
-The gradient of log Z takes samples of p(z), from short Langevin chains that start at fresh noise.
+The gradient of log Z is estimated from samples of p(z), by short Langevin chains from fresh noise.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ import optax
 
 from ebmjax import pytree
 from ebmjax.energies import bind, marginal_labels, standard_normal, tilt
-from ebmjax.evaluation.likelihood import log_normalizer
+from ebmjax.estimators.likelihood import log_normalizer
 from ebmjax.methods.base import apply_gradients, create_state, labelled_part, pure, step_key
 from ebmjax.methods.latent_space import Model, decode, init_generator, interpolate, make_model, sample, sample_latent
 from ebmjax.objectives import contrastive, cross_entropy, diagonal_log_prob, log_mean_exp
@@ -34,10 +34,10 @@ from ebmjax.types import Array, Batch, Chain, EnergyFn, Method, Metrics, Potenti
 
 
 class CouplingWeights(NamedTuple):
-    """Of the terms beside the ELBO, each ≥ 0. free_nats: dimensions of z whose KL is no larger are left out of it.
+    """Weights of the terms, each ≥ 0. free_nats: the KL leaves out dimensions of z whose KL is not larger than this.
 
-    kl: step -> weight in [0, 1] of KL and energies. Where it is 0 a step trains an autoencoder, with z = μ(x): nothing
-    but log p(x | z), as in the authors' code, and the cross entropy of labelled examples where that has a weight.
+    kl: step -> weight in [0, 1] of KL and energies. While it is 0, steps train an autoencoder with z = μ(x): only
+    log p(x | z), as in the authors' code, and the cross entropy of labelled examples if it has a weight.
     """
 
     cross_entropy: float
@@ -47,8 +47,8 @@ class CouplingWeights(NamedTuple):
 
 
 class Coupling(NamedTuple):
-    """What the functions below need: the model of x and z, the chains of p(z) and of p(z | y), logits -E_y(z), μ and
-    log σ² of features(x) with noise."""
+    """The model of x and z, the chains of p(z) and p(z | y), the networks of the logits -E_y(z) and of (μ, log σ²), and
+    the encoder's input: features(x) with noise."""
 
     model: Model
     chain: Chain
@@ -60,14 +60,14 @@ class Coupling(NamedTuple):
     weights: CouplingWeights
 
     def encode(self, params: PyTree, x: Array, rng_key: Array | None = None) -> tuple[Array, Array]:
-        """(μ, log σ²) of q(z | x), `[B, d]` each; with the noise of training where there is a key."""
+        """(μ, log σ²) of q(z | x), `[B, d]` each; with the noise of training if a key is given."""
         seen = self.features(x)
         if rng_key is not None and self.input_noise:
             seen = seen + self.input_noise * jax.random.normal(rng_key, seen.shape)
         return self.encode_fn(params["encoder"], seen)
 
     def given_symbol(self, params: PyTree, labels: Array) -> Potential:
-        """The energy of p(z | y): E_y(z), or -log p(y | z) where p(z) has no energy, and ||z||² / 2."""
+        """The energy of p(z | y): ||z||² / 2 plus E_y(z), or plus -log p(y | z) if p(z) has no energy."""
 
         def of_symbol(z):
             logits = self.logits_fn(params["energy"], z)
@@ -80,7 +80,7 @@ class Coupling(NamedTuple):
 def loss_of(
     coupling: Coupling, params: PyTree, batch: Batch, z_neg: Array | None, rng_key: Array, kl_weight: Array | float
 ) -> tuple[Array, Metrics]:
-    """What is minimised in all groups at once, in nats, and its parts."""
+    """The loss of all groups, in nats, and its terms."""
     model, weights, x = coupling.model, coupling.weights, batch["x"]
     noise_key, z_key, dropout_key, label_key = jax.random.split(rng_key, 4)
     mean, log_variance = coupling.encode(params, x, noise_key)
@@ -113,12 +113,12 @@ def loss_of(
 
 
 def train_step(coupling: Coupling, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
-    """Samples of p(z) by today's energy, then one update of all groups."""
+    """Samples of p(z) by the current energy, then one update of all groups."""
     model, params = coupling.model, state.params
     chain_key, loss_key = jax.random.split(step_key(state))
     z_neg, metrics = None, {}
     if model.energy_fn is not None:
-        # Constants of the update: the gradient of log Z does not pass through chains.
+        # Held fixed in the update: the gradient of log Z does not pass through chains.
         z_neg, info = jax.lax.stop_gradient(model.run(coupling.chain, model.prior(params), chain_key, len(batch["x"])))
         metrics = {"prior_grad_norm": jnp.mean(info.grad_norm), "prior_spread": pytree.spread(z_neg)}
         metrics["num_nonfinite"] = jnp.sum(info.num_nonfinite)
@@ -166,11 +166,11 @@ def log_likelihood(
     num_samples: int = 100,
     num_normalizer_samples: int = 10_000,
 ) -> Array:
-    """Importance-sampled log p(x) in nats, `[B]`, with q(z | x) as the proposal; of one sample it is the ELBO.
+    """Importance-sampled log p(x) in nats, `[B]`, with q(z | x) as the proposal; with one sample it is the ELBO.
 
-    A lower bound in expectation, but for log Z, which is estimated from N(0, I) draws. **That estimate is too low, and
-    the likelihood too high, by nats, where the energy has moved p(z) far from N(0, I)**, as it does on digits: see that
-    it does not change with num_normalizer_samples (`likelihood.log_normalizer` has its error).
+    A lower bound in expectation, except for log Z, which is estimated from draws of N(0, I). **If the energy has moved
+    p(z) far from N(0, I), as on digits, the estimate of log Z is too low, and the likelihood too high, by nats**: check
+    that it does not change with num_normalizer_samples (`likelihood.log_normalizer` gives its error).
     """
     model = coupling.model
     mean, log_variance = coupling.encode(state.params, x)
@@ -188,7 +188,7 @@ def log_likelihood(
 
 
 def evaluate(coupling: Coupling, state: State, rng_key: Array, batch: Batch) -> Metrics:
-    """{`observation.metric`} at a draw of q, {"accuracy"} where the batch has labels: `[B]` each."""
+    """{`observation.metric`} at a draw of q, and {"accuracy"} if the batch has labels: `[B]` each."""
     observation, x = coupling.model.observation, batch["x"]
     z = draw_diagonal(rng_key, *coupling.encode(state.params, x))
     found = {observation.metric: observation.error(state.params["generator"], x, z)}
@@ -225,15 +225,15 @@ def symbol_vector(
         optimizers: {"energy": ..., "generator": ..., "encoder": ...}.
         weights: of cross entropy (0: no labels), mutual information, KL (papers: 200, 100; text 4, 50).
         sigma: > 0, of the observation noise, in units of x; None for sentences. length, bag: for sentences.
-        input_noise: standard deviation ≥ 0 of the noise on features(x) while training, in their units; the generator
-            explains x itself.
-        features: x[B, ...] -> what the encoder gets, row by row, e.g. a bag of words.
+        input_noise: standard deviation ≥ 0 of noise on features(x) in training, in their units; the generator still
+            explains x without noise.
+        features: x[B, ...] -> the encoder's input, row by row, e.g. a bag of words.
         class_chain: of p(z | y), from N(0, I); by default `prior_chain`. Modes of a symbol may need a longer one.
         tilted: False leaves p(z) at N(0, I): a variational autoencoder with a classifier of z, the ablation.
 
     Parameter groups: "energy", "generator", "encoder". functions: class_logits, latent_logits, encode, energy (of p(z),
-    where it is tilted), sample_latent, sample_class_latent, sample_class, log_likelihood; of images and tables decode
-    and interpolate.
+    if tilted), sample_latent, sample_class_latent, sample_class, log_likelihood; for images and tables also decode and
+    interpolate.
     Raises ValueError for settings out of range, and `init` if the generator's examples are not like the data's, or
     labels are missing.
     """
@@ -254,7 +254,7 @@ def symbol_vector(
         params["energy"] = energy.init(keys[1], model.zeros()).get("params", {})
         params["encoder"] = encoder.init(keys[2], features(x[:1]))["params"]
         if weights.cross_entropy:
-            labelled_part(batch)  # raises where there are none
+            labelled_part(batch)  # raises for data without labels
         return create_state(keys[3], params, optimizers)
 
     named = (class_logits, latent_logits, encode, sample_class_latent, sample_class, log_likelihood)

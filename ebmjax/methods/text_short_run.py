@@ -2,8 +2,8 @@
 
     p(z) = N(0, I),   p(x | z) = Π_t p(x_t | x_<t, z)
 
-No encoder, hence none that lags behind and lets the posterior collapse: K Langevin steps from N(0, I) infer z of each
-sentence, and the decoder follows the gradient of log p(x | z) there (eqs. 10-12). New sentences are treated alike.
+There is no encoder that could lag behind and let the posterior collapse: K Langevin steps from N(0, I) infer z of each
+sentence, and the decoder follows the gradient of log p(x | z) there (eqs. 10-12). New sentences are treated the same.
 """
 
 from collections.abc import Callable, Mapping
@@ -33,7 +33,7 @@ def train_step(
     """Short-run inference, then one update of the decoder, with dropout."""
     model, x, params = model_at(state.step), batch["x"], state.params
     chain_key = jax.random.split(step_key(state))[0]
-    dropout_key = jax.random.fold_in(step_key(state), 2)  # 0 and 1 are those of split, as in `latent_ebm`
+    dropout_key = jax.random.fold_in(step_key(state), 2)  # as in `latent_ebm`; split uses 0 and 1
     # The learning gradient does not pass through the chain.
     z, info = jax.lax.stop_gradient(model.run(model.posterior_chain, model.posterior(params, x), chain_key, len(x)))
     nll, grad = generator_gradient(model, params, z, x, dropout_key)
@@ -64,10 +64,9 @@ def text_short_run(
         decoder: Flax module of sentences, `nets.TextDecoder`.
         posterior_chain: from N(0, I) (paper: Langevin, K = 20; fewer than 10 steps let the posterior collapse).
         optimizers: {"generator": ...}.
-        latent_dim: d ≥ 1 (paper: 32). length: of the rows of tokens that `sample` makes, ≥ 1: that of the data.
-        noise_schedule: training step -> the noise_scale of the chain's kernel, in place of its own, as in the released
-            code, whose noise is a fraction of a Langevin sampler's that grows while training. A trained state's chains
-            have that of its step.
+        latent_dim: d ≥ 1 (paper: 32). length: of the rows of tokens that `sample` makes, ≥ 1; use that of the data.
+        noise_schedule: training step -> noise_scale of the chain's kernel, which replaces its own. In the released code
+            it is a fraction that grows during training. Chains of a trained state use the value at its step.
 
     Parameter group: "generator". functions: encode, sample_latent, log_likelihood, token_log_prob, start, step
     (`latent_space.text_functions`). `evaluate` gives reconstruction_nll `[B]`, nats per sentence. `init` raises

@@ -1,9 +1,9 @@
-"""A frozen backbone tilted by an energy: what `flow_backbone` learns, and what can be asked of it.
+"""A frozen backbone tilted by an energy: the model of `flow_backbone`, and its functions.
 
-    p(x) = exp(-E(x)) q(x) / Z,   Z = E_q[exp(-E(x))],   q the law of x = g(z) for z ~ N(0, I)
+    p(x) = exp(-E(x)) q(x) / Z,   Z = E_q[exp(-E(x))],   q the distribution of x = g(z) for z ~ N(0, I)
 
-Pulled back to z the model is p(z) ∝ exp(-U(z)), U(z) = E(g(z)) + ||z||² / 2: the Jacobian cancels. The same U serves a
-decoder without a density (the generator of a VAE).
+Pulled back to z the model is p(z) ∝ exp(-U(z)), U(z) = E(g(z)) + ||z||² / 2: the Jacobian cancels. The same U applies
+to a decoder without a density (the generator of a VAE).
 
 Reference: Nijkamp et al., ICLR 2022 (arXiv 2006.06897).
 """
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ebmjax.energies import standard_normal, tilt
-from ebmjax.evaluation import likelihood
+from ebmjax.estimators import likelihood
 from ebmjax.flows import Flow, dequantize
 from ebmjax.mcmc import bank
 from ebmjax.methods.base import pure
@@ -25,10 +25,10 @@ from ebmjax.types import Array, Batch, Chain, EnergyFn, Potential, PyTree, State
 
 
 class Backbone(NamedTuple):
-    """A map from N(0, I) to examples, with the parameters it was trained to.
+    """A map from N(0, I) to examples, with its trained parameters.
 
     group: name of its parameters in the state, "flow" or "generator". shape: of one example. dim: of z.
-    decode: (params, z[B, dim]) -> x[B, *shape]. log_prob: (params, x) -> log q(x) `[B]` in nats; None if not known.
+    decode: (params, z[B, dim]) -> x[B, *shape]. log_prob: (params, x) -> log q(x) `[B]` in nats; None if unknown.
     """
 
     group: str
@@ -45,7 +45,7 @@ def backbone_of_flow(flow: Flow, params: PyTree) -> Backbone:
 
 
 def backbone_of_decoder(decoder, params: PyTree, latent_dim: int) -> Backbone:
-    """A trained Flax module z[B, latent_dim] -> x[B, ...] as a backbone: the law of its mean, without a density."""
+    """A trained Flax module z[B, latent_dim] -> x[B, ...] as a backbone without a density or observation noise."""
     shape = jax.eval_shape(pure(decoder), params, jnp.zeros((1, latent_dim))).shape[1:]
     return Backbone("generator", shape, latent_dim, params, pure(decoder), None)
 
@@ -72,11 +72,11 @@ class Model(NamedTuple):
     def log_noise(self, params: PyTree, x: Array) -> Array:
         """log q(x) of the backbone, `[B]` in nats. Raises ValueError if the backbone has no density."""
         if self.backbone.log_prob is None:
-            raise ValueError("a decoder as the backbone has no density log q(x): only latent quantities are known")
+            raise ValueError("a decoder as the backbone has no density log q(x): use only functions of z")
         return self.backbone.log_prob(params[self.backbone.group], x)
 
     def data(self, rng_key: Array, batch: Batch) -> Array:
-        """x of the batch, as the backbone saw its data: with noise over the grey levels, if it is of images."""
+        """x of the batch as in the backbone's training: images with noise over their grey levels."""
         return batch["x"] if self.num_levels is None else dequantize(rng_key, batch["x"], self.num_levels)
 
 
@@ -91,7 +91,7 @@ def latent_energy(model: Model, state: State, z: Array) -> Array:
 
 
 def data_energy(model: Model, state: State, x: Array) -> Array:
-    """E(x) - log q(x), the energy of the same model in data space: what chains there have to run on. `[B]`."""
+    """E(x) - log q(x), the energy of the same model in data space, e.g. for chains there: `[B]`."""
     return energy_of(model, state, x) - model.log_noise(state.params, x)
 
 
@@ -118,8 +118,8 @@ def annealed_log_normalizer(
 ) -> tuple[Array, Array]:
     """log Z by annealing chains in z from N(0, I) to the model, and its standard error; in nats.
 
-    betas, num_chains, num_steps, make_kernel: of `mcmc.annealed_importance_sampling`, make_kernel by default that of
-    the training's chain. It holds where importance sampling does not: where E varies by many nats over q.
+    betas, num_chains, num_steps, make_kernel: of `mcmc.annealed_importance_sampling`; make_kernel defaults to that of
+    the training chain. Unlike importance sampling it works if E varies by many nats over q.
     """
     return likelihood.annealed_log_normalizer(
         rng_key,
@@ -133,12 +133,12 @@ def annealed_log_normalizer(
 
 
 def log_likelihood(model: Model, state: State, rng_key: Array, x: Array, *, num_samples: int = 10_000) -> Array:
-    """log p(x) = log q(x) - E(x) - log Z in nats, `[B]`; log Z by `log_normalizer`, so no bound: see its error."""
+    """log p(x) = log q(x) - E(x) - log Z in nats, `[B]`. Not a bound: log Z has the error of `log_normalizer`."""
     return -data_energy(model, state, x) - log_normalizer(model, state, rng_key, num_samples)[0]
 
 
 def functions_of(model: Model) -> dict[str, Callable]:
-    """What can be asked of the model, {name: function of the state first}; of a density only if the backbone has it."""
+    """`Method.functions` of the model; those that need a density only if the backbone has one."""
     named: dict[str, Callable] = {
         "energy": energy_of,
         "latent_energy": latent_energy,

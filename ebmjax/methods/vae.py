@@ -1,8 +1,8 @@
-"""Variational auto-encoder (Kingma & Welling 2014, arXiv 1312.6114), trained as the methods it is set beside.
+"""Variational auto-encoder (Kingma & Welling 2014, arXiv 1312.6114), trained like the methods compared with it.
 
     minimise  KL(Q || P) = E[||x - g(z)||² / (2σ²) + KL(q(z | x) || N(0, I))] + a constant
 
-The encoder takes its step before the generator. Of incomplete examples only the observed entries count (`encoded`).
+The encoder is updated before the generator. Of incomplete examples only the observed entries count (`encoded`).
 """
 
 from collections.abc import Mapping
@@ -65,7 +65,7 @@ def vae(
         encoder: Flax module x[B, ...] -> (mean, log_variance), `[B, latent_dim]` each. Both may have stateful layers.
         optimizers: {"generator": ..., "encoder": ...}.
         sigma: > 0, standard deviation of the observation noise in units of x.
-        kl_weight: ≥ 0, of the KL; 1 is the bound.
+        kl_weight: ≥ 0, of the KL; 1 gives the evidence lower bound.
         fill_steps: ≥ 1, of incomplete examples, see `encoded.fill`.
 
     Parameter groups: "generator", "encoder". functions: posterior, encode, decode, reconstruct, inpaint, sample_latent,

@@ -3,9 +3,9 @@
     max over the energy, min over generator and encoder:   λ KL(Q || P) + KL(P || Π) - KL(Q || Π)
     Π(x, z) = exp(-E(x, z)) / Z,   Q and P as in `encoded`
 
-The energy lowers itself at (x, z ~ q(z | x)) of the data and raises itself at (g(z), z) of the generator, who seeks low
-energy beside reconstructing the data. The encoder plays against the energy: it seeks z where E(x, z) is high, and at
-λ = 1 the entropies of q cancel.
+The energy is lowered at (x, z ~ q(z | x)) of the data and raised at (g(z), z) of the generator, which seeks low energy
+besides reconstructing the data. The encoder works against the energy: it seeks z of high E(x, z); at λ = 1 the
+entropies of q cancel.
 """
 
 from collections.abc import Mapping
@@ -34,13 +34,13 @@ from ebmjax.objectives import diagonal_entropy, triangle
 from ebmjax.types import Array, Batch, Method, Metrics, State
 
 GROUPS = ("energy", "encoder", "generator")
-"""In the order of their updates within a step, that of the official code."""
+"""Parameter groups in the order of their updates within a step, that of the official code."""
 
 
 def objective(
     model: Model, weight: float, x: Array, mask: Array | None, rng_key: Array, nets: Pass
 ) -> tuple[Array, Metrics]:
-    """(the objective in nats without its constants, metrics) of a batch whose gaps are filled."""
+    """(the objective in nats without its constants, metrics) of a batch whose missing entries are filled."""
     q_key, z_key = jax.random.split(rng_key)
     shape = (len(x), model.latent_dim)
     encoded = encode_batch(nets, x, mask, jax.random.normal(q_key, shape))
@@ -91,7 +91,7 @@ def vae_latent_ebm(
 
     Args:
         energy: Flax module (x[B, ...], z[B, latent_dim]) -> energy[B], `nets.JointMLPEnergy` or `JointConvEnergy`,
-            whose spectral norms are what bounds it.
+            which are controlled by spectral normalisation.
         generator, encoder, sigma, fill_steps: as in `vae` (official code: sigma = √½).
         optimizers: {"energy": ..., "generator": ..., "encoder": ...}.
         weight: λ ≥ 0, of KL(Q || P).

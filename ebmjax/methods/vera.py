@@ -3,10 +3,10 @@
 
     log Z = max_q  E_q[-E(x)] + H(q),   q: x = g(z) + σ ε,   z ~ N(0, I), ε ~ N(0, I)
 
-so that maximum likelihood of p(x) = exp(-E(x)) / Z is a game: the energy falls at data and rises at the generator's
-samples, the generator lowers the energy of its samples and raises their entropy, whose gradient is estimated by
-importance sampling (`objectives.entropy_gradient`). With the logits of classes as the output of the energy's net,
-E(x) = -log Σ_y exp(logits[y]), it is a classifier as well (JEM), learned from few labels.
+Maximum likelihood of p(x) = exp(-E(x)) / Z thus becomes a game: the energy is lowered at data and raised at the
+generator's samples; the generator lowers the energy of its samples and raises their entropy, whose gradient is
+estimated by importance sampling (`objectives.entropy_gradient`). If the energy's network gives class logits,
+E(x) = -log Σ_y exp(logits[y]), it is also a classifier (JEM), learned from few labels.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ from ebmjax.types import Array, Batch, Chain, EnergyFn, Method, Metrics, Potenti
 
 
 class Model(NamedTuple):
-    """The energy's net (logits where labels are learned), the generator, and the settings; see `vera`."""
+    """The energy's network (of logits, if labels are used), the generator, and the settings; see `vera`."""
 
     net: EnergyFn
     sampler: Sampler
@@ -45,7 +45,7 @@ class Model(NamedTuple):
         return net if self.labels is None else marginal_labels(net)
 
     def data(self, rng_key: Array, x: Array) -> Array:
-        """x as training sees it: dequantised if it has grey levels, with Gaussian noise if there is any."""
+        """x as used in training: dequantised if it has grey levels, and with Gaussian noise if data_noise > 0."""
         level_key, noise_key = jax.random.split(rng_key)
         x = x if self.num_levels is None else dequantize(level_key, x, self.num_levels)
         return x + self.data_noise * jax.random.normal(noise_key, x.shape, x.dtype) if self.data_noise else x
@@ -54,7 +54,7 @@ class Model(NamedTuple):
 def energy_update(
     model: Model, optimizers: Mapping, state: State, rng_key: Array, batch: Batch, x_neg: Array
 ) -> tuple[State, Metrics]:
-    """Lower E at data and raise it at samples, which are constants here, with the penalty and what labels say."""
+    """Lower E at data and raise it at the fixed samples; adds the penalty and the loss of the labels."""
     data_key, label_key = jax.random.split(rng_key)
     x_pos = model.data(data_key, batch["x"])
     labelled = None
@@ -67,7 +67,7 @@ def energy_update(
         energy_pos, energy_neg = energy(x_pos), energy(x_neg)
         value = contrastive(energy_pos, energy_neg, energy_l2=model.energy_l2)
         metrics = {"energy_pos": jnp.mean(energy_pos), "energy_neg": jnp.mean(energy_neg)}
-        if model.gradient_penalty:  # at data alone
+        if model.gradient_penalty:  # only at data
             metrics["gradient_penalty"] = gradient_penalty(energy, x_pos)
             value += model.gradient_penalty * metrics["gradient_penalty"]
         if model.labels is not None and labelled is not None:
@@ -84,7 +84,7 @@ def energy_update(
 def generator_update(
     model: Model, optimizers: Mapping, state: State, rng_key: Array, z: Array, noise: Array
 ) -> tuple[State, Metrics]:
-    """Lower E at the samples of (z, ε) and raise their entropy; then the proposal's scale, by its bound."""
+    """Lower E at the samples of (z, ε) and raise their entropy; then update the proposal's scale by its bound."""
     sampler, params, energy = model.sampler, state.params["generator"], model.energy(state.params["energy"])
     score_key, proposal_key = jax.random.split(rng_key)
     x = sampler.draw(params, z, noise)
@@ -107,7 +107,7 @@ def generator_update(
 
 
 def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
-    """Samples of the generator, an update of the energy, and one of the generator by the new energy."""
+    """Samples of the generator, an update of the energy, and one of the generator with the new energy."""
     draw_key, data_key, update_key = jax.random.split(step_key(state), 3)
     z, noise = model.sampler.fresh(draw_key, batch["x"])
     x_neg = model.sampler.draw(state.params["generator"], z, noise)
@@ -169,23 +169,23 @@ def vera(
         generator: Flax module z[B, latent_dim] -> x[B, ...].
         optimizers: {"energy", "generator", "proposal"}: paper: Adam with betas (0, .9), the last with (.9, .999).
         num_samples: K ≥ 1 of the importance sampling.
-        sigma, sigma_range: the generator's noise σ at the start, and what it is clamped to after every step.
+        sigma, sigma_range: the generator's noise σ at the start, and the range it is clamped to after every step.
         entropy_weight: λ ≥ 0 of H(q) (paper: 1 for tables, 1e-4 for images). Only λ = 1 is maximum likelihood; at 0
-            the generator falls into the modes of p.
+            the generator collapses onto modes of p.
         gradient_penalty: γ ≥ 0 of mean ||∇E||² / 2 at data. energy_l2: ≥ 0, of mean E² at data and at samples.
         data_noise: ≥ 0, standard deviation of noise on data, labelled or not.
-        labels: weights of what labels say: the cross-entropy of batch["labelled"] = {"x", "label"}, or of a batch with
-            "label", and the entropy of p(y | x) at all data. None: no classes.
+        labels: weights of the cross-entropy of batch["labelled"] = {"x", "label"}, or of a batch with "label", and of
+            the entropy of p(y | x) at all data. None: no classes.
         num_levels: grey levels of images over which noise is added (256); None for tables, and images as they are.
-        posterior_chain: of q(z | x) from the z that made x, in place of importance sampling (the HMC variant: 4
-            transitions of 5 leapfrog steps, 2 of them `num_burn_in`). What adapts in it is kept in extra["posterior"].
+        posterior_chain: of q(z | x) from the z that made x, instead of importance sampling (the HMC variant: 4
+            transitions of 5 leapfrog steps, 2 of them `num_burn_in`). Its adapted state is kept in extra["posterior"].
 
     Parameter groups: "energy", "generator" ({"net", "log_sigma"}) and "proposal" (log of its scale, `[latent_dim]`),
-    without the last where there is a posterior chain, or no entropy. Metrics: energy_pos, energy_neg, energy_gap,
+    without the last if there is a posterior chain or no entropy. Metrics: energy_pos, energy_neg, energy_gap,
     gradient_penalty (before its weight), sigma, proposal_scale, effective_samples in [1, K], sample_spread; with
     labels cross_entropy, accuracy, label_entropy. `sample` draws from the generator with its noise. functions: energy,
     generate (state, z), draw (state, z, noise); class_logits with labels. Raises ValueError for settings out of range,
-    and `init` if the generator's examples have another shape than the data's.
+    and `init` if the shape of the generator's examples is not the data's.
     """
     sampler = Sampler(pure(generator), latent_dim, num_samples, sigma_range, posterior_chain, num_burn_in)
     model = Model(pure(energy), sampler, entropy_weight, gradient_penalty, energy_l2, data_noise, labels, num_levels)

@@ -1,4 +1,4 @@
-"""An energy of the whole space that can be normalised."""
+"""A network plus a quadratic: an energy on unbounded space whose density can be normalised."""
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from ebmjax.types import Array
 class Confined(nn.Module):
     """net(x) + weight · ||x||²: `[B, ...]` -> `[B]`, so that exp(-E) has a finite integral whatever `net` learns.
 
-    net: Flax module x -> energy[B] that grows less than quadratically downwards. weight: > 0.
+    net: Flax module x -> energy[B]; it must fall more slowly than -||x||². weight: > 0.
     """
 
     net: nn.Module

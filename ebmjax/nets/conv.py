@@ -1,11 +1,12 @@
-"""Convolutions of images with PyTorch's arithmetic of sizes, in the formulation that the platform runs fast.
+"""Convolutions of images with PyTorch's output sizes, in the form that is fast on the platform.
 
-Images are NHWC, kernels [kh, kw, in, out]: kernel[i, j] is PyTorch's weight[:, :, i, j] of ConvTranspose2d, and its
-transpose of Conv2d. `form` is "plain" (XLA's convolution), "fast" (matrix products, ebmjax/nets/conv_cpu.py) or "auto":
-fast on CPU, plain elsewhere. Both compute the same function up to rounding. "auto" looks at `jax.default_backend()`
-when traced: a switch inside the program (`lax.platform_dependent`) runs as fast on CPU, but traces both forms, and a
-gradient through a scan would store the residuals of both. Code put on a CPU beside a GPU is therefore correct but slow
-unless it asks for "fast".
+Images are NHWC, kernels [kh, kw, in, out]: kernel[i, j] is PyTorch's weight[:, :, i, j] of ConvTranspose2d, and the
+transpose of that of Conv2d. `form` is "plain" (XLA's convolution), "fast" (matrix products, ebmjax/nets/conv_cpu.py) or
+"auto": fast on CPU, plain elsewhere. Both compute the same function up to rounding.
+
+"auto" reads `jax.default_backend()` when traced. A switch inside the program (`lax.platform_dependent`) would trace
+both forms, and a gradient through a scan would store the residuals of both. Code placed on the CPU of a machine with a
+GPU is therefore correct, but slow unless it passes "fast".
 """
 
 from collections.abc import Callable
@@ -56,7 +57,7 @@ def is_fast(form: str) -> bool:
 
 
 def _checked(name: str, x: Array, kernel: Array, output_size: Callable[[int, int], int]) -> tuple[Array, Array]:
-    """Both in one dtype. Raises unless the channels agree and output_size(size, kernel_size) is ≥ 1 on both axes."""
+    """x, kernel in one dtype. Raises unless channels agree and output_size(size, kernel_size) is ≥ 1 on both axes."""
     if x.ndim != 4 or kernel.ndim != 4 or x.shape[3] != kernel.shape[2]:
         raise ValueError(f"{name} needs x[B, H, W, C] and kernel[kh, kw, C, F], got {x.shape} and {kernel.shape}")
     if min(map(output_size, x.shape[1:3], kernel.shape[:2])) < 1:

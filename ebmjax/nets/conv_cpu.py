@@ -1,8 +1,8 @@
 """Convolutions as matrix products, for XLA on CPU: the same functions as the plain forms of `ebmjax.nets.conv`.
 
-XLA's CPU convolution loses its fast path wherever the kernel is transposed or the input dilated: in every gradient,
-worst inside a `lax.scan` (4 to 30 times slower). Matrix products have no such trap and use all cores. Everything here
-is made of pads, slices, sums and products, so jvp, vjp, vmap and their nestings all work and stay fast.
+XLA's CPU convolution loses its fast path when the kernel is transposed or the input dilated: in every gradient, worst
+inside a `lax.scan` (4 to 30 times slower). Matrix products stay fast and use all cores. Everything here consists of
+pads, slices, sums and products, so jvp, vjp, vmap and their combinations all work and stay fast.
 """
 
 import jax
@@ -12,7 +12,7 @@ from jax import lax
 from ebmjax.types import Array
 
 MIN_CHANNELS = 8
-"""With fewer channels the sums around Winograd's products cost more than the products they save."""
+"""With fewer channels Winograd's additions cost more than the products that they save."""
 
 WINOGRAD = {
     2: (((1, -1, 0), (0, 1, 0), (0, 1, -1)), ((1, 0), (1, 1), (0, 1)), ((1, 1, 0), (0, 1, -1))),
@@ -82,5 +82,5 @@ def combine(matrix: tuple, arrays) -> list[Array]:
 
 
 def matmul(x: Array, kernel: Array) -> Array:
-    """x[..., C] @ kernel[C, F], flattened: a product of two matrices keeps its fast path in every transposition."""
+    """x[..., C] @ kernel[C, F], flattened: a product of two matrices stays fast when differentiated."""
     return (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], kernel.shape[-1])

@@ -28,13 +28,13 @@ class MLPEncoder(nn.Module):
 
 
 class ConvEncoder(nn.Module):
-    """Convolutions without biases, LeakyReLU 0.2 after each, and two heads over what is left of the image:
+    """Convolutions without biases, LeakyReLU 0.2 after each, then two linear heads on the flattened output.
 
     x[B, H, W, C] -> (mean, log_variance), `[B, latent_dim]` each.
 
-    layers: (features, kernel_size, stride, padding), e.g. `conv_energy_layers(width, size)` without its last: the
-        divergence triangle's (arXiv 1812.10907) has width 64, that of arXiv 2006.06059 width 48 and `normed`.
-    normed: batch normalisation before each LeakyReLU, by the statistics of the batch with `train`, else by the running
+    layers: (features, kernel_size, stride, padding), e.g. `conv_energy_layers(width, size)` without the last layer.
+        The divergence triangle (arXiv 1812.10907) has width 64; arXiv 2006.06059 has width 48 and `normed`.
+    normed: batch normalisation before each LeakyReLU, by the statistics of the batch if `train`, else by the running
         ones, the collection "batch_stats".
     """
 

@@ -13,11 +13,11 @@ from ebmjax.types import Array
 
 
 class ConvEnergy(nn.Module):
-    """Convolutions with LeakyReLU between them, down to one number an image: `[B, H, W, C]` -> `[B]`.
+    """Convolutions with LeakyReLU between them, down to one number per image: `[B, H, W, C]` -> `[B]`.
 
     layers: (features, kernel_size, stride, padding) each, `conv_energy_layers` or your own; the last has one feature
         and must leave one pixel, else ValueError. slope: of the LeakyReLU for x < 0. form: see `ebmjax.nets.conv`.
-    use_bias: in all layers, or in the last alone. kernel_init: PyTorch's default unless given.
+    use_bias: in all layers; if False, in the last layer only. kernel_init: PyTorch's default unless given.
     """
 
     layers: Sequence[tuple[int, int, int, int]]
@@ -34,21 +34,21 @@ class ConvEnergy(nn.Module):
             use_bias = self.use_bias or i == last
             x = Conv(*layer, use_bias=use_bias, kernel_init=self.kernel_init, form=self.form)(x)
         if x.shape[1:] != (1, 1, 1):
-            raise ValueError(f"ConvEnergy: the layers make {x.shape[1:]} of images {size}, not (1, 1, 1): resize them")
+            raise ValueError(f"ConvEnergy: images {size} come out as {x.shape[1:]}, not (1, 1, 1): resize them")
         return x.reshape(-1)
 
 
 def conv_energy_layers(width: int, size: int, limit: int = 8) -> tuple[tuple[int, int, int, int], ...]:
-    """The papers' stack for images of size x size: 3 x 3, then 4 x 4 of stride 2 down to 4 pixels, then 4 x 4 to one.
+    """The papers' layers for images of size x size: 3 x 3, then 4 x 4 of stride 2 down to 4 pixels, then 4 x 4 to one.
 
     width: n_f, features of the first layer; they double up to `limit` n_f. size: 4 times a power of two, at least 8,
-    else ValueError. For 32 pixels it is that of Nijkamp et al. (arXiv 1904.09770: n_f = 32, 64, 128, slope 0.2) and
-    the "vanilla" net of Nijkamp et al. (arXiv 1903.12370: n_f = 32, slope 0.05), with limit 4 and without biases the
-    divergence triangle's (arXiv 1812.10907: n_f = 64); other sizes are our own extension.
+    else ValueError. For 32 pixels these are the layers of Nijkamp et al. (arXiv 1904.09770: n_f = 32, 64, 128, slope
+    0.2), of the "vanilla" net of Nijkamp et al. (arXiv 1903.12370: n_f = 32, slope 0.05) and, with limit 4 and without
+    biases, of the divergence triangle (arXiv 1812.10907: n_f = 64); other sizes are our own extension.
     """
     halvings = (size // 4).bit_length() - 1
     if halvings < 1 or size != 4 * 2**halvings:
-        raise ValueError(f"the stack halves images down to 4 pixels: size 8, 16, 32, 64 ..., got {size}; resize them")
+        raise ValueError(f"images are halved down to 4 pixels: size must be 8, 16, 32, 64 ..., got {size}; resize them")
     doubled = [(min(2**i, limit) * width, 4, 2, 1) for i in range(1, halvings + 1)]
     return ((width, 3, 1, 1), *doubled, (1, 4, 1, 0))
 
@@ -83,8 +83,8 @@ class NonlocalEnergy(nn.Module):
 class NonlocalBlock(nn.Module):
     """x + W softmax(θ(x)ᵀ φ(x)) g(x), attention between all pixels: `[B, H, W, C]` -> the same, C even.
 
-    θ, φ, g: 1 x 1 convolutions to C / 2; φ and g are max-pooled. W starts at 0, so that the block starts as identity.
-    The scores are not divided by √(C / 2). Reference: Wang et al. 2018 (arXiv 1711.07971).
+    θ, φ, g: 1 x 1 convolutions to C / 2; φ and g are max-pooled. W starts at 0: the block starts as the identity. The
+    scores are not divided by √(C / 2). Reference: Wang et al. 2018 (arXiv 1711.07971).
     """
 
     form: str = "auto"

@@ -1,8 +1,8 @@
-"""Gauge fixing: of all weights that make the same classifier, by its continuous symmetries, one representative.
+"""Gauge fixing: one representative of all weights that are the same classifier up to its continuous symmetries.
 
-A filter before ReLU may be scaled by s > 0 if what reads it is scaled by 1 / s; a normalised filter may be scaled at
-all; all logits may be shifted. Without a gauge, weights would be diverse that are the same function. Permutations of
-filters are discrete, and stay.
+A filter before ReLU may be scaled by s > 0 if its weights in the next layer are scaled by 1 / s; a normalised filter
+may be scaled freely; all logits may be shifted together. Without a gauge, different weights of the same function would
+count as diverse. Permutations of filters are discrete symmetries and are not fixed.
 
 Reference: Deutsch 2018 (arXiv 1801.01952); Deutsch, Nijkamp & Yang 2019 (arXiv 1905.02898).
 """
@@ -15,16 +15,17 @@ from ebmjax.nets.targets import Layer
 from ebmjax.types import Array, PyTree
 
 TINY = 1e-12
-"""Least squared length of a filter: one of zeros stays one."""
+"""Lower bound of a filter's squared length in divisions: a filter of zeros stays zero."""
 
 
 def fix_gauge(layers: Sequence[Layer], weights: PyTree) -> PyTree:
-    """The published gauge: the same logits up to a constant per example, with in every layer but the last
+    """The published gauge. Logits stay the same up to a constant per example; the weights then satisfy
 
-        Σ w² + b² = filter_size   for each filter (that is 1 per weight, bias included), and Σ b = 0 in the last.
+        Σ w² + b² = filter_size   for each filter of every layer but the last (1 per weight, bias included),
+        Σ b = 0                   in the last layer.
 
-    Idempotent, and unchanged if filters of the raw weights were rescaled (and their readers inversely). The authors'
-    code subtracts the sum of the last biases; that their mean is meant, makes the sum 0.
+    Idempotent, and independent of the scales of filters (see the module). The authors' code subtracts the sum of the
+    last biases; here their mean is subtracted, which makes the sum 0.
 
     Args:
         layers: of the target. weights: of one network, or of several along a leading axis.
@@ -48,12 +49,12 @@ def fix_gauge(layers: Sequence[Layer], weights: PyTree) -> PyTree:
 
 
 def fix_last_layer(layers: Sequence[Layer], weights: PyTree) -> PyTree:
-    """The last layer centred over the classes, and scaled to 1 per weight: for the entropy alone.
+    """The last layer centred over the classes and scaled to 1 per weight. For the entropy term only.
 
-    Two ways that the published gauge leaves open to gain diversity without another classifier. One vector added to the
-    weights of all classes shifts all logits of an example alike: a symmetry, removed by centring. The common scale is a
-    temperature, which moves no decision, and to which the cross entropy hardly objects once all is classified: removed
-    by Σ w² + b² = num_filters · filter_size over the layer. That is no symmetry: the probabilities change.
+    The published gauge leaves two ways to gain diversity without a different classifier. A vector added to the weights
+    of all classes shifts all logits of an example alike: a symmetry, removed by centring. The common scale is a
+    temperature, which changes no decision and hardly the cross entropy once all examples are classified: fixed by
+    Σ w² + b² = num_filters · filter_size over the layer. That is not a symmetry: the probabilities change.
     """
     layer = layers[-1]
     centred = {name: leaf - jnp.mean(leaf, axis=-1, keepdims=True) for name, leaf in weights[layer.name].items()}

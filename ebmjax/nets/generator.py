@@ -1,4 +1,4 @@
-"""Convolutional generators: a vector to an image, by transposed convolutions."""
+"""Convolutional generators: from a vector to an image by transposed convolutions."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,12 +16,12 @@ Layer = tuple[int, int, int, int]
 class ConvGenerator(nn.Module):
     """z[B, nz] -> x[B, H, W, C] in (-1, 1): transposed convolutions, LeakyReLU 0.2 between them, tanh at the end.
 
-    layers: those of `PUBLISHED`, or your own; the first sees z as an image of one pixel.
+    layers: those of `PUBLISHED`, or your own; the input of the first is z as an image of one pixel.
     kernel_init: Xavier normal as in the official code, which leaves the biases at PyTorch's default U(±1/√fan_in),
         fan_in = features · kernel_size².
     form: of the convolutions, see `ebmjax.nets.conv`.
 
-    Reference: Pang et al. 2020 (arXiv 2006.08205), g_β of eq. (3), and its official code for the stacks.
+    Reference: Pang et al. 2020 (arXiv 2006.08205), g_β of eq. (3), and its official code for the layers.
     """
 
     layers: Sequence[Layer]
@@ -39,7 +39,7 @@ class ConvGenerator(nn.Module):
 
 
 def _doubling(*features: int) -> tuple[Layer, ...]:
-    """4 × 4 pixels from one, then doubled by each further layer."""
+    """Layers from one pixel to 4 × 4, then doubling the image."""
     return ((features[0], 4, 1, 0), *((n, 4, 2, 1) for n in features[1:]))
 
 
@@ -50,5 +50,5 @@ PUBLISHED: dict[str, Callable[[int], tuple[Layer, ...]]] = {
     "celeba64": lambda ngf: _doubling(8 * ngf, 4 * ngf, 2 * ngf, ngf, 3),
     "celeba128": lambda ngf: _doubling(16 * ngf, 8 * ngf, 4 * ngf, 2 * ngf, ngf, 3),
 }
-"""Layers as a function of the width ngf. Images and published settings (nz, ngf): mnist 28 × 28 (8, 128),
+"""name -> layers as a function of the width ngf. Images and published settings (nz, ngf): mnist 28 × 28 (8, 128),
 svhn 32 × 32 (100, 64), cifar10 32 × 32 (128, 128), celeba64 (100, 128), celeba128 (100, 64 or 128)."""

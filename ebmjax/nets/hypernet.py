@@ -1,4 +1,4 @@
-"""A network that makes the weights of another: z -> one code per filter -> that filter's weights.
+"""A hypernetwork, which generates the weights of another network: z -> a code for each filter -> its weights.
 
 Reference: Deutsch 2018 (arXiv 1801.01952); Deutsch, Nijkamp & Yang 2019 (arXiv 1905.02898).
 """
@@ -19,8 +19,8 @@ DECAY = 0.98
 
 
 class Code(NamedTuple):
-    """How a layer's weights are made. size: of one code. widths: hidden layers of the generator. whole: one code for
-    the whole layer instead of one per filter."""
+    """How a layer's weights are generated. size: of one code. widths: hidden layers of the generator. whole: one code
+    for the whole layer instead of one per filter."""
 
     size: int
     widths: tuple[int, ...]
@@ -30,12 +30,12 @@ class Code(NamedTuple):
 class HyperNet(nn.Module):
     """z[B, d] -> {layer: {"kernel": [B, *shape], "bias": [B, filters]}}, before any gauge fixing.
 
-    The extractor makes all codes from z; one generator per layer, shared by its filters, turns a code into weights.
+    The extractor maps z to all codes; one generator per layer, shared by its filters, turns a code into weights.
 
     layers: of the target. codes: one per layer. extractor: widths of its hidden layers.
     slope: of LeakyReLU. init_scale: variance of kernels times their fan-in.
-    batch_norm: after each hidden activation, by statistics over the batch (and the filters) with `train`, else by
-        running ones, the collection "batch_stats"; there are no biases then. Without it all layers have biases.
+    batch_norm: after each hidden activation, by statistics over the batch (and the filters) if `train`, else by the
+        running ones, the collection "batch_stats". Layers have biases only without it.
     """
 
     layers: Sequence[Layer]
@@ -62,7 +62,7 @@ class HyperNet(nn.Module):
 
 
 class Perceptron(nn.Module):
-    """Dense layers on the last axis with LeakyReLU, then batch normalisation, between them; fields of `HyperNet`."""
+    """Dense layers on the last axis; between them LeakyReLU, then batch normalisation. Fields as in `HyperNet`."""
 
     widths: Sequence[int]
     slope: float
@@ -84,7 +84,7 @@ class Perceptron(nn.Module):
 
 
 def unpack(layer: Layer, filters: Array) -> PyTree:
-    """Filters one after another `[B, filters, filter_size]`, the bias last in each -> {"kernel", "bias"}."""
+    """Filters `[B, filters, filter_size]`, each with its bias last -> {"kernel", "bias"}."""
     num = len(filters)
     kernel = filters[..., : layer.filter_size - layer.bias].reshape(num, layer.num_filters, *layer.shape[:-1])
     leaves = {"kernel": jnp.moveaxis(kernel, 1, -1)}

@@ -1,8 +1,8 @@
 """The Inception network whose features define FID: images `[B, 299, 299, 3]` -> features `[B, 2048]`.
 
 It is the graph of 2015-12-05 up to pool_3, with its own scope names, not the Inception v3 of later libraries: average
-pools of a branch do not count the padding, and the branch pool of the last block takes the maximum. Only for
-evaluation: the averages of its batch norm are parameters like all others.
+pools exclude the padding, and the pooling branch of the last block takes the maximum. For evaluation only: the running
+averages of batch norm are ordinary parameters.
 Reference: Szegedy et al. 2016 (arXiv 1512.00567); Heusel et al. 2017 (arXiv 1706.08500).
 """
 

@@ -1,6 +1,6 @@
-"""Initialisers of the papers' PyTorch code, in Flax's shape: (rng_key, shape, dtype) -> array.
+"""Initialisers of the papers' PyTorch code with Flax's signature: (rng_key, shape, dtype) -> array.
 
-PyTorch's fans: fan_in counts what one output sums over, except for transposed convolutions, where PyTorch computes
+fan_in is the number of terms that one output sums, except for transposed convolutions, where PyTorch computes
 fan_in = features · kh · kw and fan_out = in · kh · kw from the weight's layout [in, features, kh, kw].
 """
 
@@ -16,8 +16,8 @@ torch_transpose_kernel = variance_scaling(1 / 3, "fan_in", "uniform", in_axis=-1
 """Default of ConvTranspose2d, kernel [kh, kw, in, out]: U(±1/√fan_in) with PyTorch's fan_in = out · kh · kw."""
 
 xavier_normal = variance_scaling(1.0, "fan_avg", "normal")
-"""N(0, 2 / (fan_in + fan_out)), the same for convolutions and transposed convolutions (Glorot & Bengio 2010, eq. 16,
-with its variance drawn from a normal)."""
+"""N(0, 2 / (fan_in + fan_out)), the same for convolutions and transposed convolutions (the variance of Glorot & Bengio
+2010, eq. 16, with a normal distribution)."""
 
 
 def torch_bias(fan_in: int) -> Callable:

@@ -20,22 +20,23 @@ ENERGY_FORMS: dict[str, Callable[[Array], Array]] = {
     "tanh": jnp.tanh,
     "identity": lambda d: d,
 }
-"""What makes an energy of the last layer's number: bounded from below by 0 (softplus, sigmoid) or -1 (tanh), or not."""
+"""name -> function from the last layer's output to the energy; its lower bound is 0 (softplus, sigmoid), -1 (tanh) or
+none."""
 
 SLOPE = 0.1
 
 
 def spectral(layer: nn.Module, x: Array, train: bool) -> Array:
-    """The layer with its kernel divided by its largest singular value, as one power iteration finds it.
+    """The layer at x, with its kernel divided by its largest singular value as estimated by one power iteration.
 
-    The iteration starts at the vector of the collection "batch_stats" (so does a call without `train`, which is a
-    function of parameters and that vector), and is written back with `train`: the norm is 1 once it has converged.
+    The iteration starts from a vector in the collection "batch_stats", which is updated only if `train`; without it the
+    call is a function of the parameters and that vector. The kernel's norm is 1 once the vector has converged.
     """
     return nn.SpectralNorm(layer)(x, update_stats=train)
 
 
 class JointMLPEnergy(nn.Module):
-    """Dense layers of `widths` on the entries of x and z side by side. form: a name of `ENERGY_FORMS`."""
+    """Dense layers of `widths` on the concatenated entries of x and z. form: a name in `ENERGY_FORMS`."""
 
     widths: Sequence[int]
     form: str = "softplus"
@@ -50,9 +51,9 @@ class JointMLPEnergy(nn.Module):
 
 
 class JointConvEnergy(nn.Module):
-    """Convolutions of x down to one pixel, dense layers of z of the same widths, then both side by side.
+    """Convolutions of x down to one pixel and dense layers of z of the same widths, concatenated, then dense layers.
 
-    width: n, published 64; sides of x: multiples of 8. form: a name of `ENERGY_FORMS`.
+    width: n, published 64; sides of x: multiples of 8. form: a name in `ENERGY_FORMS`.
     """
 
     width: int = 64
@@ -62,7 +63,7 @@ class JointConvEnergy(nn.Module):
     @nn.compact
     def __call__(self, x: Array, z: Array, train: bool = False) -> Array:
         widths = [self.width * n for n in (1, 1, 2, 2, 4, 4, 8, 8)]
-        left = x.shape[1] // 8  # what three halvings leave for the last layer
+        left = x.shape[1] // 8  # pixels left by three halvings, the kernel size of the last layer
         shapes = [(3, 1, 1), (4, 2, 1)] * 3 + [(3, 1, 1), (left, 1, 0)]
         for i, (width, shape) in enumerate(zip(widths, shapes)):
             x = nn.leaky_relu(x, SLOPE) if i else x

@@ -1,4 +1,4 @@
-"""Features from the inside of a network: the activations of all its layers, pooled, as DCGAN's protocol takes them."""
+"""Features of a network: the pooled activations of all its layers, by DCGAN's protocol."""
 
 from collections.abc import Callable
 
@@ -13,15 +13,15 @@ from ebmjax.types import Array, PyTree
 def layer_features(
     module: nn.Module, params: PyTree, x: Array, *, activation: Callable[[Array], Array], grid: int = 4
 ) -> Array:
-    """Activations of every convolution and dense layer of a Flax module at x, side by side: `[B, ...]` -> `[B, D]`.
+    """Activations of every convolution and dense layer of a Flax module at x, concatenated: `[B, ...]` -> `[B, D]`.
 
-    Layers with one number an example, the energy itself, are left out.
+    Layers with one number per example (the energy itself) are left out.
 
     Args:
         activation: what the network applies to the layers' outputs, e.g. `nets.ACTIVATIONS["silu"]`.
         grid: feature maps whose sides are multiples of it are max-pooled to grid x grid (paper: 4), others stay.
 
-    Reference: Radford et al. 2016 (arXiv 1511.06434), section 5.1; used of energies by Gao et al. 2020 (arXiv
+    Reference: Radford et al. 2016 (arXiv 1511.06434), section 5.1; applied to energies by Gao et al. 2020 (arXiv
     1912.00589).
     """
     is_layer = lambda layer, name: name == "__call__" and isinstance(layer, Conv | nn.Dense)
@@ -31,7 +31,7 @@ def layer_features(
 
 
 def pool(x: Array, grid: int) -> Array:
-    """Maximum over equal windows: `[B, H, W, C]` -> `[B, grid, grid, C]`; as it is, if they do not fit or x is none."""
+    """Maximum over equal windows: `[B, H, W, C]` -> `[B, grid, grid, C]`; x itself if they do not fit or it is flat."""
     if x.ndim != 4 or x.shape[1] % grid or x.shape[2] % grid:
         return x
     batch, height, width, channels = x.shape

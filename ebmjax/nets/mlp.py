@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons: an energy of a vector, and a generator of images or vectors."""
+"""Multi-layer perceptrons: energies and class logits of a vector, and generators of images or vectors."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ ACTIVATIONS = {
     "elu": nn.elu,
     "softplus": nn.softplus,
 }
-"""By name; leaky_relu has slope 0.2, unless its name says another."""
+"""name -> activation; leaky_relu has slope 0.2 unless its name has another."""
 
 INITIALISATIONS = {
     "he": lambda fan_in: (nn.initializers.he_normal(), nn.initializers.zeros),
@@ -30,7 +30,7 @@ INITIALISATIONS = {
 class MLP(nn.Module):
     """Dense layers of `widths` with an activation between them, none after the last: `[B, d]` -> `[B, widths[-1]]`.
 
-    activation, init_name: names of `ACTIVATIONS` and `INITIALISATIONS`.
+    activation, init_name: names in `ACTIVATIONS` and `INITIALISATIONS`.
     """
 
     widths: Sequence[int]
@@ -48,10 +48,10 @@ class MLP(nn.Module):
 
 
 class MLPEnergy(nn.Module):
-    """Energy of a vector, or of an image taken as one: `[B, ...]` -> `[B]`.
+    """Energy of a vector, or of a flattened image: `[B, ...]` -> `[B]`.
 
-    widths: of the hidden layers; output_scale: multiplies the energy, so that a cold sampler's energies of order T suit
-    weights of order one; other fields as in `MLP`.
+    widths: of the hidden layers. output_scale: multiplies the energy; set it to about T for a sampler of low
+    temperature, so that weights stay of order one. Other fields as in `MLP`.
     """
 
     widths: Sequence[int]
@@ -67,7 +67,7 @@ class MLPEnergy(nn.Module):
 
 
 class MLPLogits(nn.Module):
-    """Class logits of a vector, or of an image taken as one: `[B, ...]` -> `[B, widths[-1]]`. Fields as in `MLP`."""
+    """Class logits of a vector, or of a flattened image: `[B, ...]` -> `[B, widths[-1]]`. Fields as in `MLP`."""
 
     widths: Sequence[int]
     activation: str = "leaky_relu"
@@ -79,7 +79,7 @@ class MLPLogits(nn.Module):
 
 
 class MLPGenerator(nn.Module):
-    """Decoder of a vector: `[B, nz]` -> `[B, *shape]`, within (-1, 1) if `bounded` (tanh), else on the real line."""
+    """Generator from a vector: `[B, nz]` -> `[B, *shape]`, in (-1, 1) if `bounded` (by tanh), else unbounded."""
 
     shape: Sequence[int]
     widths: Sequence[int]

@@ -1,4 +1,4 @@
-"""Top-down generators of several layers of latents, in the coordinates in which all of them are N(0, I) a priori."""
+"""Top-down generators of several layers of latents, in coordinates whose priors are all N(0, I)."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ from ebmjax.types import Array
 
 
 class MultilayerMLPGenerator(nn.Module):
-    """{"z1": [B, d_1], ..., "zL": [B, d_L]} -> x[B, *shape], zL on top, each of them N(0, I) a priori.
+    """{"z1": [B, d_1], ..., "zL": [B, d_L]} -> x[B, *shape]; zL is the top layer, the prior of each is N(0, I).
 
     h_L = zL; h_l = μ_l(h_{l+1}) + σ_l(h_{l+1}) zl for l = L-1 ... 1; x = g(h_1). μ_l and σ_l > 0 are heads of one
-    perceptron of `widths`, g another one; σ_l starts near 1.
+    perceptron of `widths`, g is another one; σ_l starts near 1.
 
-    activation: name of `ACTIVATIONS`. bounded: x within (-1, 1) by tanh, else on the real line.
+    activation: name in `ACTIVATIONS`. bounded: x in (-1, 1) by tanh, else unbounded.
 
     Reference: Nijkamp et al. 2020 (arXiv 1912.01909).
     """

@@ -11,7 +11,7 @@ from ebmjax.nets.generator import Layer
 from ebmjax.types import Array
 
 DCGAN_KERNEL = nn.initializers.normal(0.02)
-"""N(0, 0.02²), of every convolution."""
+"""N(0, 0.02²), for every convolution."""
 
 
 def batch_norm(train: bool) -> nn.BatchNorm:
@@ -26,7 +26,7 @@ class NormedGenerator(nn.Module):
     """z[B, nz] -> x[B, H, W, C] in (-1, 1): transposed convolutions, batch normalisation and ReLU between, tanh last.
 
     layers: (features, kernel_size, stride, padding), e.g. `normed_generator_layers`; only the last has biases.
-    Normalised by the statistics of the batch with `train`, else by the running ones, the collection "batch_stats".
+    Normalised by the statistics of the batch if `train`, else by the running ones, the collection "batch_stats".
     """
 
     layers: Sequence[Layer]
@@ -43,9 +43,9 @@ class NormedGenerator(nn.Module):
 
 
 def normed_generator_layers(width: int, channels: int) -> tuple[Layer, ...]:
-    """The stack of both papers on joint laws of x and z for images of 32 x 32.
+    """The layers for 32 x 32 images in two papers that learn joint distributions of x and z.
 
-    width: features before the image, 128 of the divergence triangle (arXiv 1812.10907), 96 of arXiv 2006.06059.
+    width: features before the image, 128 in the divergence triangle (arXiv 1812.10907), 96 in arXiv 2006.06059.
     """
     doubled = ((n * width, 4, 2, 1) for n in (4, 2, 1))
     return ((4 * width, 4, 1, 0), *doubled, (channels, 3, 1, 1))

@@ -1,7 +1,7 @@
-"""Recurrent cells, and their run over sequences at the cost of the steps that are there.
+"""Recurrent cells, and a loop over sequences that stops after the longest one.
 
-A cell is what is left of a recurrent layer without its matrix products: (of_input `[B, G]`, of_state `[B, G]`, carry)
--> carry, with G a multiple of the width H, and a carry of arrays `[B, H]` of which the last is the hidden state.
+A cell is a recurrent layer without its matrix products: (of_input `[B, G]`, of_state `[B, G]`, carry) -> carry, where
+G is a multiple of the width H and carry is a tuple of arrays `[B, H]`, the last of which is the hidden state.
 """
 
 from collections.abc import Callable
@@ -38,11 +38,11 @@ CELLS: dict[str, tuple[Callable[[Array, Array, Carry], Carry], int]] = {"lstm": 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
 def run_cell(cell: Callable, inputs: Array, carry: Carry, kernel: Array, num_steps: Array) -> Array:
-    """Hidden states `[L, B, H]` of a cell over inputs `[L, B, G]`, and 0 from num_steps on.
+    """Hidden states `[L, B, H]` of a cell over inputs `[L, B, G]`, 0 from num_steps on.
 
-    carry: at the start. kernel: `[H, G]` of the hidden state. num_steps: int32 scalar ≤ L, may be traced; no later step
-    is computed, backward neither, which a `lax.scan` cannot leave out. Once differentiable in reverse mode, and then in
-    forward mode.
+    carry: at the start. kernel: `[H, G]` of the hidden state. num_steps: int32 scalar ≤ L, may be traced. Unlike
+    `lax.scan`, later steps are not computed, neither forward nor backward. Differentiable once in reverse mode, and
+    the result again in forward mode.
     """
     return _forward(cell, inputs, carry, kernel, num_steps)[0]
 
@@ -76,7 +76,7 @@ def _backward(cell, saved, of_hiddens):
     zeros = jnp.zeros_like(inputs)
     start = tuple(jnp.zeros_like(leaf[0]) for leaf in carries), zeros, zeros
     of_carry, of_inputs, of_products = jax.lax.fori_loop(0, num_steps, body, start)
-    # One product for all steps, which the compiler drops where nobody asks for it, as in a chain.
+    # One product for all steps; the compiler drops it if this gradient is not used, as in chains over z.
     of_kernel = jnp.einsum("lbh,lbg->hg", carries[-1], of_products)
     return of_inputs, of_carry, of_kernel, np.zeros((), jax.dtypes.float0)
 

@@ -1,4 +1,4 @@
-"""The softmax over a vocabulary at the cost of the words that are there: no padding, no logits kept."""
+"""The softmax over a vocabulary, without computing padding and without storing all logits."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import numpy as np
 from ebmjax.types import PAD, Array
 
 BLOCK = 128
-"""Words whose logits are in memory at a time: 5 MB for 10,000 words, which caches hold."""
+"""Number of words whose logits are in memory at a time: 5 MB for a vocabulary of 10,000, which fits into caches."""
 
 
 @jax.custom_vjp
@@ -16,19 +16,19 @@ def log_softmax_at(hidden: Array, kernel: Array, bias: Array, tokens: Array) -> 
 
     hidden: `[N, H]`. kernel: `[H, V]`. bias: `[V]`. tokens: int32 `[N]`.
 
-    Blocks of words, PAD sorted out, one after the other, each with its gradient with respect to `hidden`: about a third
-    of the work and a fraction of the memory of the plain form where sentences differ in length. Once differentiable in
-    reverse mode, and then in forward mode.
+    PAD is left out, and words are processed block by block, each with its gradient with respect to `hidden`: about a
+    third of the work and a fraction of the memory of the plain form if sentences differ in length. Differentiable once
+    in reverse mode, and the result again in forward mode.
     """
     return _forward(hidden, kernel, bias, tokens)[0]
 
 
 def _blocks(tokens: Array) -> tuple[Array, Array]:
-    """Rows in the order words first, PAD after, filled up to whole blocks `[blocks, BLOCK]`; how many blocks matter."""
+    """Rows, words first and PAD last, filled up to whole blocks `[blocks, BLOCK]`; number of blocks that hold words."""
     num = len(tokens)
     size = min(BLOCK, num)
     order = jnp.argsort(tokens == PAD, stable=True)
-    # Surplus slots repeat the last row, and are dropped when written: `num` is out of range.
+    # Surplus slots hold `num`, which is out of range: they read the last row and write nothing.
     order = jnp.concatenate([order, jnp.full(-num % size, num, order.dtype)]).reshape(-1, size)
     return order, -(-jnp.sum(tokens != PAD) // size)
 
@@ -73,7 +73,7 @@ def _backward(saved, cotangent):
         slope = weight[:, None] * _log_prob_and_slope(hidden[rows], kernel, bias, tokens[rows])[1]
         return sums[0] + hidden[rows].T @ slope, sums[1] + jnp.sum(slope, axis=0)
 
-    # Where nobody asks for the gradient of the weights, as in a chain, the compiler drops this loop.
+    # The compiler drops this loop if the gradient of the weights is not used, as in chains over z.
     of_kernel, of_bias = jax.lax.fori_loop(0, num_blocks, body, (jnp.zeros_like(kernel), jnp.zeros_like(bias)))
     return cotangent[:, None] * grads, of_kernel, of_bias, np.zeros(tokens.shape, jax.dtypes.float0)
 

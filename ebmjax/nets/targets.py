@@ -1,7 +1,7 @@
 """Classifiers whose weights are an argument, so that they can be generated, interpolated or trained.
 
-The weights of one network are {layer: {"kernel": [..., inputs, filters], "bias": [filters]}}; a leading axis holds
-several networks, over which `apply` is to be mapped by `jax.vmap`.
+The weights of one network are {layer: {"kernel": [..., inputs, filters], "bias": [filters]}}. Weights of several
+networks have a leading axis; map `apply` over it with `jax.vmap`.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,8 +21,8 @@ class Layer(NamedTuple):
     """Shape of a layer of filters. A fully connected layer's filters are its units.
 
     shape: of the kernel, (inputs, filters) or (height, width, inputs, filters). bias: whether there is one per filter.
-    normalised: whether the network normalises what each filter puts out, so that a filter's length has no effect;
-    otherwise ReLU follows, then the next layer of the tuple. The last layer puts out logits.
+    normalised: whether the network normalises each filter's output, so that a filter's length has no effect; otherwise
+    ReLU follows, then the next layer of the tuple. The last layer's outputs are logits.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Layer(NamedTuple):
 
 
 class Target(NamedTuple):
-    """layers: in the order of the pass. apply: (weights of one network, x[N, ...]) -> logits[N, num_classes]."""
+    """layers: from input to output. apply: (weights of one network, x[N, ...]) -> logits[N, num_classes]."""
 
     layers: tuple[Layer, ...]
     apply: Callable[[PyTree, Array], Array]
@@ -53,7 +53,7 @@ class Target(NamedTuple):
         return sum(layer.num_filters * layer.filter_size for layer in self.layers)
 
     def init(self, rng_key: Array) -> PyTree:
-        """Weights of one network for training it: He-normal kernels, zero biases."""
+        """Initial weights to train one network from: He-normal kernels, zero biases."""
         normal, weights = nn.initializers.he_normal(), {}
         for layer, key in zip(self.layers, jax.random.split(rng_key, len(self.layers)), strict=True):
             matrix = normal(key, (int(np.prod(layer.shape[:-1])), layer.num_filters))
@@ -98,7 +98,7 @@ def conv_target(shape: Sequence[int], num_classes: int, *, widths: Sequence[int]
 
     def apply(weights, x):
         for name in ("conv1", "conv2"):
-            # Pooling first: the maximum commutes with adding the bias and with ReLU, and leaves a quarter of the work.
+            # Pooling first: the maximum commutes with the bias and ReLU, and leaves them a quarter of the work.
             pooled = max_pool(conv(x, weights[name]["kernel"], padding=2, form=form))
             x = nn.relu(pooled + weights[name]["bias"])
         x = nn.relu(_dense(weights["dense1"], x.reshape(len(x), -1)))
@@ -112,11 +112,11 @@ def resnet_target(
 ) -> Target:
     """Residual network of three scales of `num_blocks` blocks of two 3 x 3 convolutions; ResNet-32 with five.
 
-    Filters: width, 2 width, 4 width. No biases but the last layer's. Each channel of each image is normalised over its
-    own pixels, without learned scale and offset: every image may come with a network of its own, so there is no batch
-    to take statistics of. The stem quarters the sides, as the authors' code does; they must be multiples of 16, else
-    ValueError. For 32 x 32 x 3, width 16 and 10 classes: 464,442 weights, and 2,464 of normalisation that their count
-    of 466,906 includes and their hypernetwork does not generate.
+    Filters: width, 2 width, 4 width. Only the last layer has biases. Each channel of each image is normalised over its
+    own pixels, without learned scale and offset: every image may have its own network, so there is no batch to take
+    statistics of. The stem divides the sides by 4, as in the authors' code; they must be multiples of 16, else
+    ValueError. For 32 x 32 x 3, width 16 and 10 classes: 464,442 weights. The authors count 466,906, which includes
+    2,464 of normalisation that their hypernetwork does not generate.
 
     Reference: Deutsch, Nijkamp & Yang 2019 (arXiv 1905.02898), its official code.
     """
@@ -160,6 +160,6 @@ def _dense(leaves: PyTree, x: Array) -> Array:
 
 
 def _normalise(x: Array) -> Array:
-    """Each channel of each image x`[N, H, W, C]` to mean 0 and variance 1 over its pixels."""
+    """x`[N, H, W, C]` with each channel of each image brought to mean 0 and variance 1 over its pixels."""
     mean, variance = jnp.mean(x, (1, 2), keepdims=True), jnp.var(x, (1, 2), keepdims=True)
     return (x - mean) * jax.lax.rsqrt(variance + 1e-5)

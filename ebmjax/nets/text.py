@@ -1,9 +1,9 @@
-"""A recurrent decoder of sentences: an LSTM or GRU that sees a latent vector at every word.
+"""A recurrent decoder of sentences: an LSTM or GRU with a latent vector as input at every word.
 
     h_t = cell(h_{t-1}, [embedding(x_{t-1}), z]),   p(x_t | x_<t, z) = softmax(W h_t + b),   x_0 = BOS
 
-The initial state is linear in z. A row of tokens is words, EOS, PAD ...; PAD counts for nothing. With a z of no
-dimension it is a language model.
+The initial state is linear in z. A row of tokens is words, EOS, PAD ...; PAD does not count. With z of dimension 0 it
+is a language model.
 
 Reference: Pang et al. 2021 (arXiv 2106.02513); the decoder is that of Bowman et al. 2016 (1511.06349).
 """
@@ -22,10 +22,10 @@ class TextDecoder(nn.Module):
 
     logits[:, t] are those of tokens[:, t] given z and tokens[:, :t].
 
-    cell: name of `CELLS`. embed_dim, hidden_dim: of word embeddings and state. dropout: in [0, 1), of embeddings and of
-    what the softmax sees; word_dropout: in [0, 1), the probability that a word is hidden (UNK) from the next ones'
-    prediction. Both act when `train` is true alone, and need the "dropout" rng. init_scale: all parameters start
-    as U(±init_scale); None: U(±1 / √hidden_dim), PyTorch's for recurrent layers.
+    cell: name in `CELLS`. embed_dim, hidden_dim: of word embeddings and state. dropout: in [0, 1), of the embeddings
+    and the softmax's input. word_dropout: in [0, 1), the probability that an input word is replaced by UNK. Both apply
+    only if `train`, and need the "dropout" rng. init_scale: all parameters start as U(±init_scale); None:
+    U(±1 / √hidden_dim), PyTorch's default for recurrent layers.
     """
 
     vocab_size: int
@@ -54,7 +54,7 @@ class TextDecoder(nn.Module):
         return self.output(self.drop(jnp.swapaxes(hidden, 0, 1), deterministic=not train))
 
     def inputs(self, tokens: Array, train: bool = False) -> Array:
-        """What the gates get from the words before: `[B, L]` -> `[L, B, gates]`. It does not depend on z."""
+        """The gates' inputs from the previous words: `[B, L]` -> `[L, B, gates]`. They do not depend on z."""
         before = jnp.concatenate([jnp.full_like(tokens[:, :1], BOS), tokens[:, :-1]], axis=1).T
         if train and self.word_dropout:
             hide = jax.random.bernoulli(self.make_rng("dropout"), self.word_dropout, before.shape)
@@ -62,16 +62,16 @@ class TextDecoder(nn.Module):
         return self.from_word(self.drop(self.embedding[before], deterministic=not train))
 
     def hidden(self, z: Array, inputs: Array, tokens: Array) -> Array:
-        """States before the softmax, `[L, B, H]`, of z and `inputs`; 0 after the longest sentence of the batch."""
+        """Hidden states `[L, B, H]`, the softmax's input, of z and `inputs`; 0 after the batch's longest sentence."""
         longest = jnp.max(jnp.where(tokens != PAD, jnp.arange(1, tokens.shape[1] + 1), 0))
         return run_cell(
             CELLS[self.cell][0], inputs + self.from_latent(z), self.initial_state(z), self.recurrent, longest
         )
 
     def log_prob(self, z: Array, tokens: Array, inputs: Array | None = None, train: bool = False) -> Array:
-        """log p(tokens | z) in nats, `[B]`: the plain sum over `__call__`'s logits at a fraction of its cost.
+        """log p(tokens | z) in nats, `[B]`: the sum over the logits of `__call__`, at a fraction of its cost.
 
-        inputs: of `inputs(tokens)`, for many z of the same tokens.
+        inputs: the result of `inputs(tokens)`, to save time with many z for the same tokens.
         """
         inputs = self.inputs(tokens, train) if inputs is None else inputs
         hidden = self.drop(self.hidden(z, inputs, tokens), deterministic=not train)
@@ -80,7 +80,7 @@ class TextDecoder(nn.Module):
         return jnp.sum(words.reshape(-1, len(z)), axis=0)
 
     def from_latent(self, z: Array) -> Array:
-        """What the gates get from z at every word, `[B, gates]`. Without z there are no parameters for it."""
+        """The gates' inputs from z, the same at every word: `[B, gates]`. No parameters if z has dimension 0."""
         return self.gates_of_latent(z) if z.shape[-1] else jnp.zeros((len(z), self.recurrent.shape[1]))
 
     def initial_state(self, z: Array) -> tuple[Array, ...]:

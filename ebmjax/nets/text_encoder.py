@@ -1,4 +1,4 @@
-"""Encoders of sentences: their bag of words, and a recurrent net that reads them from both ends."""
+"""Encoders of sentences: a bag of words, and a bidirectional recurrent net."""
 
 import flax.linen as nn
 import jax
@@ -9,7 +9,7 @@ from ebmjax.types import BOS, EOS, PAD, Array
 
 
 def bag_of_words(tokens: Array, vocab_size: int) -> Array:
-    """log(1 + count) of every word: int32 `[B, L]` -> `[B, vocab_size]`. PAD, BOS and EOS are no words."""
+    """log(1 + count) of every word: int32 `[B, L]` -> `[B, vocab_size]`. PAD, BOS and EOS are not counted."""
     is_word = (tokens != PAD) & (tokens != BOS) & (tokens != EOS)
     rows = jnp.arange(len(tokens))[:, None]
     counts = jnp.zeros((len(tokens), vocab_size)).at[rows, tokens].add(is_word.astype(jnp.float32))
@@ -17,7 +17,7 @@ def bag_of_words(tokens: Array, vocab_size: int) -> Array:
 
 
 class Heads(nn.Module):
-    """(mean, log-variance), halves of the output of `net` `[B, 2 d]`: an encoder of any net."""
+    """An encoder from any network: (mean, log-variance) are the halves of the output `[B, 2 d]` of `net`."""
 
     net: nn.Module
 
@@ -28,10 +28,10 @@ class Heads(nn.Module):
 
 
 class TextEncoder(nn.Module):
-    """Tokens int32 `[B, L]` -> (mean, log-variance), `[B, latent_dim]` each, of the last states of two recurrent nets.
+    """Tokens int32 `[B, L]` -> (mean, log-variance), `[B, latent_dim]` each, by the last states of two recurrent nets.
 
-    One reads the sentence forwards up to its EOS, the other backwards from it: what follows the end is never seen.
-    cell: name of `nets.CELLS`. embed_dim, hidden_dim: of word embeddings, and of each direction's state.
+    One reads the sentence forwards up to its EOS, the other backwards from it; neither reads PAD.
+    cell: name in `nets.CELLS`. embed_dim, hidden_dim: of word embeddings, and of each direction's state.
 
     Reference: Pang & Wu 2021 (arXiv 2108.11556), its code: a bidirectional GRU.
     """

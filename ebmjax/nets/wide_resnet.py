@@ -11,7 +11,7 @@ from ebmjax.types import Array
 class WideBlock(nn.Module):
     """x + conv(act(conv(act(x)))), 3 x 3, the second of `stride`: `[B, H, W, C]` -> `[B, H / s, W / s, features]`.
 
-    Where the shape changes, x passes through a 1 x 1 convolution, before its activation as in the authors' code.
+    If the shape changes, the shortcut is a 1 x 1 convolution of x before its activation, as in the authors' code.
     """
 
     features: int
@@ -30,9 +30,9 @@ class WideBlock(nn.Module):
 class WideResNet(nn.Module):
     """WRN-depth-widen without normalisation or dropout: images `[B, H, W, C]` -> logits `[B, num_outputs]`.
 
-    depth: 6 n + 4, n blocks in each of three stages of 16, 32 and 64 times `widen` features, the last two halving the
-    image; else ValueError. slope: of the LeakyReLU. Pixels are averaged at the end, so H and W may be any multiples
-    of 4. Normalisation would couple the rows of a batch, and with it the chains of an energy.
+    depth: 6 n + 4, else ValueError; n blocks in each of three stages of 16, 32 and 64 times `widen` features, the last
+    two of which halve the image. slope: of the LeakyReLU. Pixels are averaged at the end, so H and W may be any
+    multiples of 4. Normalisation would couple the rows of a batch, and thus the chains of an energy.
 
     References: Zagoruyko & Komodakis 2016 (arXiv 1605.07146); Grathwohl et al. 2020 (arXiv 1912.03263), its code, for
     the net without normalisation, whose convolutions have biases (28, 10).

@@ -1,4 +1,4 @@
-"""Two models that take turns: a rule, pure functions of a classifier's accuracy, says which one is updated next.
+"""Alternation of two models: a rule that selects the next one to update by a classifier's accuracy.
 
 Reference: Gao et al. 2020 (arXiv 1912.00589); `decay` and `energy_every` are ours.
 """
@@ -13,9 +13,9 @@ from ebmjax.types import Array
 
 
 class Gate(NamedTuple):
-    """Which of the two models the next step updates, carried in `extra["gate"]`; scalars.
+    """The model to update at the next step, carried in `extra["gate"]`; scalars.
 
-    accuracy: average of the classifier's. update_energy: bool. num_flow: int32, updates of the flow in a row.
+    accuracy: moving average of the classifier's. update_energy: bool. num_flow: int32, updates of the flow in a row.
     """
 
     accuracy: Array
@@ -24,15 +24,15 @@ class Gate(NamedTuple):
 
 
 def open_gate() -> Gate:
-    """Before the first step, which updates the energy."""
+    """The gate before the first step, which updates the energy."""
     return Gate(jnp.float32(0.5), jnp.array(True), jnp.int32(0))
 
 
 def next_gate(gate: Gate, accuracy: Array, *, threshold: float, decay: float = 0.0, energy_every: int = 0) -> Gate:
     """The gate after a step whose batch was classified with `accuracy`.
 
-    The energy is next where the average accuracy is below `threshold`, or (`energy_every` > 0) the flow was updated
-    `energy_every` - 1 times in a row; else the flow is. decay: in [0, 1), of the average; 0 is this batch alone.
+    The energy is next if the average accuracy is below `threshold`, or (`energy_every` > 0) if the flow was updated
+    `energy_every` - 1 times in a row; else the flow. decay: in [0, 1), of the average; 0 uses only this batch.
     """
     average = decay * gate.accuracy + (1.0 - decay) * accuracy
     num_flow = jnp.where(gate.update_energy, 0, gate.num_flow + 1)
@@ -44,7 +44,7 @@ def make_rule(threshold: float, decay: float = 0.0, energy_every: int = 0) -> Ca
     """`next_gate` with its settings, (gate, accuracy) -> gate. Raises ValueError for settings out of range."""
     if threshold < 0 or not 0 <= decay < 1 or energy_every < 0:
         raise ValueError(
-            "models that take turns need threshold ≥ 0, 0 ≤ decay < 1 and energy_every ≥ 0, "
+            "alternating updates need threshold ≥ 0, 0 ≤ decay < 1 and energy_every ≥ 0, "
             f"got {threshold}, {decay}, {energy_every}"
         )
     return partial(next_gate, threshold=threshold, decay=decay, energy_every=energy_every)

@@ -12,9 +12,9 @@ def draw_diagonal(rng_key: Array, mean: Array, log_variance: Array) -> Array:
 
 
 def masked_kl(mean: Array, log_variance: Array, free_nats: float = 0.0) -> Array:
-    """KL(q || N(0, I)) in nats, of those dimensions of each row where it exceeds `free_nats`: `[B]`.
+    """KL(q || N(0, I)) in nats, summed over the dimensions of each row whose KL exceeds `free_nats`: `[B]`.
 
-    The others have no gradient: they may say that much for free. 0 keeps all of them.
+    Other dimensions have no gradient: they are not penalised. With 0 all dimensions count.
 
     Reference: Li et al. 2019 (arXiv 1909.00868), after Kingma et al. 2016; used by Pang & Wu 2021 (arXiv 2108.11556).
     """
@@ -24,7 +24,7 @@ def masked_kl(mean: Array, log_variance: Array, free_nats: float = 0.0) -> Array
 
 def cyclical_weight(step, num_steps: int, *, cycles: int, zero: float, ramp: float, largest: float) -> Array:
     """A weight that is 0 for the fraction `zero` of each of `cycles` equal parts of `num_steps`, rises linearly for the
-    fraction `ramp`, and stays at `largest` for the rest; after `num_steps` too.
+    fraction `ramp`, and stays at `largest` for the rest, and after `num_steps`.
 
     step: int scalar, may be traced. zero + ramp ≤ 1. Reference: Fu et al. 2019 (arXiv 1903.10145).
     """

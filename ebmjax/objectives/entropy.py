@@ -1,4 +1,4 @@
-"""Entropy of a law from draws alone, by the distances to nearest neighbours."""
+"""Entropy of a distribution from draws, by distances to nearest neighbours."""
 
 import jax
 import jax.numpy as jnp
@@ -17,12 +17,12 @@ def knn_entropy(
         ψ(N) - ψ(k) + log c + d · mean log ε_i,   ε_i: distance of draw i to its k-th nearest other draw
 
     with c the volume of the unit ball, 2^d / d! (L1) or π^(d/2) / Γ(d/2 + 1) (L2). Scaling x by a adds d log a. It is
-    consistent in N; at a few draws in many dimensions its value is biased, though what makes it grow is not. The
-    gradient passes through the distances, not through which draw is whose neighbour.
+    consistent in N. For a few draws in many dimensions its value is biased, but spreading the draws still raises it.
+    The gradient passes through the distances, not through the choice of neighbours.
 
     Args:
-        x: draws `[N, D]`, N > k ≥ 1; k counts neighbours.
-        dim: d; D unless given. For draws on a surface of fewer dimensions than D, that number.
+        x: draws `[N, D]`, N > k ≥ 1, the number of neighbours.
+        dim: d, the dimension of the surface on which the draws lie; default D.
         chunk: rows whose distances are computed at a time, so that memory is chunk · N numbers; None: all N.
         floor: added to the distances, so that equal draws have a finite entropy and gradient.
 
@@ -62,7 +62,7 @@ def log_ball(dim: int, norm: str) -> Array:
 
 
 def _distance(difference: Array, norm: str, floor: float) -> Array:
-    """Length of each row `[N]`; of a row of zeros the gradient is 0, where that of a square root would be NaN."""
+    """Length of each row `[N]`; the gradient at a row of zeros is 0 instead of NaN."""
     if norm == "l1":
         return jnp.sum(jnp.abs(difference), axis=1)
     return jnp.sqrt(jnp.maximum(jnp.sum(jnp.square(difference), axis=1), floor**2))

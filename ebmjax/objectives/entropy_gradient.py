@@ -1,10 +1,10 @@
-"""The gradient of the entropy of a generator's samples, and what it takes: x = g(z) + σ ε, z ~ N(0, I), ε ~ N(0, I).
+"""The gradient of the entropy of a generator's samples x = g(z) + σ ε, z ~ N(0, I), ε ~ N(0, I).
 
 q(x) = ∫ N(x; g(z), σ² I) N(z; 0, I) dz has no closed form, but its entropy has a gradient in the generator's φ:
 
     ∇_φ H(q) = E[c(x)ᵀ ∂x/∂φ],   c(x) = -∇ log q(x) = E_{q(z | x)}[(x - g(z)) / σ²]
 
-so that mean c(x)ᵀ x, with c held fixed, is a surrogate to be *raised*. The expectation over q(z | x) is taken by
+so that mean c(x)ᵀ x, with c held fixed, is a surrogate to *maximise*. The expectation over q(z | x) is estimated by
 importance sampling around the z₀ that made x, which is an exact draw of q(z | x), or by a chain that starts there.
 
 Reference: Grathwohl, Kelly et al. 2021 (arXiv 2010.04230), sections 3 and 3.1; the chain is Dieng et al. 2019 (arXiv
@@ -40,9 +40,9 @@ def importance_score(
 ) -> tuple[Array, Array]:
     """c(x) by self-normalised importance sampling: (c `[B, ...]`, effective number of draws `[B]` in [1, K]).
 
-    The proposal of each row is N(z₀, diag(scale²)), weighed by w_k ∝ q(x, z_k) / ξ(z_k | z₀). Of finitely
-    many draws it is biased towards z₀, which makes the entropy's gradient in g too small: a linear generator of one z
-    settles at a variance of .8 instead of 1 with K = 20, .97 with 200.
+    The proposal of each row is N(z₀, diag(scale²)), with weights w_k ∝ q(x, z_k) / ξ(z_k | z₀). With finitely many
+    draws it is biased towards z₀, which makes the entropy's gradient in g too small: a linear generator of one z
+    converges to a variance of .8 instead of 1 with K = 20, to .97 with 200.
 
     Args:
         x: `[B, ...]`, made from z `[B, d]`, z₀. sigma: > 0. scale: > 0, scalar or `[d]`. noise: N(0, I) `[K, B, d]`.
@@ -50,7 +50,7 @@ def importance_score(
     draws = z + scale * noise
     score = residual_score(decode, x, draws, sigma)
     flat = score.reshape(*score.shape[:2], -1)
-    # log q(x, z_k) up to what all k share; ||x - g||² / (2σ²) = σ² ||score||² / 2.
+    # log q(x, z_k) up to terms that all k share; ||x - g||² / (2σ²) = σ² ||score||² / 2.
     log_joint = -0.5 * jnp.sum(draws**2, -1) - 0.5 * sigma**2 * jnp.sum(flat**2, -1)
     weights = jax.nn.softmax(log_joint + 0.5 * jnp.sum(noise**2, -1), axis=0)
     mean = jnp.einsum("kb,kbi->bi", weights, flat).reshape(x.shape)
@@ -58,18 +58,18 @@ def importance_score(
 
 
 def entropy_surrogate(score: Array, x: Array) -> Array:
-    """mean c(x)ᵀ x over rows: its gradient through x, c held fixed, is that of the entropy. A scalar, to be raised."""
+    """mean c(x)ᵀ x over rows, a scalar to maximise: its gradient through x, c held fixed, is that of the entropy."""
     return jnp.mean(pytree.sum_rows(jax.lax.stop_gradient(score) * x))
 
 
 def proposal_bound(
     decode: Decode, x: Array, z: Array, *, sigma: Array | float, log_scale: Array, noise: Array
 ) -> Array:
-    """E_ξ[log q(x, z)] + H(ξ) up to a constant, ξ = N(z₀, diag(exp(2 log_scale))): a scalar, to be raised.
+    """E_ξ[log q(x, z)] + H(ξ) up to a constant, ξ = N(z₀, diag(exp(2 log_scale))): a scalar to maximise.
 
-    Its argument is log_scale `[d]`; x, z: `[B, ...]`, `[B, d]` as in `importance_score`, are constants. noise: N(0, I)
+    It is a function of log_scale `[d]`; x, z: `[B, ...]`, `[B, d]` as in `importance_score`, held fixed. noise: N(0, I)
     `[B, d]`.
-    Of a linear generator x = W z + σ ε the best scale is 1 / √(1 + ||W_j||² / σ²) in coordinate j.
+    For a linear generator x = W z + σ ε the best scale is 1 / √(1 + ||W_j||² / σ²) in coordinate j.
     """
     x, z = jax.lax.stop_gradient((x, z))
     energy = latent_posterior(decode, x, sigma)(z + jnp.exp(log_scale) * noise)

@@ -1,4 +1,4 @@
-"""Terms of a loss in the logits of classes, which are also the energies of p(x, y) ∝ exp(logits[y])."""
+"""Loss terms in class logits, which also define the energy of p(x, y) ∝ exp(logits[y])."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from ebmjax.types import Array, Metrics
 
 
 class LabelWeights(NamedTuple):
-    """What labels weigh beside an energy's own loss, each ≥ 0.
+    """Weights of the label terms added to an energy's loss, each ≥ 0.
 
     cross_entropy: of labelled examples. entropy: mean entropy of p(y | x) at all examples, labelled or not.
     """
@@ -26,7 +26,7 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
 
 
 def label_entropy(logits: Array) -> Array:
-    """Mean entropy of p(y | x) in nats, a scalar in [0, log C]: small where the classes are told apart."""
+    """Mean entropy of p(y | x) in nats, a scalar in [0, log C]: small for confident predictions."""
     log_probs = jax.nn.log_softmax(logits)
     return -jnp.mean(jnp.sum(jnp.exp(log_probs) * log_probs, axis=1))
 
@@ -34,9 +34,9 @@ def label_entropy(logits: Array) -> Array:
 def label_terms(
     weights: LabelWeights, logits_fn: Callable[[Array], Array], x: Array, labelled: tuple[Array, Array]
 ) -> tuple[Array, Metrics]:
-    """(weighted sum, its parts): cross_entropy and accuracy at the labelled (x, labels), label_entropy at x `[B, ...]`.
+    """(weighted sum, metrics): cross_entropy and accuracy at the labelled (x, labels), label_entropy at x `[B, ...]`.
 
-    Without a weight the entropy is left out.
+    The entropy is left out if its weight is 0.
     """
     logits, labels = logits_fn(labelled[0]), labelled[1]
     metrics = {"cross_entropy": cross_entropy(logits, labels), "accuracy": jnp.mean(jnp.argmax(logits, 1) == labels)}

@@ -1,4 +1,4 @@
-"""What a vector says of its symbol: the mutual information of z and y in a batch."""
+"""Mutual information of a latent vector z and its symbol y, from a batch."""
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +9,9 @@ from ebmjax.types import Array
 def mutual_information(logits: Array) -> Array:
     """H(y) - H(y | z) in nats of p(y | z) = softmax(logits), a scalar in [0, log K].
 
-    logits: `[B, K]`, of z drawn from what stands for p(z); H(y) is the entropy of their mean softmax. 0 where logits
-    are the same for all z, log K where every z is sure of its symbol and each symbol has as many. A batch is more
-    uneven than p(y): the estimate is too low, by (K - 1) / 2B where every z is sure of its symbol, by less elsewhere.
+    logits: `[B, K]`, at draws of z; H(y) is the entropy of their mean softmax. 0 if logits are the same for all z,
+    log K if every z determines its symbol and symbols are equally frequent. Frequencies in a batch are more uneven than
+    p(y), so that the estimate is too low, by (K - 1) / 2B if every z determines its symbol, by less otherwise.
 
     Reference: Pang & Wu 2021 (arXiv 2108.11556), section 3.4, the information bottleneck.
     """

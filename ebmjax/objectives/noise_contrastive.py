@@ -1,4 +1,4 @@
-"""Noise-contrastive estimation: an energy and its log Z, learned by telling data from noise of known density."""
+"""Noise-contrastive estimation: an energy and its log Z, learned by classifying data against noise of known density."""
 
 import jax
 import jax.numpy as jnp
@@ -18,13 +18,13 @@ def noise_contrastive_logit(energy: Array, log_normalizer: Array, log_noise: Arr
 def noise_contrastive(logit_data: Array, logit_noise: Array) -> tuple[Array, Array]:
     """(loss, accuracy) of the logistic classifier with log odds r: two scalars.
 
-    loss = mean log(1 + exp(-r(x⁺))) + mean log(1 + exp(r(x⁻))) ≥ 0, which is 2 log 2 where model and noise agree: data
-    and noise weigh the same, whatever their numbers. accuracy: fraction told apart, 1/2 by guessing; r = 0 counts half.
+    loss = mean log(1 + exp(-r(x⁺))) + mean log(1 + exp(r(x⁻))) ≥ 0, which is 2 log 2 if model and noise agree. Data and
+    noise have equal weight, whatever their numbers. accuracy: fraction classified correctly; r = 0 counts half.
 
     Args:
         logit_data, logit_noise: `[B]` and `[B']`, r at data and at noise.
 
-    Minimised by the model. A noise that learns (a flow) maximises the same value with x⁻ reparameterised.
+    The model minimises it. A learned noise distribution (a flow) maximises it, with x⁻ reparameterised.
 
     Reference: Gutmann & Hyvärinen 2012 (Noise-contrastive estimation of unnormalized statistical models), ν = 1;
     Gao et al. 2020 (arXiv 1912.00589).

@@ -1,6 +1,6 @@
-"""Observation models p(x | z) of a decoder's output, as what chains, learning and evaluation ask of them.
+"""Observation models p(x | z) from a decoder's output, with the functions that chains, learning and evaluation need.
 
-All kinds answer to the same names: metric, energy, log_prob, loss, error, draw, check. `params` are the decoder's.
+All kinds have the same interface: metric, energy, log_prob, loss, error, draw, check. `params` are the decoder's.
 """
 
 from collections.abc import Callable
@@ -21,10 +21,10 @@ class GaussianObservation(NamedTuple):
     sigma: float
 
     metric = "reconstruction_mse"
-    """What `error` is called: per entry of x."""
+    """Name of `error` as a metric: per entry of x."""
 
     def energy(self, params: PyTree, x: Array, mask: Array | None = None) -> Potential:
-        """z -> ||x - g(z)||² / (2σ²), with a mask (bool, like x) over the entries where it is true."""
+        """z -> ||x - g(z)||² / (2σ²); if a mask (bool, like x) is given, over the entries where it is true."""
         decode = bind(self.decode_fn, params)
         if mask is None:
             return gaussian_nll(decode, x, self.sigma)
@@ -36,9 +36,9 @@ class GaussianObservation(NamedTuple):
         return gaussian_log_prob(x, self.decode_fn(params, z), self.sigma)
 
     def loss(self, params: PyTree, x: Array, z: PyTree, rng_key: Array | None = None) -> tuple[Array, Array]:
-        """(mean over examples of ||x - g(z)||², the same per entry of x): -2σ² log p(x | z) up to a constant.
+        """(mean of ||x - g(z)||² over examples, the same per entry of x): -2σ² log p(x | z) up to a constant.
 
-        The papers' code drops the factor, which Adam's scaling absorbs.
+        The papers' code omits the factor 1 / (2σ²), which makes no difference to Adam.
         """
         loss = jnp.mean(squared_error(self.decode_fn(params, z), x))
         return loss, loss / x[0].size
@@ -48,20 +48,20 @@ class GaussianObservation(NamedTuple):
         return squared_error(self.decode_fn(params, z), x) / x[0].size
 
     def draw(self, params: PyTree, rng_key: Array, z: PyTree) -> Array:
-        """g(z): what is shown for a sample is the mean, without its noise."""
+        """g(z): the mean is used as the sample, without noise."""
         return self.decode_fn(params, z)
 
     def check(self, params: PyTree, x: Array, z: PyTree) -> None:
         """Raise ValueError if the decoder's examples have another shape than x `[B, ...]`."""
         shape = jax.eval_shape(self.decode_fn, params, z).shape[1:]
         if shape != x.shape[1:]:
-            raise ValueError(f"the generator makes examples of shape {shape}, the data has {x.shape[1:]}")
+            raise ValueError(f"the generator makes examples of shape {shape}, the data have {x.shape[1:]}")
 
 
 class TokenObservation(NamedTuple):
-    """p(x | z) = Π_t p(x_t | x_<t, z) of sentences x, rows of tokens int32 `[B, L]`; PAD counts for nothing.
+    """p(x | z) = Π_t p(x_t | x_<t, z) of sentences x, rows of tokens int32 `[B, L]`; PAD is ignored.
 
-    apply: (params, *arguments, method=..., **options), of a decoder as `nets.TextDecoder`.
+    apply: (params, *arguments, method=..., **options), of a decoder such as `nets.TextDecoder`.
     sample_fn: (rng_key, start, step, z) -> tokens.
     """
 
@@ -72,19 +72,19 @@ class TokenObservation(NamedTuple):
     """What `error` is called: nats per sentence."""
 
     def energy(self, params: PyTree, x: Array, mask: Array | None = None) -> Potential:
-        """z -> -log p(x | z) in nats. What does not depend on z is computed here, once for all steps of a chain."""
+        """z -> -log p(x | z) in nats. Terms without z are computed here, once for all steps of a chain."""
         if mask is not None:
-            raise ValueError("sentences take no mask: a word left out would change what the next ones are predicted by")
+            raise ValueError("sentences cannot be masked: every word is predicted from the words before it")
         inputs = self.apply(params, x, method="inputs")
         return lambda z: -self.apply(params, z, x, inputs, method="log_prob")
 
     def log_prob(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> Array:
-        """log p(x | z) in nats, `[B]`; with the decoder's dropout where there is a key."""
+        """log p(x | z) in nats, `[B]`; with the decoder's dropout if a key is given."""
         options = {} if rng_key is None else {"train": True, "rngs": {"dropout": rng_key}}
         return self.apply(params, z, x, method="log_prob", **options)
 
     def loss(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> tuple[Array, Array]:
-        """The mean of -log p(x | z) in nats, twice; with the decoder's dropout where there is a key."""
+        """The mean of -log p(x | z) in nats, twice; with the decoder's dropout if a key is given."""
         loss = -jnp.mean(self.log_prob(params, x, z, rng_key))
         return loss, loss
 
@@ -104,9 +104,9 @@ class TokenObservation(NamedTuple):
 
 
 class BagObservation(NamedTuple):
-    """p(x | z) = Π_w softmax(g(z))_w over the words w of sentences x, whatever their order and number: a multinomial.
+    """p(x | z) = Π_w softmax(g(z))_w over the words w of sentences x, regardless of order and number: a multinomial.
 
-    x: rows of tokens int32 `[B, L]`, of which PAD, BOS and EOS are no words. decode_fn: (params, z) -> logits g(z)
+    x: rows of tokens int32 `[B, L]`; PAD, BOS and EOS are not words. decode_fn: (params, z) -> logits g(z)
     `[B, vocab_size]`. length: of the rows that `draw` makes.
     """
 
@@ -117,12 +117,12 @@ class BagObservation(NamedTuple):
     """What `error` is called: nats per sentence."""
 
     def energy(self, params: PyTree, x: Array, mask: Array | None = None) -> Potential:
-        """z -> -log p(x | z) in nats; mask (bool, like x): the words that are seen."""
+        """z -> -log p(x | z) in nats; mask (bool, like x): the observed words."""
         seen = x if mask is None else jnp.where(mask, x, PAD)
         return lambda z: -self.log_prob(params, seen, z)
 
     def log_prob(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> Array:
-        """log p(x | z) in nats, `[B]`, without the number of orders that make the same bag."""
+        """log p(x | z) in nats, `[B]`, without the multinomial coefficient."""
         log_probs = jax.nn.log_softmax(self._logits(params, z))
         return jnp.sum(jnp.where(is_word(x), jnp.take_along_axis(log_probs, x, axis=1), 0.0), axis=1)
 
@@ -157,4 +157,4 @@ def is_word(tokens: Array) -> Array:
 def check_tokens(x: Array) -> None:
     """Raise ValueError unless x holds rows of tokens."""
     if x.ndim != 2 or not jnp.issubdtype(x.dtype, jnp.integer):
-        raise ValueError(f"a text decoder needs rows of tokens, the data has {x.dtype} examples of {x.shape[1:]}")
+        raise ValueError(f"a text decoder needs rows of tokens, the data have {x.dtype} examples of {x.shape[1:]}")

@@ -1,6 +1,6 @@
-"""Score matching: learning an energy from data by its gradient alone, without samples and without log Z.
+"""Score matching: learning an energy from data by its gradient, without samples and without log Z.
 
-The score of exp(-E) is -∇E. Noise and directions are arguments. For a temperature T give `energies.temper(E, T)`.
+The score of exp(-E) is -∇E. Noise and directions are arguments. For a temperature T pass `energies.temper(E, T)`.
 """
 
 import jax
@@ -14,7 +14,7 @@ def denoising_score_matching(potential: Potential, x: PyTree, noise: PyTree, sig
     """mean ||-∇E(x + σ ε) + ε / σ||² / 2: a scalar.
 
     Its minimum is the score of the *smoothed* data p * N(0, σ² I). For data N(0, s²) the best score is
-    -x / (s² + σ²), and the loss there s² / (2 σ² (s² + σ²)) a dimension.
+    -x / (s² + σ²), and the loss there is s² / (2 σ² (s² + σ²)) per dimension.
 
     Args:
         x: data, pytree of `[B, ...]`. noise: ε, N(0, 1) draws like x. sigma: > 0, a scalar.
@@ -29,8 +29,8 @@ def denoising_score_matching(potential: Potential, x: PyTree, noise: PyTree, sig
 def sliced_score_matching(potential: Potential, x: PyTree, direction: PyTree) -> Array:
     """mean of -vᵀ ∇²E(x) v + ||∇E(x)||² / 2, an unbiased estimate of Hyvärinen's objective: a scalar.
 
-    The trace of the Hessian is estimated by vᵀ ∇²E v (Hutchinson), whose expectation it is for any v of mean 0 and
-    unit covariance; the squared norm is exact.
+    The trace of the Hessian is estimated by vᵀ ∇²E v (Hutchinson), unbiased for any v of mean 0 and unit covariance;
+    the squared norm is exact.
 
     Args:
         x: data, pytree of `[B, ...]`. direction: v like x, N(0, 1) or ±1 draws (±1 have less variance).

@@ -1,16 +1,15 @@
-"""The divergence triangle of three joint laws of x and z: minimised over generator and encoder, maximised over energy.
+"""The divergence triangle of three joint distributions of x and z, a minimax objective.
 
-    D = λ KL(Q || P) + KL(P || Π) - KL(Q || Π)
+    D = λ KL(Q || P) + KL(P || Π) - KL(Q || Π),   minimised over generator and encoder, maximised over the energy
 
     Q(x, z) = data(x) q(z | x),   q(z | x) = N(mean, exp(log_variance)) of an encoder
     P(x, z) = p(z) p(x | z),      p(z) = N(0, I),  p(x | z) of a generator
     Π(x, z) = exp(-E(x)) q(z | x) / Z   (Han, Nijkamp et al. 2019, arXiv 1812.10907)
            or exp(-E(x, z)) / Z         (Han et al. 2020, arXiv 2006.06059)
 
-log Z cancels. So does the entropy of the data at λ = 1, and that of P's noise is a constant. What is left is the same
-sum in both papers but for its last term, which stands for an entropy: the generator's, bounded from below by
--E_P[log q(z | x)], where Π has q in it; the encoder's, E_Q[-log q(z | x)], which takes that of KL(Q || P) away again,
-where it has not.
+log Z cancels. So does the entropy of the data at λ = 1, and that of P's noise is constant. Both papers have the same
+remaining sum except for its last term, an entropy. If Π contains q, it is the generator's, bounded from below by
+-E_P[log q(z | x)]; if not, it is the encoder's, E_Q[-log q(z | x)], which cancels that in KL(Q || P).
 """
 
 import jax.numpy as jnp
@@ -32,13 +31,13 @@ def triangle(
 ) -> Array:
     """weight · mean(nll + kl) + mean E(P) - mean E(Q) + mean(entropy): D up to constants, in nats, a scalar.
 
-    Its gradient in the generator's and the encoder's parameters is to be descended, that in the energy's ascended,
-    which is `contrastive`. Samples of Q and P are reparameterised, that is functions of those parameters.
+    Minimise it over the generator's and the encoder's parameters, maximise it over the energy's, which amounts to
+    `contrastive`. Samples of Q and P are reparameterised, that is functions of the former parameters.
 
     Args:
         negative_log_likelihood: -log p(x | z) at Q, `[B]`. kl: KL(q(z | x) || p(z)), `[B]`.
         energy_pos, energy_neg: E at Q `[B]` and at P `[B']`.
-        entropy: -log q(z | x) at P for a Π with q in it, the entropy of q(z | x) at Q for another.
+        entropy: -log q(z | x) at P if Π contains q, else the entropy of q(z | x) at Q.
         weight: λ ≥ 0, of KL(Q || P).
     """
     gap = jnp.mean(energy_neg) - jnp.mean(energy_pos)

@@ -1,1 +1,1 @@
-"""Driving a method: the loop, checkpoints, metrics, devices and the command line. Knows no method by name."""
+"""Training: the loop, checkpoints, metrics, devices and the command line, for any method."""

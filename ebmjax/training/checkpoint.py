@@ -1,6 +1,6 @@
 """Checkpoints of the whole State with its config and data position, by Orbax, each with checksums.
 
-Orbax notices files that are cut off or missing, but not a bit that flipped in the middle of an array: hence ours.
+Orbax detects truncated and missing files, but not a flipped bit inside an array: hence our own checksums.
 """
 
 import json
@@ -13,12 +13,12 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from ebmjax.data.base import first_line
-from ebmjax.training import hosts, sharding
+from ebmjax.training import devices, hosts
 from ebmjax.types import State
 
 
 class CheckpointError(Exception):
-    """A checkpoint that cannot be written, or none that can be read; the message is one line."""
+    """A checkpoint cannot be written, or no checkpoint can be read; the message is one line."""
 
 
 class Unsound(Exception):
@@ -26,13 +26,13 @@ class Unsound(Exception):
 
 
 class Checkpointer:
-    """The checkpoints of one run, in `folder`; a context manager. A save that was cut off is never seen.
+    """The checkpoints of one run, in `folder`; a context manager. Interrupted saves are ignored.
 
     With several processes all of them make the same calls; `folder` is the same for all.
     """
 
     def __init__(self, folder: str | Path, *, keep: int = 2):
-        """keep: ≥ 1, how many of the newest checkpoints stay."""
+        """keep: ≥ 1, how many of the newest checkpoints are kept."""
         self._folder = Path(folder).resolve()
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True, cleanup_tmp_directories=True)
         self._manager = ocp.CheckpointManager(self._folder, options=options)
@@ -45,13 +45,13 @@ class Checkpointer:
             self._manager.wait_until_finished()
             self._manager.close()
         except Exception as error:
-            if kind is None:  # else the first error is the one to hear of
+            if kind is None:  # else the first error is the one to report
                 raise self._cannot_save(error) from error
 
     def save(self, step: int, state: State, meta: dict) -> None:
         """Start saving `state` and the JSON-able `meta`; the arrays are copied first, so the state may be donated.
 
-        Raises CheckpointError, for this save or for the last one, which was still being written.
+        Raises CheckpointError, for this save or for the previous one, which was still being written.
         """
         sums = {"meta": checksum_json(meta), "state": checksum(state)}
         args = ocp.args.Composite(
@@ -63,14 +63,15 @@ class Checkpointer:
             raise self._cannot_save(error) from error
 
     def restore(self, abstract_state: State, check: Callable[[dict], None]) -> tuple[int, State, dict] | None:
-        """(step, state, meta) of the newest sound checkpoint, or None where there is none at all.
+        """(step, state, meta) of the newest sound checkpoint, or None if there are no checkpoints.
 
         Args:
             abstract_state: shapes, dtypes and shardings.
-            check: (meta) -> None, raises if this checkpoint is not one to go on from; called before arrays are read.
+            check: (meta) -> None, raises if the run must not continue from this checkpoint; called before arrays are
+                read.
 
-        Newer ones that are unsound are set aside as unreadable-<step>, with a line that says so. Raises
-        CheckpointError if there are checkpoints and none is sound; then none is touched.
+        Newer, unsound checkpoints are renamed to unreadable-<step>, with a printed line. Raises CheckpointError if
+        there are checkpoints but none is sound; then none is renamed.
         """
         self._manager.wait_until_finished()
         unsound = {}
@@ -92,21 +93,21 @@ class Checkpointer:
     def _load(self, step: int, abstract_state: State, check) -> tuple[State, dict]:
         record = self._read(step, meta=ocp.args.JsonRestore())["meta"]
         if not isinstance(record, dict) or not {"meta", "checksums"} <= set(record):
-            raise Unsound("it is not one of ours")
+            raise Unsound("it was not written by ebmjax")
         if record["checksums"]["meta"] != checksum_json(record["meta"]):
             raise Unsound("its config does not match its checksum")
         check(record["meta"])
         state = State(*self._read(step, state=ocp.args.StandardRestore(abstract_state))["state"])
         if record["checksums"]["state"] != checksum(state):
             raise Unsound("its arrays do not match their checksum")
-        if int(sharding.local(state.step)) != step:
+        if int(devices.local(state.step)) != step:
             raise Unsound(f"it holds step {state.step}")
         return state, record["meta"]
 
     def _read(self, step: int, **items) -> dict:
         try:
             return dict(self._manager.restore(step, args=ocp.args.Composite(**items)))
-        except Exception as error:  # of many types, by what is broken
+        except Exception as error:  # the type depends on the damage
             raise Unsound(first_line(error)[:200]) from error
 
     def _set_aside(self, unsound: dict[int, Unsound]) -> None:
@@ -127,9 +128,9 @@ class Checkpointer:
 
 
 def checksum(state: State) -> int:
-    """CRC-32 of every leaf's bytes, in order: of the values alone, wherever they lie."""
+    """CRC-32 of every leaf's bytes, in order; independent of devices and sharding."""
     found = 0
-    for leaf in jax.tree.leaves(sharding.local(state)):
+    for leaf in jax.tree.leaves(devices.local(state)):
         if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             leaf = jax.random.key_data(leaf)
         found = zlib.crc32(np.asarray(leaf).tobytes(), found)

@@ -1,4 +1,4 @@
-"""The command line of every experiment: what it asks is done by `training.run`, what is wrong is said in one line."""
+"""The main function of every experiment: it calls `training.run` and reports any error in one line."""
 
 import errno
 import logging
@@ -8,18 +8,18 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 
 import jax
 
 from ebmjax.data import DataError
+from ebmjax.training.arguments import ROOT, Arguments, parse
 from ebmjax.training.checkpoint import CheckpointError
-from ebmjax.training.config import Arguments, ConfigError, parse
+from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Experiment
-from ebmjax.training.loop import Diverged, Interrupted
+from ebmjax.training.guard import Diverged
+from ebmjax.training.loop import Interrupted
 from ebmjax.training.run import run
 from ebmjax.training.signals import terminate_like_ctrl_c
 
@@ -37,25 +37,24 @@ USAGE = """usage: python -m experiments.{name} [--config=FILE.py[:smoke]] [--con
 MENDED = "; once that is mended, the same command goes on from the last sound checkpoint"
 CHOOSE = "; mend that, or choose another --workdir"
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
-"""Errors of a path that can never be written as it is."""
+"""Errors of a path that can never be written."""
 
 
 def main(experiment: Experiment, argv: Sequence[str] | None = None, *, doc: str | None = None) -> None:
     """The command line of an experiment that trains a method."""
-    command(experiment.name, experiment.default_config, partial(run, experiment), argv, doc=doc)
+    with arguments_of(experiment.name, experiment.default_config, argv, doc) as arguments:
+        run(experiment, arguments)
 
 
-def command(
-    name: str,
-    default_config: str,
-    do: Callable[[Arguments], None],
-    argv: Sequence[str] | None = None,
-    *,
-    doc: str | None = None,
-) -> None:
-    """Parse `argv`, `do` it, and exit: 0 done, 1 diverged or a file failed, 2 bad input, 130 interrupted.
+@contextmanager
+def arguments_of(
+    name: str, default_config: str, argv: Sequence[str] | None = None, doc: str | None = None
+) -> Generator[Arguments, None, None]:
+    """Parse `argv`; errors inside the context become one line and an exit code: 1 for divergence or a failed file, 2
+    for bad input, 130 for an interrupt.
 
-    name: of the module under experiments/. default_config: used without --config, relative to the checkout.
+    name: of the module under experiments/. default_config: used without --config, relative to the checkout. doc: the
+    first lines of --help.
     """
     argv = list(sys.argv if argv is None else argv)
     again = shlex.join(["python", "-m", f"experiments.{name}", *argv[1:]])
@@ -64,11 +63,9 @@ def command(
         sys.exit(0)
     try:
         with terminate_like_ctrl_c(), quiet():
-            do(parse(argv, str(Path(__file__).parents[2] / default_config)))
-    except (ConfigError, DataError) as error:
-        _exit(2, f"error: {error}")
-    except Diverged as error:
-        _exit(1, f"error: {error}")
+            yield parse(argv, str(ROOT / default_config))
+    except (ConfigError, DataError, Diverged) as error:
+        _exit(1 if isinstance(error, Diverged) else 2, f"error: {error}")
     except CheckpointError as error:
         _exit(1, f"error: {error}{MENDED}")
     except Interrupted as error:
@@ -84,10 +81,10 @@ def command(
 
 @contextmanager
 def quiet() -> Generator[None, None, None]:
-    """Silence what Orbax prints, page by page, about a failed write: the error comes to us and is said in one line.
+    """Silence Orbax's pages of output about a failed write, which we report in one line.
 
-    An interrupt that lands in a callback or a finaliser, where Python only reports what is raised, is sent again, as
-    SIGTERM: to a job in the background shells let SIGINT mean nothing.
+    An interrupt during a callback or a finaliser, where Python only prints exceptions, is sent again, as SIGTERM, since
+    shells ignore SIGINT in background jobs.
     """
     for name in ("absl", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -97,7 +94,7 @@ def quiet() -> Generator[None, None, None]:
     def hook(unraisable):
         if unraisable.exc_type is KeyboardInterrupt:
             threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
-        elif str(unraisable.exc_value) != "Event loop is closed":  # its writers, when another part of a save has failed
+        elif str(unraisable.exc_value) != "Event loop is closed":  # Orbax's writers, after another part of a save fails
             report(unraisable)
 
     sys.unraisablehook = hook
@@ -108,10 +105,10 @@ def quiet() -> Generator[None, None, None]:
 
 
 def _exit(code: int, message: str, *, together: bool = False) -> None:
-    """Say the last line and exit; `together` if all processes do so."""
+    """Print the last line and exit; `together` if all processes do so."""
     print(message, file=sys.stderr, flush=True)
     if jax.distributed.is_initialized() and not together:
-        # An ordinary exit waits for the other processes, and they may wait for this one, in the middle of a step.
+        # An ordinary exit would wait for the other processes, which may wait for this one in the middle of a step.
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)

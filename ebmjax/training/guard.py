@@ -1,36 +1,30 @@
-"""The divergence guard: what is logged, judged against its own past, so that a broken run stops or goes back.
+"""The divergence guard: compares logged metrics with their past, so that a broken run stops or rolls back.
 
-A metric's running scale is the geometric mean of its past values, over about the last `MEMORY` logged ones. Being
-geometric it hardly notices one outlier, and lags behind a steady explosion: growth by 40 % from each logged value to
-the next adds up to a factor of 1000 over the scale, and is caught like a jump.
+A metric's running scale is the geometric mean of its past values, over about the last `MEMORY` logged ones. A geometric
+mean hardly reacts to one outlier and lags behind a steady explosion: growth by 40 % from each logged value to the next
+reaches a factor of 1000 over the scale, and is caught like a jump.
 """
 
 import math
-from collections.abc import Iterable
-from fnmatch import fnmatch
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebmjax.metrics import kind_of
 from ebmjax.types import PyTree
 
-GROWING = ("energy_gap", "r_s", "*_grad_norm", "grad_norm_*")
-"""Metrics that must not explode: the energy gap, and the strength of gradients along chains and of updates."""
-COLLAPSING = ("*_spread",)
-"""Metrics that must not vanish: <chain>_spread, the standard deviation over the chains, meaned over coordinates."""
-FLOOR = {"energy_gap": 1.0}  # it starts near 0, passes through it, and is harmless as long as it is small
 MEMORY = 20
 
 
 class Guard(NamedTuple):
-    """When a run counts as diverged, beside a metric or parameter that is not finite.
+    """Conditions of divergence, besides non-finite metrics or parameters. Kinds of metrics: `ebmjax.metrics.KINDS`.
 
-    max_growth: a metric of `GROWING` exceeds this many times its running scale; > 1, or 0: never.
-    min_spread: a metric of `COLLAPSING` falls below this fraction of its running scale; in [0, 1), 0: never.
-    warmup: ≥ 1, logged values of a metric before it is judged; values of 0 do not count.
-    max_rollbacks: ≥ 0, how often a run goes back before it stops, where train.on_divergence = rollback.
+    max_growth: a metric that `grows` exceeds this many times its running scale; > 1, or 0 for never.
+    min_spread: a metric that `collapses` falls below this fraction of its running scale; in [0, 1), 0 for never.
+    warmup: ≥ 1, logged values of a metric before it is checked; values of 0 do not count.
+    max_rollbacks: ≥ 0, how often a run rolls back before it stops, if train.on_divergence = rollback.
     """
 
     max_growth: float = 1000.0
@@ -44,18 +38,18 @@ Scales = dict[str, list]
 
 
 class Problem(NamedTuple):
-    """What is wrong, with the metric's name in it, and what to try."""
+    """A problem with a metric, which it names, and a remedy."""
 
     what: str
     remedy: str
 
 
 class Diverged(Exception):
-    """A run that broke: one line with the step, the metric, the last healthy checkpoint and what to try."""
+    """A run has diverged: one line with the step, the metric, the last healthy checkpoint and remedies."""
 
     def __init__(self, title: str, step: int, problems: list[Problem], *, healthy: int, saved: int, rollbacks: int):
         """healthy, saved: steps of the last healthy logging step and checkpoint. rollbacks: how many there were."""
-        self.step, self.problems = step, problems
+        self.step, self.problems, self.rollbacks = step, problems, rollbacks
         what = ", ".join(problem.what for problem in problems)
         remedies = "; or ".join(dict.fromkeys(problem.remedy for problem in problems))
         kept = f"the last healthy checkpoint is of step {saved}" if saved else "there is no checkpoint yet"
@@ -73,7 +67,7 @@ COLLAPSED = "a higher temperature or fresh starts for the chains, or a smaller s
 
 
 def judge(guard: Guard, scales: Scales, values: dict[str, float]) -> list[Problem]:
-    """What is wrong with the metrics of one logging step, given the running scales of the steps before it."""
+    """Problems of the metrics of one logging step, given the running scales of the steps before it."""
     broken = [name for name, value in values.items() if not math.isfinite(value)]
     if broken:
         return [Problem(f"{', '.join(broken)} not finite", NOT_FINITE)]
@@ -82,33 +76,29 @@ def judge(guard: Guard, scales: Scales, values: dict[str, float]) -> list[Proble
         value, scale = abs(values.get(name, math.nan)), math.exp(log_scale)
         if num < guard.warmup:
             continue
-        if matches(name, GROWING) and 0 < guard.max_growth * scale < value:
+        if kind_of(name).grows and 0 < guard.max_growth * scale < value:
             found = f"{name} = {values[name]:.3g} is over {guard.max_growth:g} times its usual {scale:.3g}"
             problems.append(Problem(found, EXPLODING))
-        if matches(name, COLLAPSING) and value < guard.min_spread * scale:
+        if kind_of(name).collapses and value < guard.min_spread * scale:
             found = f"{name} = {value:.3g} is under {guard.min_spread:g} times its usual {scale:.3g}"
             problems.append(Problem(f"the chains have collapsed, {found}", COLLAPSED))
     return problems
 
 
 def updated(scales: Scales, values: dict[str, float]) -> Scales:
-    """The running scales with the metrics of one healthy logging step. A value of 0 says nothing and is left out."""
+    """The running scales updated with the metrics of one healthy logging step. Values of 0 are ignored."""
     new = dict(scales)
     for name, value in values.items():
-        if value != 0 and matches(name, (*GROWING, *COLLAPSING)):
+        kind = kind_of(name)
+        if value != 0 and (kind.grows or kind.collapses):
             num, mean = scales.get(name, (0, 0.0))
             weight = max(1 / (num + 1), 1 / MEMORY)
-            new[name] = [num + 1, mean + weight * (math.log(max(abs(value), FLOOR.get(name, 0.0))) - mean)]
+            new[name] = [num + 1, mean + weight * (math.log(max(abs(value), kind.floor)) - mean)]
     return new
 
 
-def matches(name: str, patterns: Iterable[str]) -> bool:
-    """Whether a metric's name matches one of the shell patterns."""
-    return any(fnmatch(name, pattern) for pattern in patterns)
-
-
 def broken_params(params: dict[str, PyTree]) -> list[Problem]:
-    """A problem for each parameter group that holds a value that is not finite; reads them all back to the host."""
+    """A problem for each parameter group with a non-finite value; reads all parameters back to the host."""
     floats = lambda group: (a for a in jax.tree.leaves(group) if jnp.issubdtype(a.dtype, jnp.floating))
     broken = [
         name for name, group in params.items() if not all(np.isfinite(np.asarray(a)).all() for a in floats(group))

@@ -1,4 +1,4 @@
-"""The training loop: chunks of steps in one dispatch, state donated, nothing read back between logging steps."""
+"""The training loop: several steps per dispatch, state donated, nothing read back between logging steps."""
 
 import time
 from collections.abc import Callable
@@ -7,21 +7,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
-import numpy as np
+import jax.numpy as jnp
 
-from ebmjax.data.loader import make_loader
-from ebmjax.training import hosts, sharding
-from ebmjax.training.checkpoint import Checkpointer
-from ebmjax.training.chunk import initial_state, make_chunk
-from ebmjax.training.ema import with_ema
-from ebmjax.training.guard import Diverged, Scales, broken_params, judge, updated
-from ebmjax.training.recorder import Recorder
+from ebmjax.data import Dataset
+from ebmjax.data.loader import Loader, batch_of, epoch_order, make_loader
+from ebmjax.methods.wrappers import with_ema
+from ebmjax.training import devices, hosts
+from ebmjax.training.checkpoint import Checkpointer, abstract
+from ebmjax.training.guard import Diverged
+from ebmjax.training.recorder import Recorder, Start, crossed
 from ebmjax.training.settings import Settings, check_settings
 from ebmjax.types import Array, Method, State
 
 
 class Interrupted(Exception):
-    """Training was asked to stop; the state at `step` of `num_steps` is saved. title: of what was training."""
+    """Training was stopped on request; the state at `step` of `num_steps` is saved. title: of the training."""
 
     def __init__(self, step: int, num_steps: int, title: str = "train"):
         what = "" if title == "train" else f" {title}"
@@ -29,87 +29,88 @@ class Interrupted(Exception):
         self.step = step
 
 
-class Start(NamedTuple):
-    """Where a stretch of training begins: at a checkpoint, or at step 0.
+class Hooks(NamedTuple):
+    """Options and callbacks of a training run.
 
-    seconds: of training so far. scales: of the guard. rollbacks: how often the run went back.
+    title: shown with the progress; "train" for the method itself. meta: JSON-able, stored with every checkpoint.
+    check: called with the stored meta of a checkpoint before resuming from it; raises if it belongs to another run.
+    on_checkpoint: called with (step, state) at every checkpoint by the first process, to draw or to evaluate.
+    stop_requested: called after every chunk; if true, the state is saved and `Interrupted` raised.
     """
 
-    step: int
-    state: State
-    seconds: float
-    scales: Scales
-    rollbacks: int
+    title: str = "train"
+    meta: dict = {}
+    check: Callable[[dict], None] = lambda meta: None
+    on_checkpoint: Callable[[int, State], None] = lambda step, state: None
+    stop_requested: Callable[[], bool] = lambda: False
 
 
-def crossed(step: int, every: int, chunk: int) -> bool:
-    """Whether a multiple of `every` lies in (step - chunk, step]."""
-    return every > 0 and step // every > (step - chunk) // every
+NO_HOOKS = Hooks()
 
 
 def fit(
-    method: Method,
-    arrays: dict[str, np.ndarray],
-    max_value: int | None,
-    settings: Settings,
-    *,
-    seed: int,
-    folder: str | Path,
-    meta: dict | None = None,
-    check: Callable[[dict], None] = lambda meta: None,
-    title: str = "train",
-    on_checkpoint: Callable[[int, State], None] = lambda step, state: None,
-    stop_requested: Callable[[], bool] = lambda: False,
+    method: Method, dataset: Dataset, settings: Settings, folder: str | Path, hooks: Hooks = NO_HOOKS
 ) -> tuple[State, float]:
-    """Train `method` on {"x", optional "label"}, from the newest checkpoint in `folder` if there is one.
+    """Train `method` on the training part of `dataset`, from the newest checkpoint in `folder` if there is one.
 
-    Args:
-        max_value: of uint8 images (`Dataset.max_value`). seed: of parameters, chains and batches.
-        folder: gets checkpoints/, metrics.jsonl and tensorboard/. meta: JSON-able, stored with every checkpoint.
-        check: called with the stored meta of a checkpoint before going on from it; raises if it is another run's.
-        on_checkpoint: called with (step, state) at every checkpoint by the first process, to draw or to evaluate.
-        stop_requested: asked after every chunk; if true, the state is saved and `Interrupted` raised.
+    folder: gets checkpoints/, metrics.jsonl and tensorboard/.
 
-    Returns the final state, whole in every process, and the seconds spent training, over all the sessions it took.
-    Raises ValueError for settings that do not fit together, `Diverged` when the guard finds the run broken and may not
-    go back to the last checkpoint (again), CheckpointError.
+    Returns the final state, whole in every process, and the seconds spent training, over all sessions.
+    Raises ValueError for settings that do not fit together, `Diverged` if the run has diverged and may not roll back
+    (again), and CheckpointError.
     """
     check_settings(settings)
     method = with_ema(method, settings.ema_decay)
-    mesh = sharding.make_mesh(settings.batch_size)
-    hosts.meet(mesh)
-    loader = make_loader(len(arrays["x"]), settings.batch_size, max_value)
-    arrays = sharding.replicate(mesh, arrays)
-    make_state, abstract_state = initial_state(method, loader, arrays, seed, mesh)
-    stop = hosts.agreed(mesh, stop_requested)
+    mesh = devices.make_mesh(settings.batch_size)
+    hosts.connect_devices(mesh)
+    loader = make_loader(len(dataset.x_train), settings.batch_size, dataset.max_value)
+    arrays = {"x": dataset.x_train, "label": dataset.y_train, "labelled": dataset.labelled}
+    arrays = devices.replicate(mesh, {name: array for name, array in arrays.items() if array is not None})
+    make_state, abstract_state = initial_state(method, loader, arrays, settings.seed, mesh)
+    stop_requested = hosts.any_process_each_call(mesh, hooks.stop_requested)
     with Checkpointer(Path(folder) / "checkpoints") as checkpointer:
-        newest = lambda: find_start(checkpointer, abstract_state, check, make_state)
+        newest = lambda: find_start(checkpointer, abstract_state, hooks.check, make_state)
         start = newest()
         if start.step >= settings.num_steps:
-            return sharding.local(start.state), start.seconds
+            return devices.local(start.state), start.seconds
         began = time.monotonic() - start.seconds
-        data_key = jax.random.fold_in(jax.random.key(seed), 1)
-        shardings = jax.tree.map(lambda a: a.sharding, abstract_state)
-        chunk = make_chunk(method, loader, data_key, mesh, settings.steps_per_dispatch, shardings)
+        data_key = jax.random.fold_in(jax.random.key(settings.seed), 1)
+        size = settings.steps_per_dispatch
+        run_chunk = make_chunk(method, loader, data_key, mesh, size, abstract_state)
+        with Recorder(folder, hooks.title, settings) as recorder:
+            recorder.begin(start)
+            step, state, running = start.step, start.state, ()
+            while step < settings.num_steps:
+                state, metrics = run_chunk(state, arrays)
+                jax.block_until_ready(running)  # at most two chunks in flight, so that progress and signals are current
+                running, step, stop = metrics, step + size, stop_requested()
+                checkpoint = stop or step >= settings.num_steps or crossed(step, settings.checkpoint_every, size)
+                error = recorder.record(step, metrics, state.params if checkpoint else None)
+                if error is not None:
+                    del state  # frees memory before another state is loaded
+                    start = roll_back(error, newest, settings, mesh)
+                    recorder.begin(start)
+                    step, state, running = start.step, start.state, ()
+                elif checkpoint:
+                    kept = {"scales": recorder.scales, "rollbacks": start.rollbacks, **position_of(loader, step)}
+                    checkpointer.save(step, state, kept | {"seconds": time.monotonic() - began} | hooks.meta)
+                    recorder.saved = step
+                    mine = devices.local(state)
+                    if hosts.is_first():
+                        hooks.on_checkpoint(step, mine)
+                    if stop:
+                        raise Interrupted(step, settings.num_steps, hooks.title)
+        return devices.local(state), time.monotonic() - began
 
-        def save(step: int, state: State, **kept) -> None:
-            epoch, batch = divmod(step, loader.batches_per_epoch)
-            kept |= {"seconds": time.monotonic() - began, "data_position": {"epoch": epoch, "batch": batch}}
-            checkpointer.save(step, state, kept | (meta or {}))
-            mine = sharding.local(state)
-            if hosts.is_first():
-                on_checkpoint(step, mine)
 
-        def train_from(start: Start) -> State:
-            with Recorder(folder, title, settings.num_steps, start.step, start.rollbacks) as recorder:
-                return _steps(lambda state: chunk(state, arrays), start, settings, recorder, save, stop)
-
-        state = _with_rollbacks(train_from, start, newest, partial(_another_key, seed, mesh), settings)
-        return sharding.local(state), time.monotonic() - began
+def position_of(loader: Loader, step: int) -> dict:
+    """Data position of a checkpoint, for information only: batches are a function of the step."""
+    epoch, batch = divmod(step, loader.batches_per_epoch)
+    return {"data_position": {"epoch": epoch, "batch": batch}}
 
 
 def find_start(checkpointer: Checkpointer, abstract_state: State, check: Callable, make_state: Callable) -> Start:
-    """The newest sound checkpoint, or a new state where there is none."""
+    """The newest sound checkpoint, or a new state if there is none."""
     restored = checkpointer.restore(abstract_state, check)
     if restored is None:
         return Start(0, make_state(), 0.0, {}, 0)
@@ -117,63 +118,63 @@ def find_start(checkpointer: Checkpointer, abstract_state: State, check: Callabl
     return Start(step, state, meta["seconds"], meta["scales"], meta["rollbacks"])
 
 
-def _another_key(seed: int, mesh, n: int) -> Array:
-    """The key of a run after its rollback `n`."""
-    make_key = lambda n: jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), 4), n)
-    return jax.jit(make_key, out_shardings=sharding.replicated(mesh))(n)
+def roll_back(error: Diverged, newest: Callable[[], Start], settings: Settings, mesh) -> Start:
+    """The newest checkpoint with a different key, if the settings allow one more rollback; else raises `error`."""
+    rollbacks = error.rollbacks + 1
+    if settings.on_divergence != "rollback" or rollbacks > settings.guard.max_rollbacks:
+        raise error
+    start = newest()
+    make_key = lambda n: jax.random.fold_in(jax.random.fold_in(jax.random.key(settings.seed), 4), n)
+    key, old = jax.jit(make_key, out_shardings=devices.replicated(mesh))(rollbacks), start.state.rng_key
+    key = jax.random.split(key, old.shape) if old.ndim else key  # one for each replica
+    words = jax.random.key_data(devices.local(key)).tolist()
+    hosts.say(f"{error.what}: back to step {start.step}, with key {words} (rollback {rollbacks})")
+    return start._replace(state=start.state._replace(rng_key=key), rollbacks=rollbacks)
 
 
-def _with_rollbacks(train_from, start: Start, newest, make_key, settings: Settings) -> State:
-    """Train to the end; where that fails and the settings say so, from the last checkpoint on with another key."""
-    while True:
-        try:
-            return train_from(start)
-        except Diverged as error:
-            rollbacks = start.rollbacks + 1
-            if settings.on_divergence != "rollback" or rollbacks > settings.guard.max_rollbacks:
-                raise
-            why = error.what
-        # Only here: the error's traceback keeps the broken state alive, which need not fit beside another one.
-        start = newest()
-        key, old = make_key(rollbacks), start.state.rng_key
-        key = jax.random.split(key, old.shape) if old.ndim else key  # of replicas: one each
-        start = start._replace(state=start.state._replace(rng_key=key), rollbacks=rollbacks)
-        words = jax.random.key_data(sharding.local(key)).tolist()
-        hosts.say(f"{why}: back to step {start.step}, with key {words} (rollback {rollbacks})")
+def make_chunk(method: Method, loader: Loader, data_key: Array, mesh, num_steps: int, abstract_state: State):
+    """The compiled function (state, arrays) -> (state, metrics) of `num_steps` training steps.
+
+    Metrics are means over the chunk; counts, named num_..., are sums. The state is donated and comes back with the
+    shardings of `abstract_state` (of `initial_state`), as restored states have them: one program for both.
+    """
+    order_of = partial(epoch_order, loader, data_key)
+
+    def one_step(arrays, carry, _):
+        state, order = carry
+        row = state.step % loader.batches_per_epoch
+        order = jax.lax.cond(row == 0, lambda: order_of(state.step // loader.batches_per_epoch), lambda: order)
+        batch = batch_of(loader, arrays, order[row], data_key, state.step)
+        batch |= devices.constrain_rows(mesh, {name: part for name, part in batch.items() if name != "labelled"})
+        with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):  # `mcmc.run_chain` splits its chains over it
+            state, metrics = method.train_step(state, batch)
+        return (state, order), metrics
+
+    def chunk(state, arrays):
+        carry = (state, order_of(state.step // loader.batches_per_epoch))
+        if num_steps == 1:  # no loop around the step: XLA's CPU convolutions are slower inside one
+            (state, _), metrics = one_step(arrays, carry, None)
+            return state, metrics
+        (state, _), metrics = jax.lax.scan(partial(one_step, arrays), carry, None, length=num_steps)
+        return state, {k: (jnp.sum if k.startswith("num_") else jnp.mean)(v, axis=0) for k, v in metrics.items()}
+
+    shardings = jax.tree.map(lambda leaf: leaf.sharding, abstract_state)
+    return jax.jit(chunk, donate_argnums=0, out_shardings=(shardings, devices.replicated(mesh)))
 
 
-def _steps(run_chunk, start: Start, settings: Settings, recorder: Recorder, save, stop_requested) -> State:
-    """Chunks until the end, with at most two in flight, so that what is shown and what signals stop is current."""
-    size, (step, state, _, scales, rollbacks) = settings.steps_per_dispatch, start
-    saved = healthy = step
-    running, counts = (), {}
+def initial_state(method: Method, loader: Loader, arrays: dict, seed: int, mesh) -> tuple[Callable, State]:
+    """A function that makes the state at step 0 on the mesh, and the abstract state with its shardings.
 
-    def refuse(problems):
-        if problems:
-            raise Diverged(recorder.title, step, problems, healthy=healthy, saved=saved, rollbacks=rollbacks)
+    `Method.init` gets the first batch of the training, for initialisations that look at data.
+    """
+    init_key, data_key = (jax.random.fold_in(jax.random.key(seed), i) for i in (0, 1))
 
-    while step < settings.num_steps:
-        state, metrics = run_chunk(state)
-        jax.block_until_ready(running)
-        running = metrics
-        step += size
-        counts = {name: value + counts.get(name, 0) for name, value in metrics.items() if name.startswith("num_")}
-        stop = stop_requested()
-        checkpoint = stop or step >= settings.num_steps or crossed(step, settings.checkpoint_every, size)
-        log = crossed(step, settings.log_every, size)
-        if not (checkpoint or log):
-            recorder.show(step, metrics | counts)
-            continue
-        values = recorder.record(step, metrics | counts)
-        counts = {}
-        refuse(judge(settings.guard, scales, values))
-        if log:  # not where a signal happened to stop it, so that the scales of a resumed run are the same
-            scales = updated(scales, values)
-        if checkpoint:
-            refuse(broken_params(sharding.local(state.params)))
-            save(step, state, scales=scales, rollbacks=rollbacks)
-            saved = step
-        healthy = step
-        if stop:
-            raise Interrupted(step, settings.num_steps, recorder.title)
-    return state
+    def make(arrays):
+        batch = batch_of(loader, arrays, epoch_order(loader, data_key, 0)[0], data_key)
+        state = method.init(init_key, batch)
+        # Python scalars make weakly typed leaves; restored states have none and would need a second compilation.
+        return jax.tree.map(lambda a: jax.lax.convert_element_type(a, a.dtype), state)
+
+    shapes = jax.eval_shape(make, arrays)
+    shardings = devices.state_shardings(mesh, shapes)
+    return lambda: jax.jit(make, out_shardings=shardings)(arrays), abstract(shapes, shardings)

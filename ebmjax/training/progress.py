@@ -1,4 +1,4 @@
-"""The progress bar: what a person watches while a run trains; plain lines where there is no terminal."""
+"""The progress bar of a training run; plain lines without a terminal."""
 
 import sys
 import time
@@ -7,22 +7,17 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-SHOWN = {
-    "energy_gap": "gap",
-    "reconstruction_mse": "mse",
-    "grad_norm_energy": "|∇E|",
-    "grad_norm_generator": "|∇g|",
-    "steps_per_second": "steps/s",
-}
+from ebmjax.metrics import KINDS
 
 
 def describe(metrics: dict[str, float]) -> str:
-    """The metrics worth a glance, shortly: gap -0.31  mse 0.021 ..."""
-    return "  ".join(f"{label} {metrics[name]:.3g}" for name, label in SHOWN.items() if name in metrics)
+    """The labelled metrics in short form: gap -0.31  mse 0.021 ..."""
+    shown = ((kind.label, value) for kind in KINDS if kind.label for k, value in metrics.items() if kind.matches(k))
+    return "  ".join(f"{label} {value:.3g}" for label, value in shown)
 
 
 class _Bar(Progress):
-    """A bar with a second line for the metrics, so that they never push out the count and the time left."""
+    """A bar with a second line for the metrics, so that they do not displace the step count and the time left."""
 
     line = "compiling ..."
 
@@ -34,12 +29,12 @@ class _Bar(Progress):
 class ProgressBar:
     """A context manager; `update(step, metrics)` moves the bar, or prints a line at most every ten seconds."""
 
-    def __init__(self, title: str, num_steps: int, start_step: int = 0, *, stream=None):
+    def __init__(self, title: str, num_steps: int, *, stream=None):
         self._title, self._num_steps, self._last = title, num_steps, -1e9
         self._console = Console(file=stream or sys.stderr)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         self._bar = _Bar(*columns, console=self._console, disable=not self._console.is_terminal)
-        self._task = self._bar.add_task(title, total=num_steps, completed=start_step)
+        self._task = self._bar.add_task(title, total=num_steps)
 
     def __enter__(self):
         self._bar.start()
@@ -48,6 +43,10 @@ class ProgressBar:
     def __exit__(self, *exception):
         self._bar.stop()
 
+    def begin(self, step: int) -> None:
+        """Training starts, or goes on, from `step`."""
+        self._bar.update(self._task, completed=step)
+
     def update(self, step: int, metrics: dict[str, float]) -> None:
         """Show `step` and its metrics."""
         self._bar.line = describe(metrics)
@@ -55,7 +54,7 @@ class ProgressBar:
         due = step == self._num_steps or time.monotonic() - self._last > 10
         if not self._console.is_terminal and due:
             seconds = (self._num_steps - step) / max(metrics["steps_per_second"], 1e-9)
-            left = f"  {seconds:.0f} s left" if self._last > 0 else ""  # the first rate has the compilation in it
+            left = f"  {seconds:.0f} s left" if self._last > 0 else ""  # the first rate includes compilation
             self._last = time.monotonic()
             line = f"{self._title}  step {step}/{self._num_steps}  {describe(metrics)}{left}"
             print(line, file=self._console.file, flush=True)

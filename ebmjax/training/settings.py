@@ -1,4 +1,4 @@
-"""The settings of a training run: `config.train` as checked plain numbers."""
+"""The settings of a training run: `config.train` and `config.seed` as checked plain numbers."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,10 @@ ON_DIVERGENCE = ("stop", "rollback")
 
 
 class Settings(NamedTuple):
-    """How long and how to train. All intervals count steps and act at the first end of a chunk at or after them."""
+    """Settings of a training run. Intervals count steps and take effect at the next end of a chunk.
+
+    seed: of the parameters, the chains and the batches.
+    """
 
     num_steps: int
     batch_size: int
@@ -21,6 +24,7 @@ class Settings(NamedTuple):
     ema_decay: float = 0.0
     on_divergence: str = "stop"
     guard: Guard = Guard()
+    seed: int = 0
 
 
 def check_settings(settings: Settings) -> None:
@@ -28,7 +32,7 @@ def check_settings(settings: Settings) -> None:
     for field in ("num_steps", "batch_size", "steps_per_dispatch", "log_every", "checkpoint_every"):
         value = getattr(settings, field)
         if not isinstance(value, int) or value < 1:
-            raise ValueError(f"train.{field} = {value} must be at least 1, and a whole number")
+            raise ValueError(f"train.{field} = {value} must be a whole number, at least 1")
     if settings.num_steps % settings.steps_per_dispatch:
         chunk = settings.steps_per_dispatch
         raise ValueError(
@@ -46,20 +50,20 @@ def check_settings(settings: Settings) -> None:
 
 
 def to_settings(config: ConfigDict) -> Settings:
-    """`config.train` as checked settings. Raises ConfigError, one line."""
+    """The settings of a config. Raises ConfigError, one line."""
     require(config, "seed", 0, 2**31 - 1)
-    numbers = [field for field in Settings._fields if field not in ("on_divergence", "guard")]
+    numbers = [field for field in Settings._fields if field not in ("on_divergence", "guard", "seed")]
     for field in (*numbers, *(f"guard.{field}" for field in Guard._fields)):
         require(config, f"train.{field}", 0, 2**31 - 1)  # steps are counted in 32 bits
     choose(dict.fromkeys(ON_DIVERGENCE), str(config.train.get("on_divergence")), "train.on_divergence")
     guard = Guard(**{field: config.train.guard[field] for field in Guard._fields})
     chosen = {field: config.train[field] for field in (*numbers, "on_divergence")}
-    settings = Settings(**chosen, guard=guard)
+    settings = Settings(**chosen, guard=guard, seed=config.seed)
     with input_errors():
         check_settings(settings)
     return settings
 
 
 def restored_only(settings: Settings) -> Settings:
-    """Settings under which the newest sound checkpoint, whatever its step, is the end of the training."""
+    """Settings under which training ends at the newest sound checkpoint, whatever its step."""
     return settings._replace(num_steps=settings.steps_per_dispatch)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: while training, stop at the end of the chunk with a checkpoint; at other times, at once."""
+"""Ctrl-C and SIGTERM: during training, stop with a checkpoint at the end of the chunk; at other times, immediately."""
 
 import signal
 import sys
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def stop_on_signal() -> Generator[Callable[[], bool], None, None]:
-    """Within it, the first SIGINT or SIGTERM makes the yielded function return True, the second interrupts at once."""
+    """A context in which the first SIGINT or SIGTERM makes the yielded function return True; the second interrupts."""
     asked = []
 
     def handle(number, frame):
@@ -23,7 +23,7 @@ def stop_on_signal() -> Generator[Callable[[], bool], None, None]:
 
 @contextmanager
 def terminate_like_ctrl_c() -> Generator[None, None, None]:
-    """Within it SIGTERM raises KeyboardInterrupt, as Ctrl-C does, so that files are closed and a last line is said."""
+    """A context in which SIGTERM raises KeyboardInterrupt like Ctrl-C, so that files are closed and a line printed."""
 
     def handle(number, frame):
         raise KeyboardInterrupt
@@ -34,7 +34,7 @@ def terminate_like_ctrl_c() -> Generator[None, None, None]:
 
 @contextmanager
 def handling(handle: Callable, *numbers: signal.Signals) -> Generator[None, None, None]:
-    """Within it `handle(number, frame)` is called for these signals."""
+    """A context in which `handle(number, frame)` is called for these signals."""
     old = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield

@@ -1,20 +1,19 @@
-"""What a work directory holds, and which config may go on with it."""
+"""Work directories: their lock, their config, and whether a run may continue in them."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from ml_collections import ConfigDict
 
-from ebmjax.training.config import Arguments, ConfigError, check_same_run, from_json
+from ebmjax.files import only_one, write_atomically
+from ebmjax.report.run_page import write_report
+from ebmjax.report.workdir import COMMAND, DIVERGED, newest_step
+from ebmjax.training.arguments import Arguments, command_line, with_overrides
+from ebmjax.training.config import ConfigError, Limit, check_limits, check_same_run, from_json, to_json
 from ebmjax.training.experiment import Experiment
-from ebmjax.training.files import only_one, write_atomically
 from ebmjax.training.guard import Diverged
 from ebmjax.training.hosts import is_first
-from ebmjax.viz.report import write_report
-from ebmjax.viz.workdir import DIVERGED, newest_step
 
 
 def steps_done(workdir: Path) -> int:
@@ -22,57 +21,80 @@ def steps_done(workdir: Path) -> int:
     return newest_step(workdir) or 0
 
 
-def experiment_of(config: ConfigDict, path: Path) -> Experiment:
-    """The experiment that a config found at `path` belongs to. Raises ConfigError if there is none of that name."""
-    name = str(config.get("experiment"))
-    if not name.isidentifier() or find_spec(f"experiments.{name}") is None:
-        raise ConfigError(f"{path}: there is no experiments.{name}")
-    module = import_module(f"experiments.{name}")
-    if not hasattr(module, "EXPERIMENT"):
-        raise ConfigError(f"{path}: experiments.{name} trains no method")
-    return module.EXPERIMENT
-
-
 @contextmanager
 def alone_in(folder: Path) -> Generator[None, None, None]:
-    """Make the folder and, as the first process of a run, lock it. Raises ConfigError if another run has."""
+    """Create the folder and, as the first process of a run, lock it. Raises ConfigError if another run holds it."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with only_one(folder) if is_first() else nullcontext():
             yield
     except BlockingIOError:
-        raise ConfigError(f"another process is at work in {folder}: wait for it, or use another --workdir") from None
+        raise ConfigError(f"another process is using {folder}: wait for it, or use another --workdir") from None
 
 
 @contextmanager
-def telling_why(workdir: Path) -> Generator[None, None, None]:
-    """Within it a run that diverges leaves its cause and a page that begins with it, which the error's line names."""
+def explain_divergence(workdir: Path) -> Generator[None, None, None]:
+    """A context that writes the cause of a divergence into the work directory, and a report that begins with it."""
     try:
         yield
     except Diverged as error:
-        with suppress(OSError):  # a disk that is full, too, must not hide the cause
+        with suppress(OSError):  # a full disk must not hide the cause
             if is_first():
                 write_atomically(workdir / DIVERGED, f"{error}\n")
                 error.args = (f"{error}; see {write_report(workdir)}",)
         raise
 
 
-def reconcile(experiment: Experiment, arguments: Arguments, workdir: Path) -> ConfigDict:
-    """The config to use: without --config that of the work directory, with the overrides, if it may go on with it."""
-    path, config = workdir / "config.json", arguments.config
-    if path.exists() and steps_done(workdir):  # before the first checkpoint there is nothing to go on with
+def reconcile(experiment: Experiment, arguments: Arguments, workdir: Path) -> tuple[ConfigDict, str]:
+    """(the config to use, the command that repeats it); without --config those of the work directory plus overrides.
+    Raises ConfigError if the run in the work directory may not continue with this config."""
+    path, config, overrides = workdir / "config.json", arguments.config, arguments.overrides
+    command = command_line(experiment.name, arguments.source, overrides)
+    if path.exists() and steps_done(workdir):  # before the first checkpoint there is nothing to continue
         saved = from_json(path.read_text(), path)
         if arguments.workdir is not None and not arguments.given:
             config = saved.copy_and_resolve_references()
             try:
-                config.update_from_flattened_dict(arguments.overrides)
+                config.update_from_flattened_dict(overrides)
             except (KeyError, TypeError) as error:
                 raise ConfigError(f"{path}: {error}") from error
+            command = with_overrides(saved_command(workdir), overrides)
         check_same_run(saved, config, workdir)
     elif arguments.mode != "train":
-        raise ConfigError(f"--mode={arguments.mode}: {workdir} holds no trained run; name one with --workdir=FOLDER")
+        raise ConfigError(f"--mode={arguments.mode}: {workdir} holds no trained run; give one by --workdir=FOLDER")
+    check_owner(experiment.name, config)
+    return config, command
+
+
+def check_owner(name: str, config: ConfigDict) -> None:
+    """Raise ConfigError unless the config belongs to experiments.<name>."""
     owner = config.get("experiment")
-    if owner != experiment.name:
-        whose = f"of experiments.{owner}" if owner else "of no experiment: it lacks the field experiment"
-        raise ConfigError(f"experiments.{experiment.name} cannot run a config {whose}")
-    return config
+    if owner != name:
+        whose = f"of experiments.{owner}" if owner else "without the field experiment"
+        raise ConfigError(f"experiments.{name} cannot run a config {whose}")
+
+
+def open_untrained(name: str, arguments: Arguments, limits: Mapping[str, Limit]) -> tuple[ConfigDict, Path, str]:
+    """(config, work directory, command) for commands that train no method; checked, and written into the folder."""
+    config = arguments.config
+    check_owner(name, config)
+    check_limits(config, limits)
+    workdir = arguments.workdir or Path("runs") / name / arguments.name
+    workdir.mkdir(parents=True, exist_ok=True)
+    command = command_line(name, arguments.source, arguments.overrides)
+    begin(workdir, config, command)
+    return config, workdir, command
+
+
+def begin(workdir: Path, config: ConfigDict, command: str) -> None:
+    """Write a run's config and command into its work directory, and delete the cause of an earlier divergence."""
+    write_atomically(workdir / "config.json", to_json(config) + "\n")
+    if command:
+        write_atomically(workdir / COMMAND, command + "\n")
+    (workdir / DIVERGED).unlink(missing_ok=True)
+
+
+def saved_command(workdir: Path) -> str:
+    """The command that started the run; "" if unknown."""
+    path = workdir / COMMAND
+    return path.read_text(encoding="utf-8").strip() if path.exists() else ""

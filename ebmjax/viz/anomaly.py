@@ -1,11 +1,11 @@
-"""Pictures of anomaly detection: precision-recall curves, and what a score ranks first and last."""
+"""Pictures of anomaly detection: precision-recall curves, and images ranked first and last by a score."""
 
 from collections.abc import Mapping
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from ebmjax.viz.pictures import replacing, save_interpolations
+from ebmjax.viz import figures
+from ebmjax.viz.pictures import save_interpolations
 
 COLUMNS = 5
 
@@ -19,8 +19,7 @@ def plot_precision_recall(
     """
     columns = min(COLUMNS, len(curves))
     rows = -(-len(curves) // columns)
-    figure = Figure(figsize=(max(2.6 * columns, 4.5), 2.5 * rows + 0.7), layout="constrained", dpi=110)
-    axes = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    figure, axes = figures.panels(rows, columns, max(2.6 * columns, 4.5), 2.5 * rows + 0.7, sharey=True)
     for axis, (name, found) in zip(axes, curves.items()):
         for i, (label, (recall, precision)) in enumerate(found.items()):
             axis.step(recall, precision, where="pre", color=f"C{i}", linewidth=1.2, label=label)
@@ -35,10 +34,7 @@ def plot_precision_recall(
             axis.set_ylabel("precision")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), fontsize=9, frameon=False)
-    if title:
-        figure.suptitle(title, fontsize=12)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png")
+    figures.save(figure, path, title)
 
 
 def save_ranked(images, marked, path) -> None:

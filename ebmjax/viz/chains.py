@@ -1,52 +1,71 @@
-"""Pictures of chains: traces, autocorrelation, and where the draws lie."""
+"""Pictures of chains: traces, autocorrelation, densities of the draws, and curves over the step size."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
-from ebmjax.viz.pictures import replacing
+from ebmjax.viz import figures
 
 
 def plot_traces(arms: dict[str, np.ndarray], path: str | Path, *, coordinate: int = 0, num_chains: int = 4) -> None:
     """One coordinate of the first chains against the step, a panel for each arm: {name: [num_steps, num_chains, d]}."""
-    figure = Figure(figsize=(9, 2.4 * len(arms)), layout="constrained")
-    for axes, (name, x) in zip(_panels(figure, len(arms), 1), arms.items()):
-        axes.plot(x[:, :num_chains, coordinate], linewidth=0.6)
-        axes.set(title=f"{name}: coordinate {coordinate} of {min(num_chains, x.shape[1])} chains", xlabel="step")
-    _save(figure, path)
+    figure, axes = figures.panels(len(arms), 1, 9, 2.4 * len(arms))
+    for axis, (name, x) in zip(axes, arms.items()):
+        axis.plot(x[:, :num_chains, coordinate], linewidth=0.6)
+        axis.set(title=f"{name}: coordinate {coordinate} of {min(num_chains, x.shape[1])} chains", xlabel="step")
+    figures.save(figure, path)
 
 
 def plot_autocorrelation(arms: dict[str, np.ndarray], path: str | Path, *, max_lag: int = 100) -> None:
     """Autocorrelation `[num_lags, d]` of every coordinate (averaged over chains), a panel for each arm."""
-    figure = Figure(figsize=(4.5 * len(arms), 3.2), layout="constrained")
-    for axes, (name, rho) in zip(_panels(figure, 1, len(arms)), arms.items()):
-        axes.plot(rho[: max_lag + 1, :20], linewidth=0.8)
-        axes.axhline(0, color="black", linewidth=0.6)
-        axes.set(title=name, xlabel="lag", ylabel="autocorrelation", ylim=(-0.3, 1.05))
-    _save(figure, path)
+    figure, axes = figures.panels(1, len(arms), 4.5 * len(arms), 3.2)
+    for axis, (name, rho) in zip(axes, arms.items()):
+        axis.plot(rho[: max_lag + 1, :20], linewidth=0.8)
+        axis.axhline(0, color="black", linewidth=0.6)
+        axis.set(title=name, xlabel="lag", ylabel="autocorrelation", ylim=(-0.3, 1.05))
+    figures.save(figure, path)
 
 
 def plot_density(arms: dict[str, np.ndarray], path: str | Path, *, coordinates: tuple[int, int] = (0, 1)) -> None:
-    """Histograms of two coordinates of draws `[N, d]` on common axes, a panel for each arm; give the exact draws last.
+    """Histograms of two coordinates of draws `[N, d]` on common axes, a panel for each arm; pass the exact draws last.
 
     The axes span the central 99 % of the last arm.
     """
     i, j = coordinates
     last = list(arms.values())[-1]
     limits = [np.quantile(last[:, k], [0.005, 0.995]) for k in coordinates]
-    figure = Figure(figsize=(4 * len(arms), 3.8), layout="constrained")
-    for axes, (name, x) in zip(_panels(figure, 1, len(arms)), arms.items()):
+    figure, axes = figures.panels(1, len(arms), 4 * len(arms), 3.8)
+    for axis, (name, x) in zip(axes, arms.items()):
         counts, *edges = np.histogram2d(x[:, i], x[:, j], bins=80, range=limits, density=True)
-        axes.pcolormesh(*edges, np.log1p(counts).T, cmap="viridis", rasterized=True)
-        axes.set(title=name, xlabel=f"coordinate {i}", ylabel=f"coordinate {j}")
-    _save(figure, path)
+        axis.pcolormesh(*edges, np.log1p(counts).T, cmap="viridis", rasterized=True)
+        axis.set(title=name, xlabel=f"coordinate {i}", ylabel=f"coordinate {j}")
+    figures.save(figure, path)
 
 
-def _panels(figure: Figure, rows: int, columns: int):
-    return np.ravel(figure.subplots(rows, columns, squeeze=False))
+def plot_step_sizes(
+    step_sizes: Sequence[float],
+    curves: Mapping[str, Sequence[float]],
+    picked: Mapping[str, float],
+    path,
+    title: str | None = None,
+) -> None:
+    """One panel per curve `[N]` over the step sizes `[N]` > 0 (logarithmic), with a line at each picked step size.
 
-
-def _save(figure: Figure, path: str | Path) -> None:
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")
+    Values are cut at ten times the range between a curve's best and its median, so that poles do not hide the rest.
+    """
+    figure, axes = figures.panels(1, len(curves), 4.2 * len(curves), 3.4)
+    for axis, (name, values) in zip(axes, curves.items()):
+        values = np.asarray(values, float)
+        finite = values[np.isfinite(values)]
+        axis.plot(step_sizes, values, "o-", color="C0", markersize=3)
+        if finite.size:
+            low, middle = finite.min(), np.median(finite)
+            axis.set_ylim(top=min(finite.max(), low + 10 * (middle - low)) + 0.05 * (middle - low))
+        for i, (label, step_size) in enumerate(picked.items(), start=1):
+            axis.axvline(step_size, color=f"C{i}", linestyle="--", label=f"{label}: {step_size:.3g}")
+        axis.set(xscale="log", xlabel="step size", title=name)
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.legend(fontsize=8, framealpha=0.5)
+    figures.save(figure, path, title)

@@ -1,12 +1,11 @@
-"""Pictures of an energy: in the plane its density and where its chains go, elsewhere its course along paths."""
+"""Pictures of an energy: its density and chains in the plane, and its values along paths."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from ebmjax.viz.pictures import replacing
+from ebmjax.viz import figures
 
 MAX_POINTS = 5000
 
@@ -21,13 +20,12 @@ def plot_landscape(
 ) -> None:
     """Panels, two in a row: densities as colours, each with its own scale, then draws as points.
 
-    densities: {title: `[num, num]`} on [-limit, limit]², first row lowest. draws: {title: x`[N, 2]`}, of which the
-    first 5,000 are drawn; those outside are not seen.
+    densities: {title: `[num, num]`} on [-limit, limit]², first row lowest. draws: {title: x`[N, 2]`}; only the first
+    5,000 are drawn, and only those inside the square.
     """
     num = len(densities) + len(draws)
     rows = -(-num // 2)
-    figure = Figure(figsize=(8, 3.6 * rows), layout="constrained")
-    axes = figure.subplots(rows, 2, squeeze=False).ravel()
+    figure, axes = figures.panels(rows, 2, 8, 3.6 * rows)
     for axis, (name, density) in zip(axes, densities.items()):
         extent = (-limit, limit, -limit, limit)
         image = axis.imshow(np.asarray(density), origin="lower", extent=extent, cmap="viridis", vmin=0)
@@ -38,20 +36,19 @@ def plot_landscape(
         _frame(axis, name, limit)
     for axis in axes[num:]:
         axis.set_axis_off()
-    _save(figure, path, title)
+    figures.save(figure, path, title, fontsize=13)
 
 
 def plot_long_run(
     arms: Mapping[str, Mapping[int, np.ndarray]], limit: float, path: str | Path, *, title: str | None = None
 ) -> None:
-    """The same chains after ever more steps: a row for each arm, {name: {number of steps: x`[N, 2]`}}.
+    """The same chains after increasing numbers of steps: a row for each arm, {name: {number of steps: x`[N, 2]`}}.
 
-    Chains of a model that is in balance stay where the data were; those of another leave, or shrink into its modes.
+    Chains of a convergent model stay near the data; those of other models leave, or shrink into modes.
     """
     columns = max(len(times) for times in arms.values())
-    figure = Figure(figsize=(2.4 * columns, 2.6 * len(arms) + 0.3), layout="constrained")
-    axes = figure.subplots(len(arms), columns, squeeze=False)
-    for row, (name, times) in zip(axes, arms.items()):
+    figure, axes = figures.panels(len(arms), columns, 2.4 * columns, 2.6 * len(arms) + 0.3)
+    for row, (name, times) in zip(axes.reshape(len(arms), columns), arms.items()):
         for axis, (steps, x) in zip(row, times.items()):
             _scatter(axis, x)
             _frame(axis, f"{steps:,} steps", limit)
@@ -59,14 +56,13 @@ def plot_long_run(
         row[0].set_ylabel(name, fontsize=12)
         for axis in row[len(times) :]:
             axis.set_axis_off()
-    _save(figure, path, title)
+    figures.save(figure, path, title, fontsize=13)
 
 
-def plot_paths(panels: Mapping[str, np.ndarray], path: str | Path, *, title: str | None = None) -> None:
-    """One panel per kind of path, {name: energies `[K, N]`} at N equidistant points of K of them: each path thin, from
-    the higher of its two ends, and their mean thick. Above 0 there is a barrier."""
-    figure = Figure(figsize=(3.8 * len(panels), 3.3), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+def plot_energy_paths(panels: Mapping[str, np.ndarray], path: str | Path, *, title: str | None = None) -> None:
+    """One panel per kind of path, {name: energies `[K, N]`} at N equidistant points of K paths: thin lines for paths,
+    a thick one for their mean. Energies are relative to the higher end of each path: above 0 there is a barrier."""
+    figure, axes = figures.panels(1, len(panels), 3.8 * len(panels), 3.3, sharey=True)
     for axis, (name, energies) in zip(axes, panels.items()):
         rise = np.asarray(energies) - np.max(np.asarray(energies)[:, [0, -1]], axis=1, keepdims=True)
         share = np.linspace(0, 1, rise.shape[1])
@@ -76,7 +72,7 @@ def plot_paths(panels: Mapping[str, np.ndarray], path: str | Path, *, title: str
         axis.set_title(name, fontsize=11)
         axis.set_xlabel("from one end to the other")
     axes[0].set_ylabel("energy above the higher end (nats)")
-    _save(figure, path, title)
+    figures.save(figure, path, title, fontsize=13)
 
 
 def _scatter(axis, x) -> None:
@@ -88,10 +84,3 @@ def _frame(axis, name, limit) -> None:
     axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
     axis.set_title(name, fontsize=11)
     axis.tick_params(labelsize=9)
-
-
-def _save(figure: Figure, path, title) -> None:
-    if title:
-        figure.suptitle(title, fontsize=13)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110, format="png")

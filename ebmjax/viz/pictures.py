@@ -1,12 +1,11 @@
 """Grids of images as PNG files: samples, reconstructions under their originals, interpolations."""
 
-import contextlib
-import os
-from collections.abc import Generator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from ebmjax.files import replacing
 
 MIN_WIDTH = 600  # pixels; smaller pictures are enlarged by a whole factor
 MARGIN = 8
@@ -20,7 +19,7 @@ def image_grid(images, columns: int = 10, scale: int | None = None, padding: int
 
     Args:
         columns: images per row, fewer if N is smaller; cells without an image stay white.
-        scale: each pixel becomes scale x scale; by default the least that makes the grid 600 pixels wide.
+        scale: each pixel becomes scale x scale; by default the smallest that makes the grid 600 pixels wide.
         padding: white pixels between images.
 
     Values outside [-1, 1] are clipped, NaN becomes black. Raises ValueError if `images` are not images.
@@ -49,6 +48,12 @@ def save_grid(images, path, columns: int = 10, *, title: str | None = None) -> N
     _save([image_grid(images, columns)], path, title)
 
 
+def save_samples(x, path) -> None:
+    """`save_grid` of samples `[N, ...]` if they are images; does nothing for tables, points in the plane, sentences."""
+    if np.ndim(x) == 4:
+        save_grid(x, path)
+
+
 def save_pairs(originals, reconstructions, path, columns: int = 10, *, title: str | None = None) -> None:
     """Write bands of two rows, originals above their reconstructions, both `[N, H, W, C]` in [-1, 1], as a PNG."""
     originals, reconstructions = _as_images(originals), _as_images(reconstructions)
@@ -71,19 +76,6 @@ def save_interpolations(x, path, *, title: str | None = None) -> None:
     _save([image_grid(x.reshape(-1, *x.shape[2:]), columns=x.shape[1])], path, title)
 
 
-@contextlib.contextmanager
-def replacing(path) -> Generator[str, None, None]:
-    """A temporary file name that becomes `path` on success and vanishes on error: readers never see half a file."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        yield str(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _as_images(images) -> np.ndarray:
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[3] not in (1, 3) or 0 in images.shape:
@@ -104,7 +96,7 @@ def _default_scale(width: int) -> int:
 
 
 def _save(bands: Sequence[np.ndarray], path, title: str | None, row_labels: Sequence[str] = ()) -> None:
-    """Bands of equally many rows below each other on white paper, labels at the left of the rows, title on top."""
+    """Write bands of rows below each other on white, with labels to the left of the rows and the title on top."""
     font = ImageFont.load_default(FONT_SIZE)
     left = MARGIN + max([int(font.getlength(label)) + MARGIN for label in row_labels], default=0)
     top = MARGIN + (FONT_SIZE + 2 * MARGIN if title else 0)

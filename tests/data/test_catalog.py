@@ -69,7 +69,7 @@ def test_unknown_names(name, suggestion, tmp_path):
 
 @pytest.mark.parametrize("name", ["celeb_a@", "celeb_a@0", "celeb_a@64x64", "celeb_a@-1"])
 def test_size_must_be_a_number(name):
-    with pytest.raises(DataError, match="for example celeb_a@64"):
+    with pytest.raises(DataError, match="as in celeb_a@64"):
         load(name)
 
 
@@ -112,7 +112,7 @@ def test_hold_out_is_a_partition(num, num_test):
 
 
 def test_hold_out_needs_two():
-    with pytest.raises(DataError, match="npz:a: has no test part"):
+    with pytest.raises(DataError, match="npz:a: no test part"):
         hold_out(1, "npz:a")
 
 

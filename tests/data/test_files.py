@@ -78,10 +78,10 @@ BAD = {
     "labels: one-hot": (dict(x=IMAGES, y=np.eye(30)), r"y float64\[30, 30\]: expected integers"),
     "labels: negative": (dict(x=IMAGES, y=LABELS - 1), "labels must be 0, 1, 2 ...; they span -1 .. 5"),
     "labels: too large": (dict(x=np.ones((9, 2)), y=np.arange(9) + 2**31), "labels must be integers of 32 bits; they"),
-    "labels: train only": (dict(x_train=IMAGES, x_test=IMAGES, y_train=LABELS), "labels need both"),
-    "labels: test only": (dict(x_train=IMAGES, x_test=IMAGES, y_test=LABELS), "labels need both"),
-    "unlike shapes": (dict(x_train=IMAGES, x_test=IMAGES[:, 1:]), "must hold like examples"),
-    "unlike kinds": (dict(x_train=IMAGES, x_test=np.zeros((9, 4))), "must hold like examples"),
+    "labels: train only": (dict(x_train=IMAGES, x_test=IMAGES, y_train=LABELS), "labels need y_train"),
+    "labels: test only": (dict(x_train=IMAGES, x_test=IMAGES, y_test=LABELS), "labels need y_train"),
+    "unlike shapes": (dict(x_train=IMAGES, x_test=IMAGES[:, 1:]), "must match"),
+    "unlike kinds": (dict(x_train=IMAGES, x_test=np.zeros((9, 4))), "must match"),
 }
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ebmjax.data.base import DataError
-from ebmjax.data.loader import draw_labelled, epoch_order, form_batch, make_loader
+from ebmjax.data.loader import batch_of, epoch_order, make_loader
 
 KEY = jax.random.key(0)
 
@@ -41,7 +41,7 @@ def test_every_row_has_its_turn_and_epochs_differ():
 
 def test_a_batch_is_scaled_and_indexed():
     arrays = {"x": np.arange(0, 17, dtype=np.uint8).reshape(17, 1, 1, 1), "label": np.arange(17)}
-    batch = form_batch(make_loader(17, 4, max_value=16), arrays, np.array([0, 8, 16, 3]))
+    batch = batch_of(make_loader(17, 4, max_value=16), arrays, np.array([0, 8, 16, 3]))
     np.testing.assert_allclose(batch["x"].ravel(), [-1, 0, 1, -0.625])
     np.testing.assert_array_equal(batch["label"], batch["index"])
 
@@ -51,8 +51,9 @@ def test_of_few_labels_none_comes_with_the_batch_and_some_are_drawn_beside_it(ro
     x = np.arange(0, 17, dtype=np.uint8).reshape(17, 1, 1, 1)
     arrays = {"x": x, "label": np.arange(17), "labelled": np.asarray(rows)}
     loader = make_loader(17, 16, max_value=16)
-    assert form_batch(loader, arrays, np.arange(16)).keys() == {"x", "index"}
-    drawn = [draw_labelled(loader, arrays, KEY, step)["labelled"] for step in (0, 1, 0)]
+    batches = [batch_of(loader, arrays, np.arange(16), KEY, step) for step in (0, 1, 0)]
+    assert batches[0].keys() == {"x", "index", "labelled"}
+    drawn = [batch["labelled"] for batch in batches]
     label = np.asarray(drawn[0]["label"])
     assert label.shape == (*np.shape(rows)[:-1], 16)
     for found, expected in zip(label.reshape(-1, 16), np.reshape(rows, (-1, 3)), strict=True):
@@ -63,7 +64,8 @@ def test_of_few_labels_none_comes_with_the_batch_and_some_are_drawn_beside_it(ro
 
 
 def test_all_labels_known_draws_nothing_beside():
-    assert draw_labelled(make_loader(17, 16), {"x": np.zeros((17, 2)), "label": np.arange(17)}, KEY, 0) == {}
+    arrays = {"x": np.zeros((17, 2)), "label": np.arange(17)}
+    assert batch_of(make_loader(17, 16), arrays, np.arange(16), KEY).keys() == {"x", "label", "index"}
 
 
 def test_a_batch_larger_than_the_data_is_refused():

@@ -45,5 +45,5 @@ def test_bad_masks_are_refused():
     with pytest.raises(ValueError, match="fraction = 1.5 must lie"):
         random_pixels(INDEX, (4,), fraction=1.5)
     for shape, size in (((8, 8, 1), 9), ((4,), 2), ((8, 8, 1), 0)):
-        with pytest.raises(ValueError, match="no block of that side fits"):
+        with pytest.raises(ValueError, match="a square of that side does not fit"):
             random_block(INDEX, shape, size=size)

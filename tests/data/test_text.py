@@ -71,7 +71,7 @@ def test_pydoc_is_the_same_every_time():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("", "no sentence in it"),
+        ("", "no sentences"),
         ("a b\n1\tc\n", "line 2: either every line has a label"),
         ("good\ta b\n", "line 1: expected a sentence, or label TAB sentence"),
         ("1\ta\tb\n", "line 1: expected a sentence, or label TAB sentence"),
@@ -92,7 +92,7 @@ def test_other_refusals(tmp_path):
     for file in ("a.gz", "b.txt"):
         with pytest.raises(DataError, match="not readable as UTF-8 text"):
             load(f"lines:{tmp_path / file}")
-    with pytest.raises(DataError, match="max_length are of sentences"):
+    with pytest.raises(DataError, match="max_length apply only to sentences"):
         load("digits", max_length=3)
     with pytest.raises(DataError, match="must be at least 1"):
         load("pydoc", max_length=0)

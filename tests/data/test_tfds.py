@@ -119,5 +119,5 @@ def test_not_images(make, folder):
     with pytest.raises(DataError, match=r"rgba: needs uint8 images with 1 or 3 channels.*4"):
         load("rgba")
     make(folder, {"test": IMAGES}, name="tests_only")
-    with pytest.raises(DataError, match="tests_only: has no split 'train', only test"):
+    with pytest.raises(DataError, match="tests_only: no split 'train', only test"):
         load("tests_only")

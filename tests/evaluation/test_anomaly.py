@@ -75,7 +75,7 @@ def test_points_of_the_curve():
 @pytest.mark.parametrize(
     ("scores", "truth", "said"),
     [
-        (np.ones(3), np.array([True, True, True]), "needs anomalies and normal examples"),
+        (np.ones(3), np.array([True, True, True]), "needs both kinds of examples"),
         (np.ones(2), np.array([True, False, True]), "expected scores"),
         (np.ones(2), np.array([1, 0]), "expected scores"),
         (np.array([np.nan, 1.0]), np.array([True, False]), "1 of 2 scores are not finite"),
@@ -88,7 +88,7 @@ def test_bad_input_is_one_line(scores, truth, said):
 
 
 def test_an_unknown_convention_is_refused():
-    with pytest.raises(ValueError, match="there are step, trapezoid"):
+    with pytest.raises(ValueError, match="known: step, trapezoid"):
         auprc(np.arange(2.0), np.array([True, False]), "linear")
 
 

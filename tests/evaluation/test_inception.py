@@ -64,7 +64,7 @@ def test_protocols(monkeypatch):
             inception_features(features, wrong)
     with pytest.raises(ValueError, match="needs at least 50 images, got 10"):
         inception_features(features, x[:10])
-    with pytest.raises(ValueError, match="no FID protocol 'tf'; there are float, uint8"):
+    with pytest.raises(ValueError, match="unknown FID protocol 'tf'; known: float, uint8"):
         make_inception_features({}, "tf")
     assert inception.PROTOCOLS["uint8"].rounded and not inception.PROTOCOLS["float"].rounded
 
@@ -90,7 +90,7 @@ def test_names_of_the_port():
 
 def test_other_weights_are_refused(tmp_path):
     np.savez(tmp_path / "other.npz", weight=np.zeros(3))
-    with pytest.raises(ValueError, match="has no array net.layers.conv.beta; these are not the weights"):
+    with pytest.raises(ValueError, match="no array net.layers.conv.beta; these are not the weights"):
         load_inception(tmp_path / "other.npz")
     np.savez(tmp_path / "short.npz", **{"net.layers.conv.beta": np.zeros(31)})
     with pytest.raises(ValueError, match=r"conv.beta has shape \(31,\), expected \(32,\)"):

@@ -9,8 +9,8 @@ import optax
 import pytest
 from scipy.stats import chi2
 
-from ebmjax.evaluation.language_model import fit_language_model, language_model_log_prob
-from ebmjax.evaluation.text_metrics import cross_perplexities, perplexity
+from ebmjax.estimators.language_model import fit_language_model, language_model_log_prob
+from ebmjax.evaluation.text import cross_perplexities, perplexity
 from ebmjax.methods import language_model
 from ebmjax.nets import TextDecoder
 from ebmjax.types import BOS, EOS, PAD, UNK

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ebmjax.energies import standard_normal
-from ebmjax.evaluation.likelihood import (
+from ebmjax.estimators.likelihood import (
     annealed_log_normalizer,
     chain_log_abs_det_rows,
     estimated_log_abs_det_rows,

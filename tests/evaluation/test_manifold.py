@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ebmjax.evaluation.manifold import density_coverage
+from ebmjax.evaluation.coverage import density_coverage
 
 
 def test_by_hand():

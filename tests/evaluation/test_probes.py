@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from ebmjax.evaluation import cluster_probe, linear_probe
-from ebmjax.evaluation.probes import name_clusters
+from ebmjax.evaluation.linear_probe import name_clusters
 
 SHIFT = 1.0
 

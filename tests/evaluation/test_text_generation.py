@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from ebmjax.evaluation.interpolation import straight_line
-from ebmjax.evaluation.text_generation import beam_search, greedy, interpolate_sentences, sample_tokens
+from ebmjax.estimators.decoding import beam_search, greedy, interpolate_sentences, sample_tokens
+from ebmjax.estimators.interpolation import straight_line
 from ebmjax.types import BOS, EOS, PAD, UNK
 
 V, L, WORDS = 6, 3, (UNK, 4, 5)

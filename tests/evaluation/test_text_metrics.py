@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.evaluation import text_metrics as metrics
-from ebmjax.evaluation.likelihood import chain_log_abs_det_rows
+from ebmjax.estimators.language_model import num_tokens
+from ebmjax.estimators.likelihood import chain_log_abs_det_rows
+from ebmjax.evaluation import text as metrics
 from ebmjax.mcmc import langevin
 from ebmjax.objectives import gaussian_log_prob
 from ebmjax.types import EOS, PAD, UNK
@@ -96,7 +97,7 @@ def test_mutual_information_at_its_ends():
 
 def test_perplexity_of_the_uniform_model():
     """Six equally probable tokens: 6, whatever the lengths; EOS counts, PAD does not."""
-    np.testing.assert_array_equal(metrics.num_tokens(X), [3, 1, 4])
+    np.testing.assert_array_equal(num_tokens(X), [3, 1, 4])
     np.testing.assert_allclose(metrics.perplexity(-np.log(6) * np.array([3, 1, 4]), X), 6, rtol=1e-5)
     np.testing.assert_allclose(metrics.perplexity(np.array([0.0, -8 * np.log(2), 0.0]), X), 2, rtol=1e-5)
 

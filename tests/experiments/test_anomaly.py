@@ -12,11 +12,12 @@ from configs.anomaly.common import LATENT
 from configs.anomaly.digits import get_config
 from ebmjax.data import load
 from ebmjax.evaluation import auprc, auroc
+from ebmjax.report.results import OWN
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
-from experiments.anomaly import EXPERIMENT, figures_of, flat
-from experiments.anomaly_arms import data_of
-from experiments.anomaly_scores import check, make_scores
+from experiments.anomaly import EXPERIMENT, arm_figures, by_our_scores, figures_of, flat
+from experiments.build.anomaly import data_of
+from experiments.build.anomaly_scores import check, make_scores
 
 ROOT = Path(__file__).parents[2]
 ONE = ["--config.anomaly.held_out=(4,)", "--config.anomaly.num_evaluations=1"]
@@ -33,39 +34,40 @@ def figures(workdir):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
+def trained(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("runs") / "digits"
     main("digits", workdir)
     return workdir
 
 
-def test_what_a_run_writes(finished):
-    own, others = figures(finished)
-    stems = [f"{area}_joint" for area in ("auprc", "auroc", "auprc_sd", "auprc_natural")]
-    stems += ["auprc_joint_unit", "auprc_latent", "auprc_reconstruction"]
-    assert set(own) == {f"{stem}_{target}" for stem in stems for target in ("mean", "1", "4")}
-    assert {f"auprc_{arm}_{target}" for arm in ("gaussian", "pca", "random") for target in ("mean", "1", "4")} <= set(
-        others
-    )
-    for table in (own, others):
+def test_what_a_run_writes(trained):
+    own, others = figures(trained)
+    brief = {f"auprc_{score}" for score in ("joint_unit", "latent", "reconstruction")}
+    full = {f"{area}_joint" for area in ("auprc", "auroc", "auprc_sd", "auprc_natural")}
+    random = {"auprc_joint", "auprc_natural_joint"}  # the share of anomalies
+    arms = {OWN: full | brief, "gaussian_trained": full | brief, "random": random}
+    arms["pca"] = full - {"auprc_sd_joint"}  # one evaluation
+    assert others.keys() == arms.keys() - {OWN}
+    for arm, table in (others | {OWN: own}).items():
+        assert set(table) == {f"{stem}_{anomaly}" for stem in arms[arm] for anomaly in ("mean", "1", "4")}
         for name, value in table.items():
             assert 0 <= value <= 1
             if name.endswith("_mean"):
                 stem = name.removesuffix("mean")
                 assert value == pytest.approx((table[f"{stem}1"] + table[f"{stem}4"]) / 2)
-    folders = {path.name for path in (finished / "baselines").iterdir()}
+    folders = {path.name for path in (trained / "baselines").iterdir()}
     assert folders == {"latent_ebm_4", "gaussian_trained_1", "gaussian_trained_4"}
     for name in ("precision_recall", "most_anomalous", "least_anomalous", "health"):
-        assert np.asarray(Image.open(finished / f"{name}.png")).std() > 5
+        assert np.asarray(Image.open(trained / f"{name}.png")).std() > 5
 
 
-def test_a_trained_run_is_asked_for_another_score(finished, capsys):
-    before = figures(finished)
-    again = ["--mode=evaluate", f"--workdir={finished}", "--config.evaluate.scores=('latent',)"]
+def test_a_trained_run_is_asked_for_another_score(trained):
+    before = figures(trained)
+    again = ["--mode=evaluate", f"--workdir={trained}", "--config.evaluate.scores=('latent',)"]
     cli.main(EXPERIMENT, ["anomaly", *again])
-    own, others = figures(finished)
+    own, others = figures(trained)
     assert own["auprc_latent_mean"] == before[0]["auprc_latent_mean"]
-    assert others["auprc_gaussian_4"] == before[1]["auprc_gaussian_latent_4"]
+    assert others["gaussian_trained"]["auprc_latent_4"] == before[1]["gaussian_trained"]["auprc_latent_4"]
     assert "auprc_joint_mean" not in own and "auroc_latent_mean" in own
 
 
@@ -80,7 +82,7 @@ def test_methods_with_an_energy_or_a_likelihood_of_x(tmp_path):
     for method, score, words in (("short_run", "energy", []), ("flow", "log_likelihood", small)):
         main(f"digits_{method}", tmp_path / method, *ONE, *words)
         own, others = figures(tmp_path / method)
-        assert f"auprc_{score}_4" in own and "auprc_pca_4" in others
+        assert f"auprc_{score}_4" in own and f"auprc_{score}_4" in others["pca"]
 
 
 def test_a_generator_without_a_learned_prior(tmp_path):
@@ -95,7 +97,8 @@ def test_a_generator_without_a_learned_prior(tmp_path):
 def test_a_method_built_on_a_flow_that_has_not_seen_the_anomalies(tmp_path):
     main("digits_flow_backbone", tmp_path / "run", "--config.anomaly.num_evaluations=1")
     own, others = figures(tmp_path / "run")
-    assert {"auprc_data_energy_1", "auprc_data_energy_4", "auprc_energy_4"} <= set(own) and "auprc_pca_4" in others
+    assert {"auprc_data_energy_1", "auprc_data_energy_4", "auprc_energy_4"} <= set(own)
+    assert "auprc_data_energy_4" in others["pca"]
     assert {path.name for path in (tmp_path / "run").glob("flow_*")} == {"flow_1", "flow_4"}
 
 
@@ -109,7 +112,7 @@ def test_another_data_set_as_the_anomaly(tmp_path):
         "--config.anomaly.other=fake:28x28x1",
     )
     own, others = figures(tmp_path / "run")
-    assert others["auprc_random_other"] == 0.5  # 128 of each
+    assert others["random"]["auprc_joint_other"] == 0.5  # 128 of each
     assert "auprc_natural_joint_other" not in own
 
 
@@ -148,9 +151,9 @@ def test_scores_in_closed_form():
 
 def test_a_score_that_a_method_lacks_is_one_line():
     for functions, wanted, said in (
-        (FUNCTIONS, ("energy",), "latent has no score 'energy'; it has joint, joint_unit, latent, reconstruction"),
-        ({"energy": None}, ("joint",), "latent has no score 'joint'; it has energy"),
-        ({}, (), "latent has no score ''; it has none"),
+        (FUNCTIONS, ("energy",), "latent has no score 'energy'; latent has joint, joint_unit, latent, reconstruction"),
+        ({"energy": None}, ("joint",), "latent has no score 'joint'; latent has energy"),
+        ({}, (), "evaluate.scores is empty; latent has none"),
     ):
         with pytest.raises(ConfigError, match=said):
             check("latent", functions, wanted)
@@ -168,7 +171,20 @@ def test_figures_average_the_evaluations():
     assert figures_of("joint", scores[:1], truth, natural, brief=True) == {"auprc_joint": areas[0]}
 
 
-def test_no_mean_over_some_of_the_targets():
+def test_an_arm_without_the_main_score_has_its_first_beside_it():
+    one, two, three = ([np.array(s)] for s in ([2.0, 0.0, 1.0], [0.0, 1.0, 2.0], [1.0, 2.0, 0.0]))
+    scores = by_our_scores(
+        {OWN: {"energy": one, "joint": two}, "vae": {"joint": three, "latent": two}, "pca": {"squared error": two}}
+    )
+    assert scores["vae"] == {"energy": three, "joint": three} and scores["pca"] == {"energy": two}
+    figures = arm_figures(scores, np.array([True, False, False]), np.array([True, True, False]))
+    assert figures[OWN]["auprc_energy"] == figures[OWN]["auprc_natural_energy"] == 1
+    assert figures["vae"]["auprc_energy"] == figures["vae"]["auprc_joint"] == 1 / 2
+    assert figures["random"] == {"auprc_energy": pytest.approx(1 / 3), "auprc_natural_energy": 1 / 2}
+    assert all(set(table) <= set(figures[OWN]) for table in figures.values())
+
+
+def test_no_mean_over_some_of_the_anomalies():
     assert flat({"1": {"a": 1.0, "b": 2.0}, "4": {"a": 3.0}}) == {"a_mean": 2.0, "a_1": 1.0, "b_1": 2.0, "a_4": 3.0}
 
 
@@ -181,8 +197,10 @@ def test_no_mean_over_some_of_the_targets():
         (["--config.anomaly.train_fraction=1.5"], "train_fraction = 1.5 must lie between 0 and 1"),
         (["--config.anomaly.held_out=()", "--config.anomaly.other=fake:8x8x3"], "has other examples than digits"),
         (["--config.data.name=8gaussians"], "8gaussians has no labels"),
-        (["--config.method=latnt_ebm"], "there is no experiments.latnt_ebm that trains a method"),
-        (["--config.method=pieces"], "there is no experiments.pieces that trains a method"),
+        (["--config.method=latnt_ebm"], "method: unknown name 'latnt_ebm'; did you mean 'latent_ebm'?"),
+        (["--config.method=report"], "method = report: experiments.report trains no method"),
+        (["--config.method=anomaly"], "method = anomaly: name the experiment of a method"),
+        (["--config.sampler.refine_steps=-1"], "sampler.refine_steps = -1 must be at least 0"),
         (["--config.anomaly.num_evaluations=0"], "anomaly.num_evaluations = 0 must be at least 1"),
         (["--config.anomaly.evaluate_every=0"], "anomaly.evaluate_every = 0 must be at least 1"),
     ],

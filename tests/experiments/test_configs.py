@@ -1,67 +1,191 @@
-"""Every config of the latent EBM: builds at full size, says what it is, and has the published numbers of parameters."""
+"""Every config: loads, says what it is, names its run alone, and builds its method at the shape of its data."""
 
+import importlib
 import importlib.util
 import os
+import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
-from ebmjax.data import DataSpec
+from ebmjax.data import DataSpec, load, spec
 from ebmjax.training import cli
-from ebmjax.training.run import to_settings
+from ebmjax.training.arguments import run_name
+from ebmjax.training.config import check_limits
+from ebmjax.training.experiment import Trained
+from ebmjax.training.settings import to_settings
+from experiments import MODULES, find
 from experiments.latent_ebm import EXPERIMENT, build
 
 ROOT = Path(__file__).parents[2]
-OF_SENTENCES = ("ptb", "snli", "text")  # tests/experiments/test_text.py
-PATHS = sorted(p for p in (ROOT / "configs/latent_ebm").glob("*.py") if p.stem not in ("common", *OF_SENTENCES)) + [
-    ROOT / "configs/svhn.py"
-]
-SHAPES = {"digits": (8, 8, 1), "mnist": (28, 28, 1), "celeba64": (64, 64, 3), "celeba128": (128, 128, 3)}
+ALIAS = "configs/svhn.py"  # of configs/latent_ebm/svhn.py: the README's example
+SHARED = ("configs/common.py", "configs/encoders.py", "configs/flow_stage.py")
+NAMES = sorted(
+    name
+    for name in (path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.py"))
+    if not name.endswith("/common.py") and name not in SHARED
+)
+UNTRAINED = ("neutra", "sample", "text_classification")  # commands that train no method
+FILES = {
+    # (shape, training and test examples, classes, largest pixel)
+    "mnist": ((28, 28, 1), 60_000, 10_000, 10, 255),
+    "mnist@32": ((32, 32, 1), 60_000, 10_000, 10, 255),
+    "svhn_cropped": ((32, 32, 3), 73_257, 26_032, 10, 255),
+    "cifar10": ((32, 32, 3), 50_000, 10_000, 10, 255),
+    "celeb_a@32": ((32, 32, 3), 162_770, 19_962, None, 255),
+    "celeb_a@64": ((64, 64, 3), 162_770, 19_962, None, 255),
+    "celeb_a@128": ((128, 128, 3), 162_770, 19_962, None, 255),
+    "npz:FILE": ((46,), 7200, 16_800, 24, None),
+    "npz:crop.npz": ((46,), 7200, 16_800, 24, None),
+    "npz:electricdevices.npz": ((96,), 8926, 7711, 7, None),
+    "npz:hepmass.npz": ((15,), 315_123, 174_987, 2, None),
+}
 
 
-def load(path):
+STAGES = {}
+
+
+@cache
+def load_module(name):
+    path = ROOT / name
     module = importlib.util.module_from_spec(found := importlib.util.spec_from_file_location(path.stem, path))
     found.loader.exec_module(module)
     return module
 
 
+def data_spec(data):
+    """The DataSpec of config.data without its files."""
+    if data.name in FILES:
+        return DataSpec(data.name, *FILES[data.name])
+    if data.name.startswith("lines:") or data.name == "pydoc":
+        return DataSpec(data.name, (data.get("max_length", 40) + 1,), 2000, 200, 2, None, data.vocabulary_size)
+    return spec(load(**data))
+
+
+def state_of(method, config, shape, dtype):
+    """The shapes of a method's state, by tracing its initialisation."""
+    size = config.train.batch_size
+    rows = jax.ShapeDtypeStruct((size,), np.int32)
+    batch = {"x": jax.ShapeDtypeStruct((size, *shape), dtype), "label": rows, "index": rows}
+    return jax.eval_shape(method.init, jax.random.key(0), batch)
+
+
+def build_method(experiment, config, found, traced):
+    """The config's method and its baselines are built, on stages that are only traced.
+
+    traced: its own initialisation is traced too, but for methods on a stage, whose parameters they copy, and for those
+    that draw labelled examples.
+    """
+    dtype = np.float32 if found.vocab_size is None else np.int32
+    prepared = {}
+    for name, (own, method) in experiment.prepare(config, found).items():
+        key = own.model.to_json(), own.train.batch_size, found.shape  # a Glow is traced once, whatever the data set
+        STAGES[key] = STAGES[key] if key in STAGES else state_of(method, own, found.shape, dtype)
+        prepared[name] = Trained(method, STAGES[key])
+    method = experiment.build(config, found, **prepared)
+    experiment.baselines(config, found, **prepared)
+    if traced and not prepared and not config.get("labels", {}).get("weight", 0):
+        assert jax.tree.leaves(state_of(method, config, found.shape, dtype).params)
+
+
+@pytest.mark.parametrize("variant", ["", "smoke"])
+@pytest.mark.parametrize("name", NAMES)
+def test_config_builds(name, variant):
+    config = load_module(name).get_config(variant).lock()
+    assert isinstance(config, ConfigDict)
+    if config.experiment in UNTRAINED:
+        check_limits(config, getattr(importlib.import_module(f"experiments.{config.experiment}"), "LIMITS", {}))
+        return
+    experiment = find(config.experiment)
+    experiment.check(config)
+    to_settings(config)
+    build_method(experiment, config, data_spec(config.data), traced=not variant)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_variants_are_refused(name):
+    with pytest.raises(ValueError, match="unknown variant 'tiny'"):
+        load_module(name).get_config("tiny")
+
+
+def test_no_two_configs_share_a_work_directory():
+    names = [name for name in NAMES if name != ALIAS]
+    folders = [(load_module(name).get_config().experiment, run_name(name, {})) for name in names]
+    assert sorted(folders) == sorted(set(folders))
+    assert load_module(ALIAS).get_config().to_dict() == load_module("configs/latent_ebm/svhn.py").get_config().to_dict()
+
+
+def default_config(experiment):
+    """The config that a command runs without --config."""
+    if experiment in UNTRAINED:
+        return re.search(r'"(configs/\w+/\w+\.py)"', MODULES[experiment].read_text())[1]
+    return find(experiment).default_config
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_docstring(name):
+    """Paper and arXiv number, the command, what to expect and the cost, each on a line that begins with the word."""
+    module = load_module(name)
+    text, experiment = module.__doc__, module.get_config().experiment
+    about = " ".join(text.split("\n\n    ")[0].split())
+    assert re.search(r"[A-Z]\w+ (et al\. )?\d{4}\b.*arXiv \d{4}\.\d{5}", about), (
+        "name, year and arXiv number of the paper"
+    )
+    commands = re.findall(rf"^    (?:.* && )?python -m experiments\.(?:sweep )?{experiment}\b(.*)$", text, re.M)
+    chosen = [re.findall(r"--config=(\S+)", rest) or [default_config(experiment)] for rest in commands]
+    assert [name] in chosen, f"a line with the command of experiments.{experiment}"
+    assert re.search(r"^Expected[ ,:]", text, re.M), "the expected figure"
+    assert re.search(r"^Cost: \S", text, re.M), "the cost"
+
+
+def paper_of(name):
+    return load_module(name).get_config().get("paper", {})
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if paper_of(name)])
+def test_figures_of_the_paper(name):
+    paper, data = paper_of(name), load_module(name).get_config().get("data")
+    assert set(paper) == {"source", "protocol", "data", "figures"} and paper.source and paper.protocol
+    assert paper.figures and all(type(value) in (int, float) for value in paper.figures.values())
+    assert isinstance(paper.data, tuple) and paper.data
+    assert data is None or ":" in data.name or data.name in paper.data
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("configs/latent_ebm/")])
+def test_latent_ebms_sample_at_temperature_one(name):
+    config = load_module(name).get_config()
+    assert config.sampler.prior.temperature == config.sampler.posterior.temperature == 1.0
+
+
+def test_parameters_of_a_latent_ebm_are_two_groups():
+    config = load_module("configs/latent_ebm/digits.py").get_config()
+    assert set(abstract_params(config, (8, 8, 1))) == {"energy", "generator"}
+
+
 def abstract_params(config, shape):
     method = build(config, DataSpec("any", shape, 10_000, 1000, 10, 255))
-    x = jax.ShapeDtypeStruct((config.train.batch_size, *shape), np.float32)
-    return jax.eval_shape(method.init, jax.random.key(0), {"x": x}).params
+    return state_of(method, config, shape, np.float32).params
 
 
 def count(tree):
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
-def test_config(path):
-    module = load(path)
-    assert "python -m experiments.latent_ebm" in module.__doc__
-    for variant in ("", "smoke"):
-        config = module.get_config(variant)
-        to_settings(config)
-        params = abstract_params(config, SHAPES.get(path.stem, (32, 32, 3)))
-        assert set(params) == {"energy", "generator"}
-        assert config.sampler.prior.temperature == config.sampler.posterior.temperature == 1.0
-    with pytest.raises(ValueError, match="unknown variant"):
-        module.get_config("tiny")
-
-
 def test_published_numbers_of_parameters():
     """SVHN, ngf 64, nz 100: generator 3,447,683; energy 100-200-200-1 60,601."""
-    params = abstract_params(load(ROOT / "configs/svhn.py").get_config(), (32, 32, 3))
+    params = abstract_params(load_module(ALIAS).get_config(), (32, 32, 3))
     assert count(params["generator"]) == 3_447_683
     assert count(params["energy"]) == 60_601
 
 
 def test_published_settings_of_svhn():
-    config = load(ROOT / "configs/svhn.py").get_config()
+    config = load_module(ALIAS).get_config()
     sampler, optimizer = config.sampler, config.optimizer
     assert (sampler.prior.num_steps, sampler.prior.step_size) == (60, 0.4)
     assert (sampler.posterior.num_steps, sampler.posterior.step_size) == (20, 0.1)

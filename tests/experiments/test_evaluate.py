@@ -12,14 +12,15 @@ from ml_collections import ConfigDict
 
 from ebmjax.data import Dataset
 from ebmjax.evaluation.download import weights_path
-from ebmjax.training import cli, results
+from ebmjax.report import results
+from ebmjax.report.run_page import write_report
+from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
 from ebmjax.types import Method
-from ebmjax.viz.report import write_report
 from experiments import evaluate, flow
 from experiments.evaluators import EVALUATORS
-from experiments.subjects import Subject
+from experiments.evaluators.subject import Subject
 
 ROOT = Path(__file__).parents[2]
 OPTIONS = {"num": 500, "num_reference": 0, "batch_size": 500, "num_betas": 200, "num_chains": 200, "step_size": 0.5}
@@ -109,19 +110,19 @@ def test_what_a_method_lacks_is_said(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match="toy has no likelihood; try annealed"):
         EVALUATORS["log_likelihood"](subject({}, None, data))
     images = data._replace(max_value=255)
-    with pytest.raises(ConfigError, match="give the weights of the FID Inception by --inception"):
+    with pytest.raises(ConfigError, match="no weights of the FID Inception: pass --inception"):
         EVALUATORS["fid"](subject({}, None, images, inception="", protocol="float"))
     with pytest.raises(ConfigError, match="--inception nowhere.npz"):
         EVALUATORS["kid"](subject({}, None, images, inception="nowhere.npz", protocol="float"))
     weights_path().parent.mkdir(parents=True)
     np.savez(weights_path(), other=np.zeros(3))  # downloaded ones are found by themselves
-    with pytest.raises(ConfigError, match="is damaged, delete it and download it again: .*has no array"):
+    with pytest.raises(ConfigError, match="is damaged, delete it and download it again: .*no array"):
         EVALUATORS["fid"](subject({}, None, images, inception="", protocol="float"))
 
 
 def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):
     """Features are the pixels here; subsets are of half of the images, so that they differ."""
-    evaluators = importlib.import_module("experiments.sample_evaluators")
+    evaluators = importlib.import_module("experiments.evaluators.samples")
     monkeypatch.setattr(evaluators, "features_of", lambda *_: (lambda x: np.asarray(x).reshape(len(x), -1), "digest"))
     draw = lambda key, num: jax.random.uniform(key, (num, 2, 2, 1), minval=-1.0)
     images = np.asarray(127.5 * (draw(KEY, 40) + 1), np.uint8)
@@ -136,7 +137,7 @@ def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):
 
 def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
     """The second time no feature is computed; another data set has other statistics."""
-    evaluators = importlib.import_module("experiments.sample_evaluators")
+    evaluators = importlib.import_module("experiments.evaluators.samples")
     monkeypatch.setenv("EBMJAX_CACHE", str(tmp_path))
     calls = []
 

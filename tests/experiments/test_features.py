@@ -35,15 +35,20 @@ def test_digits(tmp_path, capsys):
     found = json.loads((tmp_path / "results.json").read_text())
     kinds = {f"error_{num}_labels" for num in (100, 200, 1437)} | {"num_features"}
     assert set(found["metrics"]) == kinds
-    assert set(found["baselines"]) == {f"{name}_{kind}" for name in kinds for kind in ("untrained", "pixels")}
+    others = found["baselines"]
+    assert {arm: set(names) for arm, names in others.items()} == dict.fromkeys(("untrained", "pixels"), kinds)
     # Of ten classes: chance is .9. 4 x 4 x 16 + 4 x 4 x 32 features.
-    assert all(0 < v < 0.4 for k, v in (found["metrics"] | found["baselines"]).items() if k.startswith("error"))
-    assert found["metrics"]["num_features"] == 768 and found["baselines"]["num_features_pixels"] == 64
+    for figures in (found["metrics"], *others.values()):
+        assert all(0 < value < 0.4 for name, value in figures.items() if name.startswith("error"))
+    assert found["metrics"]["num_features"] == 768 and others["pixels"]["num_features"] == 64
     capsys.readouterr()
     for word, message in (
         ("--config.data.name=8gaussians", "no labelled images"),
         ("--config.evaluate.probe.num_labels=(15,)", "15 is no multiple of 10"),
-        ("--config.source=flow", "unknown name 'flow'"),
+        ("--config.source=flow", "experiments.flow declares no network of an energy"),
+        ("--config.source=features", "experiments.features declares no network of an energy"),
+        ("--config.source=glow", "unknown name 'glow'"),
+        ("--config.labels.weight=1.0", "labels.weight = 1.0 must be in [0, 0]"),
     ):
         with pytest.raises(SystemExit):
             main("digits", tmp_path / "wrong", word)

@@ -12,8 +12,10 @@ from PIL import Image
 from ebmjax.data import DataSpec
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
-from ebmjax.training.run import restore, to_settings
-from experiments.flow import EXPERIMENT, build, prepare
+from ebmjax.training.settings import to_settings
+from experiments.build.flows import prepare
+from experiments.build.trained import restore
+from experiments.flow import EXPERIMENT
 
 ROOT = Path(__file__).parents[2]
 PATHS = sorted(p for p in (ROOT / "configs" / "flow").glob("*.py") if p.stem != "common")
@@ -49,7 +51,7 @@ def test_config(path):
         to_settings(config)
         if path.stem in ("svhn", "celeba32"):  # in all but the name of the data, cifar10
             continue
-        method = build(config, spec)
+        method = EXPERIMENT.build(config, spec)
         x = jax.ShapeDtypeStruct((config.train.batch_size, *spec.shape), np.float32)
         params = jax.eval_shape(method.init, jax.random.key(0), {"x": x}).params
         assert set(params) == {"flow"}
@@ -68,10 +70,11 @@ def test_in_the_plane(tmp_path):
     main(*words)
     metrics, baselines = results(tmp_path)
     assert set(metrics) == {"test_log_likelihood", "train_log_likelihood", "kl_true_flow"}
-    assert set(baselines) == {"test_log_likelihood_gaussian", "test_log_likelihood_true"}
-    assert all(np.isfinite(v) for v in (metrics | baselines).values())
+    assert set(baselines) == {"gaussian", "true"}
+    assert all(set(found) == {"test_log_likelihood"} for found in baselines.values())
+    assert all(np.isfinite(v) for found in (metrics, *baselines.values()) for v in found.values())
     # Of 64 points: the law's entropy is 2.829 nats, its log-density has an sd of 1.
-    assert abs(baselines["test_log_likelihood_true"] + 2.829) < 0.5
+    assert abs(baselines["true"]["test_log_likelihood"] + 2.829) < 0.5
     for name in ("landscape", "health"):
         assert np.asarray(Image.open(tmp_path / f"{name}.png")).std() > 5
     main("--mode=sample", *words)
@@ -103,3 +106,30 @@ def test_a_wrong_flow_is_one_line(tmp_path, capsys):
         with pytest.raises(SystemExit):
             main(config, f"--config.model.flow.name={word}", f"--workdir={tmp_path}/run")
         assert message in capsys.readouterr().err
+
+
+def test_a_number_out_of_its_limits_is_one_line(tmp_path, capsys):
+    """Limits of this experiment, and general ones."""
+    for field, value in [
+        ("evaluate.temperature", -1.0),
+        ("optimizer.flow.clip_norm", -1.0),
+        ("evaluate.max_examples", 1),
+    ]:
+        with pytest.raises(SystemExit) as stopped:
+            main(
+                f"--config={ROOT}/configs/flow/eight_gaussians.py:smoke",
+                f"--config.{field}={value}",
+                f"--workdir={tmp_path}",
+            )
+        assert stopped.value.code == 2
+        assert f"error: {field} = {value} must be at least" in capsys.readouterr().err
+
+
+def test_a_flow_is_not_taken_from_another_experiment(monkeypatch):
+    theirs = load(ROOT / "configs/flow/eight_gaussians.py").get_config("smoke")
+    theirs.experiment = "nice_likelihood"
+    monkeypatch.setattr("experiments.build.flows.restore", lambda workdir: (theirs, None))
+    config = load(ROOT / "configs/flow_contrastive/eight_gaussians.py").get_config("smoke")
+    config.flow.run = "there"
+    with pytest.raises(ConfigError, match="flow.run = there is a run of experiments.nice_likelihood, not of a flow"):
+        prepare(config, SPECS["eight_gaussians"])

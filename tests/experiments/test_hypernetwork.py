@@ -11,8 +11,8 @@ import pytest
 from ebmjax.data import DataSpec
 from ebmjax.training import cli
 from ebmjax.training.run import to_settings
-from experiments.ensembles import path_figures, population_figures
 from experiments.hypernetwork import EXPERIMENT, build
+from experiments.measure.populations import path_figures, population_figures
 
 ROOT = Path(__file__).parents[2]
 PATHS = sorted(p for p in (ROOT / "configs" / "hypernetwork").glob("*.py") if p.stem != "common")
@@ -61,10 +61,11 @@ def test_digits(no_diversity, tmp_path):
     metrics, baselines = found["metrics"], found["baselines"]
     assert {"accuracy_single_mean", "accuracy_ensemble", "accuracy_vote", "accuracy_distilled"} <= set(metrics)
     assert {"path_z_middle", "path_straight_middle", "fgsm_ensemble", "entropy", "disagreement"} <= set(metrics)
-    expected = {"accuracy_single_mean_direct", "path_straight_middle_direct", "fgsm_single_direct"}
-    expected |= {"entropy_no_diversity", "disagreement_no_diversity"} if no_diversity else set()
-    assert expected <= set(baselines)
-    assert all(np.isfinite(v) for v in (metrics | baselines).values())
+    assert set(baselines) == {"direct"} | ({"no_diversity"} if no_diversity else set())
+    assert {"accuracy_single_mean", "path_straight_middle", "fgsm_single"} <= set(baselines["direct"])
+    assert not no_diversity or {"entropy", "disagreement"} <= set(baselines["no_diversity"])
+    assert all(set(figures) <= set(metrics) for figures in baselines.values())
+    assert all(np.isfinite(list(figures.values())).all() for figures in (metrics, *baselines.values()))
     assert list(found["pictures"]) == ["accuracies.png", "paths_and_attacks.png", "health.png"]
     assert all((tmp_path / name).exists() for name in found["pictures"])
     main("--mode=sample", f"--workdir={tmp_path}")
@@ -77,7 +78,7 @@ def test_images(name, tmp_path):
     """Convolutional targets on fake images, all but their size as in the configs."""
     main(f"--config={ROOT}/configs/hypernetwork/{name}.py:smoke", f"--workdir={tmp_path}")
     found = results(tmp_path)
-    assert all(np.isfinite(v) for v in (found["metrics"] | found["baselines"]).values())
+    assert all(np.isfinite(list(v.values())).all() for v in (found["metrics"], *found["baselines"].values()))
 
 
 def test_figures_of_a_population():
@@ -89,7 +90,8 @@ def test_figures_of_a_population():
     assert found["accuracy_ensemble"] == found["accuracy_vote"] == 1
     assert found["disagreement"] == pytest.approx(2 / 3)
     accuracies = np.array([[0.9, 0.5, 0.8], [0.9, 0.7, 0.3]])
-    assert path_figures("p", accuracies) == pytest.approx({"p_middle": 0.6, "p_lowest": 0.4})
+    found = path_figures({"": {"z": accuracies}})[""]
+    assert found == pytest.approx({"path_z_middle": 0.6, "path_z_lowest": 0.4})
 
 
 @pytest.mark.parametrize(

@@ -58,11 +58,12 @@ def test_what_a_run_writes(finished):
     ]
     assert {"seconds", "baseline_seconds", "machine", "commit", "versions"} <= set(results)
     assert set(results["metrics"]) == {"test_mse", "frechet_pixels", "frechet_features", "energy_gap"}
-    assert set(results["baselines"]) == {
-        "pca_mse",
-        *(f"frechet_{s}_{b}" for s in ("pixels", "features") for b in ("gaussian_prior", "gaussian_trained", "real")),
+    frechet = {"frechet_pixels", "frechet_features"}
+    assert {arm: set(figures) for arm, figures in results["baselines"].items()} == {
+        "pca": {"test_mse"},
+        **dict.fromkeys(("gaussian_prior", "gaussian_trained", "real"), frechet),
     }
-    assert all(np.isfinite(v) for v in (results["metrics"] | results["baselines"]).values())
+    assert np.isfinite([v for arm in (results["metrics"], *results["baselines"].values()) for v in arm.values()]).all()
     assert results["num_steps"] == 200 and results["versions"]["jax"]
     rows = [json.loads(line) for line in (finished / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(20, 201, 20))

@@ -38,14 +38,14 @@ def test_what_a_run_writes(tmp_path):
     assert set(found["metrics"]) == {"reconstruction_mse", "step_size", *inpainting, *frechet}
     trained = ("third_retrained", "triple_retrained")
     arms = ("third_step", "triple_step", "fixed_noise_step", *trained)
-    expected = {f"{figure}_{arm}" for figure in ("reconstruction_mse", "step_size") for arm in arms}
-    expected |= {"pca_mse", "inpainting_mse_mean_fill"}
-    assert set(found["baselines"]) == expected | {f"{f}_{arm}" for f in frechet for arm in (*trained, "real")}
-    assert np.isfinite([*found["metrics"].values(), *found["baselines"].values()]).all()
+    expected = {arm: {"reconstruction_mse", "step_size", *(frechet if arm in trained else ())} for arm in arms}
+    expected |= {"pca": {"reconstruction_mse"}, "real": set(frechet), "mean_fill": {"inpainting_mse_of_mean"}}
+    assert {arm: set(figures) for arm, figures in found["baselines"].items()} == expected
+    assert np.isfinite([v for arm in (found["metrics"], *found["baselines"].values()) for v in arm.values()]).all()
     learned, others = found["metrics"]["step_size"], found["baselines"]
     assert learned != pytest.approx(0.03)  # where it started
     for name, factor in (("third", 1 / 3), ("triple", 3.0)):  # each layer's own
-        assert others[f"step_size_{name}_retrained"] == pytest.approx(factor * learned)
+        assert others[f"{name}_retrained"]["step_size"] == pytest.approx(factor * learned)
     for name in ("samples", "reconstructions", "interpolation", "inpainting", "step_size", "health"):
         assert np.asarray(Image.open(tmp_path / f"{name}.png")).std() > 5
 
@@ -75,6 +75,8 @@ def test_config():
     [
         (["--config.search.objective=elbo"], "must be one of marginal"),
         (["--config.sampler.posterior.step_size=0.0"], "step_size = 0.0 must be > 0"),
+        (["--config.search.width=-0.1"], "search.width = -0.1 must be at least 0"),
+        (["--config.model.latent_dims=(16, 0)"], "model.latent_dims = (16, 0) must be at least 1"),
         (["--config.model.generator.name=conv"], "unknown name 'conv'"),
     ],
 )
@@ -93,6 +95,6 @@ def test_verdict(tmp_path):
     found = results(tmp_path)
     learned, others = found["metrics"], found["baselines"]
     for other in ("third_step", "triple_step", "third_retrained", "triple_retrained"):
-        assert 1.5 * learned["reconstruction_mse"] < others[f"reconstruction_mse_{other}"]
-    assert others["step_size_other_start"] == pytest.approx(learned["step_size"], rel=0.2)
+        assert 1.5 * learned["reconstruction_mse"] < others[other]["reconstruction_mse"]
+    assert others["other_start"]["step_size"] == pytest.approx(learned["step_size"], rel=0.2)
     assert learned["inpainting_mse_of_mean"] < learned["inpainting_mse"]

@@ -16,8 +16,8 @@ from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
 from ebmjax.types import Method
-from experiments import flow, sample
-from experiments.targets import learned_by_chain, learned_target
+from experiments import find, flow, sample
+from experiments.build.targets import learned_target
 
 KEY = jax.random.key(0)
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,8 @@ EIGHT = f"--config={ROOT}/configs/sample/eight_gaussians.py:smoke"
 
 
 def main(*words):
-    cli.command("sample", "configs/sample/funnel.py", sample.sample, ["sample", *map(str, words)])
+    with cli.arguments_of("sample", sample.DEFAULT_CONFIG, ["sample", *map(str, words)]) as arguments:
+        sample.sample(arguments)
 
 
 def results(workdir):
@@ -39,8 +40,10 @@ def test_funnel(tmp_path, capsys):
     main(FUNNEL, f"--workdir={tmp_path}")
     found = results(tmp_path)
     metrics, baselines = found["metrics"], found["baselines"]
-    assert metrics["rhat_max"] < 1.005 and baselines["data_space_rhat_max"] > 1.05
-    assert metrics["ess_bulk_min"] > 20 * baselines["data_space_ess_bulk_min"]
+    assert set(baselines) == {"data_space"} and set(baselines["data_space"]) == set(metrics)
+    assert metrics["rhat_max"] < 1.005 and baselines["data_space"]["rhat_max"] > 1.05
+    assert metrics["ess_bulk_min"] > 20 * baselines["data_space"]["ess_bulk_min"]
+    assert found["command"] == "python -m experiments.sample --config=configs/sample/funnel.py"
     assert abs(metrics["acceptance"] - 0.8) < 0.05
     assert metrics["ess_per_second"] > 0 and found["protocol"]
     for name in ("traces", "autocorrelation", "density"):
@@ -68,7 +71,7 @@ def untrained(experiment, path, shape):
     """A run as it is before its first step."""
     config = importlib.import_module(f"configs.{path}").get_config("smoke")
     spec = DataSpec("any", shape, 999, 99, 10, 255 if len(shape) == 3 else None)
-    method = importlib.import_module(f"experiments.{experiment}").build(config, spec)
+    method = find(experiment).build(config, spec)
     batch = {"x": jnp.zeros((8, *shape)), "index": jnp.arange(8)}
     return config, Trained(method, jax.jit(method.init)(KEY, batch))
 
@@ -104,11 +107,30 @@ def test_a_tilted_flow_is_sampled_in_data_space_and_a_tilted_decoder_in_its_late
     assert tilted_flow.dim == 5 and tilted_flow.energy(jnp.zeros((1, 5))) == 1.0
 
 
-def test_the_temperature_is_that_of_the_chains_only_where_the_method_has_them():
-    sampler = {"chain": {"temperature": 5e-5}}
-    of = lambda method: learned_by_chain(ConfigDict({"experiment": "vera", "method": method, "sampler": sampler}))
-    assert [of(method) for method in ("vera", "no_entropy", "jem")] == [False, False, True]
-    assert not learned_by_chain(ConfigDict({"experiment": "divergence_triangle", "sampler": sampler}))
+@pytest.mark.parametrize("method, declared", [("jem", True), ("vera", False), ("no_entropy", False)])
+def test_vera_and_jem_say_by_what_their_energy_was_learned(method, declared):
+    """All three have a section sampler.chain; only JEM's chains are what its energy was learned by."""
+    config = importlib.import_module("configs.vera.digits").get_config("smoke")
+    config.method = method
+    functions = find("vera").build(config, DataSpec("any", (8, 8, 1), 999, 99, 10, 16)).functions
+    found = functions["temperature"](None) if "temperature" in functions else None
+    assert found == (config.sampler.chain.temperature if declared else None)
+
+
+def test_chains_that_only_evaluate_declare_no_temperature():
+    """The divergence triangle's energy is learned with a generator; its section sampler.chain is for evaluation."""
+    config, trained = untrained("divergence_triangle", "divergence_triangle.digits", (8, 8, 1))
+    assert "chain" in config.sampler and "temperature" not in trained.method.functions
+    assert learned_target("run", config, trained).name == "energy of run"
+
+
+def test_an_energy_is_divided_by_the_temperature_that_its_method_declares():
+    energy = lambda state, x: jnp.sum(x, 1)
+    method = Method(None, None, lambda state, key, num: jnp.zeros((num, 5)), None, {"energy": energy})
+    declaring = method._replace(functions=method.functions | {"temperature": lambda state: 0.25})
+    plain, divided = (learned_target("run", ConfigDict(), Trained(m, None)) for m in (method, declaring))
+    assert plain.energy(jnp.ones((1, 5))) == 5.0 and divided.energy(jnp.ones((1, 5))) == 20.0
+    assert divided.name == "energy of run / 0.25"
 
 
 def test_a_run_without_an_energy_is_refused():

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from experiments import finished, tables
-from experiments.published import PUBLISHED
+from ebmjax.report import published
+from ebmjax.report.published import PUBLISHED
+from experiments import tables
 
 COMMAND = "python -m experiments.abp --config=configs/abp/digits.py"
 
@@ -68,12 +69,12 @@ def test_what_only_a_machine_knows_is_left_out(docs):
     kept = json.loads(tables.keep(run).read_text())
     assert kept["command"].endswith("--config.data.name=lines:a.txt --config.seed=3")
     assert kept["protocol"] == "of y.npz" and kept["dataset"] == "lines:a.txt" and "pictures" not in kept
-    assert finished.label_of(kept["command"]) == ("digits-data.name=a.txt", 3)
+    assert published.label_of(kept["command"]) == ("digits-data.name=a.txt", 3)
 
 
 def test_no_run_takes_the_place_of_another(docs, capsys):
     """Variants and fields of the same last name are told apart; what still falls together is refused."""
-    of = lambda words: finished.label_of(f"{COMMAND}{words}")[0]
+    of = lambda words: published.label_of(f"{COMMAND}{words}")[0]
     names = [of(""), of(":smoke"), of(" --config.a.rate=1"), of(" --config.b.rate=1")]
     assert names == ["digits", "digits-smoke", "digits-a.rate=1", "digits-b.rate=1"]
     one, other = (write(docs / name, command=f"{COMMAND} --config.x=a/{name}.txt") for name in ("p", "q"))

@@ -3,15 +3,18 @@
 import importlib.util
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
 from ebmjax.data import DataSpec
 from ebmjax.training import cli
 from ebmjax.training.run import to_settings
 from experiments import latent_ebm, text_short_run
+from experiments.measure import sentences
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ROOT / "configs"
@@ -23,6 +26,11 @@ FIGURES = {"reconstruction_nll", "nll", "perplexity", "kl", "mutual_information"
 
 def main(module, *words):
     cli.main(module.EXPERIMENT, [module.EXPERIMENT.name, *map(str, words)])
+
+
+def assert_all_finite(results):
+    figures = results["metrics"], *results["baselines"].values()
+    assert np.isfinite([value for found in figures for value in found.values()]).all()
 
 
 def refused(capsys, module, *words):
@@ -70,14 +78,27 @@ def test_text_short_run_in_small(tmp_path, capsys):
     main(text_short_run, *words)
     results = json.loads((workdir / "results.json").read_text())
     assert FIGURES <= set(results["metrics"])
-    assert set(results["baselines"]) == {"language_model_nll", "language_model_perplexity"}
-    assert all(np.isfinite(v) for v in (results["metrics"] | results["baselines"]).values())
+    assert {arm: set(found) for arm, found in results["baselines"].items()} == {"language_model": {"nll", "perplexity"}}
+    assert_all_finite(results)
     said = capsys.readouterr().out
     assert "between two test sentences" in said and "sentences.txt" in said
     assert (workdir / "sentences.txt").exists() and (workdir / "health.png").exists()
     assert "between two test sentences" in (workdir / "report.html").read_text()
     main(text_short_run, "--mode=sample", f"--workdir={workdir}")
     assert np.load(workdir / "samples.npy").shape == (100, 9)
+
+
+def test_the_language_model_stands_beside_the_likelihood_that_was_estimated(monkeypatch):
+    """Beside nll, else beside short_run_nll, else nowhere."""
+    monkeypatch.setattr(sentences.sentence_scores, "likelihood_figures", lambda *_: {"nll": 1.0, "perplexity": 2.0})
+    config = ConfigDict({"evaluate": {"max_examples": 2, "batch_size": 2}})
+    dataset = SimpleNamespace(x_test=np.zeros((2, 3), np.int32))
+    run = SimpleNamespace(config=config, dataset=dataset, baselines={"language_model": None}, rng_key=None)
+    found = sentences.language_model_figures(run, {"nll": 3.0, "short_run_nll": 4.0})
+    assert found == {"language_model": {"nll": 1.0, "perplexity": 2.0}}
+    found = sentences.language_model_figures(run, {"short_run_nll": 4.0})
+    assert found == {"language_model": {"short_run_nll": 1.0, "short_run_perplexity": 2.0}}
+    assert sentences.language_model_figures(run, {"reconstruction_nll": 4.0}) == {}
 
 
 @pytest.mark.slow  # minutes of compilation
@@ -87,8 +108,10 @@ def test_latent_ebm_of_sentences_in_small(tmp_path):
     results = json.loads((tmp_path / "run" / "results.json").read_text())
     cross = {"forward_perplexity", "reverse_perplexity"}
     assert set(results["metrics"]) >= FIGURES | cross | {"energy_gap"}
-    assert {f"{name}_gaussian_prior" for name in cross} | {"real_perplexity"} <= set(results["baselines"])
-    assert all(np.isfinite(v) for v in (results["metrics"] | results["baselines"]).values())
+    others = results["baselines"]
+    assert set(others["gaussian_prior"]) == set(others["real"]) == cross
+    assert others["real"]["forward_perplexity"] == others["real"]["reverse_perplexity"]
+    assert_all_finite(results)
 
 
 def test_refusals(tmp_path, capsys):
@@ -96,11 +119,11 @@ def test_refusals(tmp_path, capsys):
     images, to = f"--config={CONFIGS}/latent_ebm/digits.py", f"--workdir={tmp_path / 'run'}"
     said = refused(capsys, text_short_run, f"--config={CONFIGS}/text_short_run/ptb.py", to)
     assert "lines:data/ptb.train.txt.gz: no such file" in said
-    assert "are of sentences" in refused(capsys, text_short_run, text, "--config.data.name=digits", to)
+    assert "apply only to sentences" in refused(capsys, text_short_run, text, "--config.data.name=digits", to)
     assert "holds sentences: take a config of them" in refused(
         capsys, latent_ebm, images, "--config.data.name=pydoc", to
     )
-    assert "are of sentences" in refused(capsys, latent_ebm, ebm, "--config.data.name=digits", to)
+    assert "apply only to sentences" in refused(capsys, latent_ebm, ebm, "--config.data.name=digits", to)
     assert "did you mean 'gru'" in refused(capsys, text_short_run, text, "--config.model.decoder.cell=gri", to)
     assert "model.decoder.dropout = 1.0" in refused(
         capsys, text_short_run, text, "--config.model.decoder.dropout=1.", to

@@ -8,7 +8,7 @@ import pytest
 from ebmjax.nets import TextDecoder
 from ebmjax.training.experiment import Trained
 from ebmjax.types import EOS, PAD, Method
-from experiments import text_figures
+from experiments.measure import sentence_scores
 
 VOCABULARY = ("<pad>", "<unk>", "<bos>", "<eos>", "a", "b")
 X = np.array([[4, 5, EOS, PAD], [5, EOS, PAD, PAD], [4, 4, 5, EOS], [EOS, PAD, PAD, PAD], [5, 5, EOS, PAD]], np.int32)
@@ -41,11 +41,11 @@ def trained():
 
 def test_posterior(trained):
     """Of two dimensions one tells the first token, of which there are three kinds."""
-    draws = text_figures.posterior_draws(trained, X, 80, 2, KEY)
+    draws = sentence_scores.posterior_draws(trained, X, 80, 2, KEY)
     assert draws.shape == (80, 5, 2)
     np.testing.assert_allclose(draws[..., 0], np.broadcast_to(X[:, 0], (80, 5)), atol=0.06)
     assert np.std(draws, axis=0).min() > 0
-    found = text_figures.posterior_figures(draws)
+    found = sentence_scores.posterior_figures(draws)
     kinds = np.array([2, 2, 1]) / 5  # sentences that begin with a, with b, with EOS
     np.testing.assert_allclose(found["mutual_information"], -np.sum(kinds * np.log(kinds)), atol=0.2)
     assert found["active_units"] == 1 and found["kl"] > 10
@@ -53,19 +53,19 @@ def test_posterior(trained):
 
 def test_reconstruction_and_likelihood(trained):
     """Only in "a b" can a swap change the first word, by one; nats per sentence and per token."""
-    found = text_figures.reconstruction_figures(trained, X, 3, KEY, max_swaps=1)
+    found = sentence_scores.reconstruction_figures(trained, X, 3, KEY, max_swaps=1)
     assert found["reconstruction_nll"] < 0.05
     assert found["reconstruction_nll_1_swaps"] - found["reconstruction_nll"] == pytest.approx(0.2, abs=0.21)
-    found = text_figures.likelihood_figures(trained, X, 2, KEY, num_samples=2)
+    found = sentence_scores.likelihood_figures(trained, X, 2, KEY, num_samples=2)
     np.testing.assert_allclose(found["perplexity"], np.sqrt(6), rtol=1e-5)
     np.testing.assert_allclose(found["nll"], np.log(6) / 2 * 13 / 5, rtol=1e-5)
 
 
 def test_sentences_to_read(trained, tmp_path):
-    generated = text_figures.generate(trained, 3, 2, KEY)
+    generated = sentence_scores.generate(trained, 3, 2, KEY)
     np.testing.assert_array_equal(generated, [[4, EOS]] * 3)
     path = tmp_path / "sentences.txt"
-    text_figures.write_sentences(path, trained, VOCABULARY, X, generated, KEY)
+    sentence_scores.write_sentences(path, trained, VOCABULARY, X, generated, KEY)
     lines = path.read_text().splitlines()
     assert lines[:4] == ["samples", "  a", "  a", "  a"]
     assert lines[lines.index("  a b") + 1] == "    a a a" and lines[lines.index("  b") + 1] == "    b b b"
@@ -78,7 +78,7 @@ def test_cross_perplexities():
     real = np.tile(np.array([[4, 5, EOS]], np.int32), (6, 1))
     generated = np.pad(real[:5], ((0, 0), (0, 2)))
     fit = dict(num_steps=150, batch_size=8, learning_rate=2e-2)
-    arms = text_figures.cross_figures(decoder, real, real, {"": generated, "same": real[:5]}, KEY, **fit)
+    arms = sentence_scores.cross_figures(decoder, real, real, {"": generated, "same": real[:5]}, KEY, **fit)
     found = arms[""]
     assert arms["same"]["real_perplexity"] == found["real_perplexity"]
     np.testing.assert_allclose(list(found.values()), 1.0, atol=0.2)

@@ -24,7 +24,7 @@ def test_a_flow_of_vectors_takes_images():
     [
         ("glowing", (4,), {}, "unknown flow 'glowing'; known: additive_coupling, "),
         ("spline_coupling", (4,), {"num_steps": 2, "depth": 1}, "no option depth, num_steps; it has .'num_layers'"),
-        ("glow", (4,), {}, "glow is of images"),
+        ("glow", (4,), {}, "glow needs images"),
     ],
 )
 def test_what_does_not_fit_is_refused(name, shape, options, message):

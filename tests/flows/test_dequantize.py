@@ -38,5 +38,5 @@ def test_the_standard_normal_on_the_unit_interval():
 
 
 def test_one_level_is_no_image():
-    with pytest.raises(ValueError, match="at least 2 grey levels"):
+    with pytest.raises(ValueError, match="must be at least 2"):
         bin_width(1)

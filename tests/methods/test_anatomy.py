@@ -181,7 +181,7 @@ def test_settings_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="initial = 'replay' must be one of"):
         method_of(initial="replay")
     for options in ({"initial": "bank"}, {"bank": make_bank(10, 2)}):
-        with pytest.raises(ValueError, match="give a bank for 'bank'"):
+        with pytest.raises(ValueError, match="pass a bank if and only if"):
             method_of(**options)
     with pytest.raises(ValueError, match="reinitialise"):
         method_of(initial="bank", bank=make_bank(10, 2), reinitialise=1.5)

@@ -12,6 +12,7 @@ import pytest
 from ebmjax.methods import TriangleWeights, divergence_triangle, official_weights, vae, vae_latent_ebm
 from ebmjax.methods.encoded import Pass, make_model
 from ebmjax.methods.vae_latent_ebm import objective
+from ebmjax.methods.wrappers import concealed
 from ebmjax.nets import JointMLPEnergy, MLPEncoder, MLPEnergy, MLPGenerator
 
 SHAPE, DIM = (4, 4, 1), 3
@@ -94,6 +95,14 @@ def test_what_is_hidden_does_not_matter(stepped):
     np.testing.assert_array_equal(filled[MASK], X[MASK])
     np.testing.assert_array_equal(filled, method.functions["inpaint"](state, key, X, MASK))
     assert np.any(filled != method.functions["inpaint"](state, jax.random.key(4), X, MASK))  # a draw
+
+
+def test_concealed_entries_never_reach_a_method():
+    method = build("vae")._replace(train_step=lambda state, batch: (state, batch))
+    index = jnp.arange(16)[::-1]
+    _, seen = concealed(method, lambda index: MASK[index]).train_step(None, {"x": X, "index": index})
+    np.testing.assert_array_equal(seen["mask"], MASK[::-1])
+    np.testing.assert_array_equal(seen["x"], jnp.where(MASK[::-1], X, jnp.nan))
 
 
 class Linear(nn.Module):
@@ -223,7 +232,7 @@ def test_bad_settings_are_refused():
         with pytest.raises(ValueError, match=said):
             build(name, **options)
     with pytest.raises(
-        ValueError, match=r"the generator makes examples of shape \(4, 4, 1\), the data has \(4, 5, 1\)"
+        ValueError, match=r"the generator makes examples of shape \(4, 4, 1\), the data have \(4, 5, 1\)"
     ):
         build("vae").init(jax.random.key(0), {"x": jnp.zeros((2, 4, 5, 1))})
     method = vae(MLPGenerator(SHAPE, (8,)), MLPEncoder(5, (8,)), optimizers={}, sigma=0.5, latent_dim=DIM)

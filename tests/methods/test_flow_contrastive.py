@@ -213,7 +213,7 @@ def test_labels():
 
 def test_bad_settings_are_refused():
     for options in ({"threshold": -0.1}, {"decay": 1.0}, {"energy_every": -1}):
-        with pytest.raises(ValueError, match="models that take turns need"):
+        with pytest.raises(ValueError, match="alternating updates need"):
             flow_contrastive(Quadratic(), AFFINE, optimizers={}, **options)
     with pytest.raises(ValueError, match="label_weight = -1 must be"):
         flow_contrastive(Quadratic(), AFFINE, optimizers={}, label_weight=-1)

@@ -60,7 +60,7 @@ def test_images_are_dequantised_with_fresh_noise():
 
 def test_bad_input_is_refused():
     adam = {"flow": optax.adam(1e-3)}
-    with pytest.raises(ValueError, match="at least 2 grey levels"):
+    with pytest.raises(ValueError, match="must be at least 2"):
         flow_mle(diagonal_affine(2), optimizers=adam, num_levels=1)
     with pytest.raises(ValueError, match=r"shape \(3,\), got \(2,\)"):
         flow_mle(diagonal_affine(3), optimizers=adam).init(KEY, X)

@@ -13,8 +13,8 @@ import numpy as np
 import optax
 import pytest
 
-from ebmjax.evaluation.interpolation import great_circle
-from ebmjax.evaluation.likelihood import chain_log_abs_det_rows, log_abs_det_rows, log_normalizer
+from ebmjax.estimators.interpolation import great_circle
+from ebmjax.estimators.likelihood import chain_log_abs_det_rows, log_abs_det_rows, log_normalizer
 from ebmjax.mcmc import Chain, langevin, run_chain
 from ebmjax.methods import latent_ebm
 from ebmjax.nets import MLPEnergy, MLPGenerator

@@ -219,8 +219,8 @@ def test_functions_of_a_layered_generator():
         (StepSizeSearch(every=0, grid=(0.1,)), {}, "must be > 0"),
         (StepSizeSearch(grid=(0.1, -0.2)), {}, "must be > 0"),
         (StepSizeSearch(grid=(0.1,), width=-0.1), {}, "must be ≥ 0"),
-        (StepSizeSearch(), {}, "one of both"),
-        (StepSizeSearch(grid=(0.1,)), {"log_step_size": optax.sgd(0.1)}, "one of both"),
+        (StepSizeSearch(), {}, "give either a grid"),
+        (StepSizeSearch(grid=(0.1,)), {"log_step_size": optax.sgd(0.1)}, "give either a grid"),
     ],
 )
 def test_a_search_that_cannot_be(search, optimizers, expected):

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from ebmjax.evaluation.likelihood import gaussian_proposal_log_likelihood
+from ebmjax.estimators.likelihood import gaussian_proposal_log_likelihood
 from ebmjax.mcmc import Chain, langevin
 from ebmjax.methods import latent_ebm, text_short_run
 from ebmjax.nets import TextDecoder
@@ -124,8 +124,8 @@ def test_tempered_noise_follows_the_training_step(trained):
 def test_refusals():
     with pytest.raises(ValueError, match="needs rows of tokens"):
         short_run().init(KEY, {"x": jnp.zeros((2, 5))})
-    with pytest.raises(ValueError, match="one of both"):
+    with pytest.raises(ValueError, match="give either sigma"):
         latent_ebm(None, decoder(), prior_chain=POSTERIOR, posterior_chain=POSTERIOR, optimizers={}, latent_dim=2)
     method = short_run()
-    with pytest.raises(ValueError, match="no mask"):
+    with pytest.raises(ValueError, match="cannot be masked"):
         method.functions["encode"](method.init(KEY, BATCH), KEY, X, X > 4)

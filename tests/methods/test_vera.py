@@ -150,5 +150,5 @@ def test_bad_settings_are_refused(options, message):
 
 
 def test_a_generator_of_another_shape_is_refused():
-    with pytest.raises(ValueError, match=r"makes examples of shape \(3,\), the data has \(1,\)"):
+    with pytest.raises(ValueError, match=r"makes examples of shape \(3,\), the data have \(1,\)"):
         small().init(jax.random.key(0), X)

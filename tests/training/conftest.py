@@ -8,8 +8,9 @@ import numpy as np
 import optax
 import pytest
 
+from ebmjax.data import Dataset
 from ebmjax.methods.base import apply_gradients, create_state, step_key
-from ebmjax.training.loop import Interrupted, fit
+from ebmjax.training.loop import Hooks, Interrupted, fit
 from ebmjax.training.settings import Settings
 from ebmjax.types import Method
 
@@ -49,7 +50,8 @@ class Toy:
         method = toy_method() if spoil is None else toy_method(spoil)
         x = np.random.default_rng(0).normal(size=(64, 3)).astype(np.float32)
         settings = self.settings._replace(**given)
-        state, _ = fit(method, {"x": x}, None, settings, seed=0, folder=self.folder / name, **options)
+        data = Dataset("toy", x, None, x[:1], None, None)
+        state, _ = fit(method, data, settings, self.folder / name, Hooks(**options))
         return jax.tree.map(np.asarray, state._replace(rng_key=jax.random.key_data(state.rng_key)))
 
     def meta(self, name="run"):

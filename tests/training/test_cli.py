@@ -9,7 +9,7 @@ import pytest
 from ebmjax.training import cli, run
 from ebmjax.training.config import ConfigError
 from ebmjax.training.guard import Diverged, Problem
-from ebmjax.training.run import restore
+from experiments.build.trained import restore
 from experiments.latent_ebm import EXPERIMENT
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ def fails(capsys, *words, code=2):
         ([SMOKE, "--config.data.name=digts"], "did you mean .?digits"),
         ([SMOKE, "--config.data.name=npz:absent.npz"], "absent.npz"),
         ([SMOKE, "--config.data.name=fake:8y8"], "fake:8y8"),
-        (["--mode=evaluate"], "name one with --workdir"),
+        (["--mode=evaluate"], "give one by --workdir"),
         ([SMOKE, "--config.model.latent_dim=0"], "model.latent_dim = 0 must be at least 1"),
         ([SMOKE, "--config.evaluate.batch_size=0"], "evaluate.batch_size = 0 must be at least 1"),
         ([SMOKE, "--config.evaluate.feature_steps=-3"], "evaluate.feature_steps = -3 must be at least 0"),
@@ -114,14 +114,14 @@ def test_another_run_in_the_folder_is_refused(capsys, tmp_path):
 def test_a_config_of_something_else(capsys, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("from ml_collections import ConfigDict\n\ndef get_config():\n    return ConfigDict({'a': 1})\n")
-    assert "lacks the field experiment" in fails(capsys, f"--config={path}", f"--workdir={tmp_path}/run")
+    assert "without the field experiment" in fails(capsys, f"--config={path}", f"--workdir={tmp_path}/run")
 
 
 def test_two_processes_in_one_folder(capsys, tmp_path):
-    from ebmjax.training.files import only_one
+    from ebmjax.files import only_one
 
     with only_one(tmp_path):
-        assert "another process is at work" in fails(capsys, SMOKE, f"--workdir={tmp_path}")
+        assert "another process is using" in fails(capsys, SMOKE, f"--workdir={tmp_path}")
 
 
 def test_help(capsys):
@@ -163,5 +163,5 @@ def test_a_foreign_folder_names_no_module(name, tmp_path):
     """`experiment` of a config.json that came from elsewhere is looked up among the experiments, and nowhere else."""
     (tmp_path / "checkpoints" / "5").mkdir(parents=True)
     (tmp_path / "config.json").write_text(f'{{"experiment": "{name}"}}')
-    with pytest.raises(ConfigError, match="there is no experiments|trains no method"):
+    with pytest.raises(ConfigError, match="config.json: .*(unknown name|trains no method)"):
         restore(tmp_path)

@@ -29,7 +29,7 @@ def train_latent_ebm(folder):
     config, dataset = get_config("smoke"), load("digits")
     method = latent_ebm.build(config, spec(dataset))
     settings = Settings(3, config.train.batch_size, steps_per_dispatch=3)
-    return fit(method, {"x": dataset.x_train}, dataset.max_value, settings, seed=0, folder=folder)[0]
+    return fit(method, dataset._replace(y_train=None), settings, folder)[0]
 
 
 def train_both(folder):
@@ -118,7 +118,7 @@ def test_two_processes_of_four_devices(one_device, tmp_path):
         ((False, None, None, None), None),
         ((True, None, None, None), hosts.Hosts()),
         ((False, "a:1", 2, 0), hosts.Hosts("a:1", 2, 0)),
-        ((True, "a:1", None, 0), "give all three"),
+        ((True, "a:1", None, 0), "pass all three"),
         ((False, "a", 2, 0), "must be HOST:PORT"),
         ((False, "a:1", 2, 2), "process_id=2 must be below"),
     ],

@@ -14,7 +14,8 @@ import jax
 import numpy as np
 import pytest
 
-from ebmjax.training import cli, files
+from ebmjax import files
+from ebmjax.training import cli
 from ebmjax.training.checkpoint import CheckpointError
 from ebmjax.training.metrics import MetricsWriter
 from experiments.latent_ebm import EXPERIMENT

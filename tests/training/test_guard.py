@@ -11,12 +11,13 @@ import numpy as np
 import optax
 import pytest
 
-from ebmjax.data import DataSpec
+from ebmjax.data import Dataset, DataSpec
 from ebmjax.mcmc import Chain, langevin
 from ebmjax.mcmc.bank import make_bank
 from ebmjax.methods import abp, backbone_of_decoder, flow_backbone
+from ebmjax.metrics import kind_of
 from ebmjax.nets import MLPEnergy
-from ebmjax.training.guard import COLLAPSING, Diverged, Guard, judge, matches, updated
+from ebmjax.training.guard import Diverged, Guard, judge, updated
 from ebmjax.training.loop import Interrupted, fit
 from ebmjax.training.settings import Settings
 
@@ -156,7 +157,7 @@ def test_collapsed_chains_stop_the_run_of_a_method(tmp_path):
     settings = Settings(40, 8, log_every=2, checkpoint_every=8)
     collapsing = method._replace(train_step=train_step)
     with pytest.raises(Diverged) as stopped:
-        fit(collapsing, {"x": x}, None, settings, seed=0, folder=tmp_path)
+        fit(collapsing, Dataset("any", x, None, x[:1], None, None), settings, tmp_path)
     said = str(stopped.value)
     assert "diverged at step 26: the chains have collapsed, posterior_spread = 0 is under 0.001 times its usual" in said
     assert "the last healthy checkpoint is of step 24" in said and "try a higher temperature or fresh starts" in said
@@ -193,7 +194,7 @@ def test_every_method_with_chains_tells_their_spread(make, shape, chains):
     batch = {"x": jax.ShapeDtypeStruct((16, *shape), np.float32), "index": jax.ShapeDtypeStruct((16,), np.int32)}
     state = jax.eval_shape(method.init, jax.random.key(0), batch)
     metrics = jax.eval_shape(method.train_step, state, batch)[1]
-    assert {name for name in metrics if matches(name, COLLAPSING)} == {f"{chain}_spread" for chain in chains}
+    assert {name for name in metrics if kind_of(name).collapses} == {f"{chain}_spread" for chain in chains}
 
 
 def until_another_key(step):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.training.optimizers import learning_rate_schedule, make_optimizers
+from ebmjax.optimizers import learning_rate_schedule, make_optimizers
 
 FIELDS = {
     "learning_rate": 0.1,

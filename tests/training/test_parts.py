@@ -6,11 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from ebmjax.training.config import ConfigError, check_same_run, choose, flatten, from_json, run_name, to_json
+from ebmjax.metrics import MetricKind, kind_of
+from ebmjax.optimizers import learning_rate_schedule
+from ebmjax.training.arguments import run_name
+from ebmjax.training.config import ConfigError, check_same_run, choose, flatten, from_json, to_json
+from ebmjax.training.devices import make_mesh
 from ebmjax.training.loop import crossed
 from ebmjax.training.metrics import MetricsWriter, read_rows
-from ebmjax.training.optimizers import learning_rate_schedule
-from ebmjax.training.sharding import make_mesh
+from ebmjax.training.progress import describe
 
 
 def test_published_schedule_is_flat_for_two_epochs():
@@ -42,6 +45,37 @@ def test_metrics_after_the_restart_are_dropped(tmp_path):
     ]
 
 
+def test_everything_logged_goes_to_every_writer(tmp_path):
+    """A row in metrics.jsonl, and an event in the one file of TensorBoard."""
+    from tensorboardX.proto.event_pb2 import Event
+
+    writer = MetricsWriter(tmp_path)
+    writer.write(10, {"loss": 0.5, "energy_gap": -1.0})
+    writer.close()
+    assert read_rows(writer.path) == [{"step": 10, "loss": 0.5, "energy_gap": -1.0}]
+    data, events = next((tmp_path / "tensorboard").iterdir()).read_bytes(), []
+    while data:  # records: length in 8 bytes, its checksum in 4, the event, its checksum in 4
+        length = int.from_bytes(data[:8], "little")
+        events.append(Event.FromString(data[12 : 12 + length]))
+        data = data[16 + length :]
+    told = {value.tag: value.simple_value for event in events if event.step == 10 for value in event.summary.value}
+    assert told == {"loss": 0.5, "energy_gap": -1.0}
+
+
+def test_the_progress_line_shows_metrics_that_have_a_label():
+    metrics = {"steps_per_second": 12.0, "r_s": 3.0, "grad_norm_energy": 0.25, "grad_norm_flow": 2.0}
+    assert describe(metrics | {"energy_gap": -0.5}) == "gap -0.5  |∇E| 0.25  steps/s 12"
+
+
+def test_a_metric_has_what_all_its_kinds_say():
+    kind = kind_of("grad_norm_energy")
+    assert (kind.panel, kind.log, kind.label, kind.grows) == ("gradient norm of the parameters", True, "|∇E|", True)
+    both = kind_of("grad_norm_of_grad_norm")  # the first row counts
+    assert both.panel == "gradient norm of the parameters" and both.grows and not both.collapses
+    assert kind_of("energy_gap").floor == 1.0 and kind_of("prior_spread").collapses
+    assert kind_of("anything") == MetricKind("anything")
+
+
 @pytest.mark.parametrize(
     "step, every, chunk, expected", [(50, 100, 50, False), (100, 100, 50, True), (120, 50, 60, True)]
 )
@@ -58,7 +92,7 @@ def config(**train):
 
 def test_config_survives_json(tmp_path):
     assert flatten(from_json(to_json(config()), tmp_path)) == flatten(config())
-    with pytest.raises(ConfigError, match="no config written by a run"):
+    with pytest.raises(ConfigError, match="not a config written by a run"):
         from_json("[1", tmp_path)
 
 

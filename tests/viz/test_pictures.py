@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ebmjax import files
 from ebmjax.viz import pictures
 
 
@@ -81,7 +82,7 @@ def test_interpolations_are_one_row_each(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.png"
     path.write_text("old")
-    with pytest.raises(RuntimeError), pictures.replacing(path) as temporary:
+    with pytest.raises(RuntimeError), files.replacing(path) as temporary:
         open(temporary, "w").close()
         raise RuntimeError
     assert path.read_text() == "old" and os.listdir(tmp_path) == ["a.png"]

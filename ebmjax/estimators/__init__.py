@@ -1,0 +1,1 @@
+"""Building blocks of methods: likelihood estimators, interpolation, decoding of sentences, a language model."""

@@ -1,0 +1,91 @@
+"""Optimisers and learning-rate schedules of the papers, built from plain numbers."""
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import optax
+
+SCHEDULES = ("constant", "cosine", "exponential", "geometric")
+
+
+def learning_rate_schedule(
+    learning_rate: float,
+    schedule: str = "constant",
+    *,
+    num_steps: int = 1,
+    final_fraction: float = 0.05,
+    decay_rate: float = 0.998,
+    steps_per_epoch: int = 1,
+) -> optax.Schedule:
+    """Learning rate as a function of the step.
+
+    constant; cosine: to final_fraction · learning_rate at `num_steps`; exponential: × decay_rate per epoch from the
+    second on, as the latent EBM's code does (its scheduler is stepped after the epoch with the epoch's index, so
+    epochs 0 and 1 share the first rate); geometric: × decay_rate every step, but not below final_fraction ·
+    learning_rate. Raises ValueError for another name.
+    """
+    if schedule == "constant":
+        return optax.constant_schedule(learning_rate)
+    if schedule == "cosine":
+        return optax.cosine_decay_schedule(learning_rate, num_steps, alpha=final_fraction)
+    if schedule == "exponential":
+        return optax.exponential_decay(
+            learning_rate, steps_per_epoch, decay_rate, transition_begin=steps_per_epoch, staircase=True
+        )
+    if schedule == "geometric":
+        return optax.exponential_decay(learning_rate, 1, decay_rate, end_value=final_fraction * learning_rate)
+    raise ValueError(f"unknown learning-rate schedule {schedule!r}; known: {', '.join(SCHEDULES)}")
+
+
+def warmed_up(schedule: optax.Schedule, warmup_steps: int) -> optax.Schedule:
+    """`schedule`, times (i + 1) / warmup_steps at steps i < warmup_steps. Raises ValueError for warmup_steps < 0."""
+    if warmup_steps < 0:
+        raise ValueError(f"warmup_steps = {warmup_steps} must be at least 0")
+    return (lambda i: schedule(i) * jnp.minimum((i + 1) / warmup_steps, 1.0)) if warmup_steps else schedule
+
+
+def adam(
+    schedule: optax.Schedule, *, b1: float = 0.9, b2: float = 0.999, clip_norm: float = 0.0, weight_decay: float = 0.0
+) -> optax.GradientTransformation:
+    """Adam with an optional clip of the gradient's global norm (0: none).
+
+    weight_decay: ≥ 0, of PyTorch's Adam: weight_decay · parameters is added to the clipped gradient.
+    """
+    optimizer = optax.adam(schedule, b1=b1, b2=b2)
+    return clipped(
+        optax.chain(optax.add_decayed_weights(weight_decay), optimizer) if weight_decay else optimizer, clip_norm
+    )
+
+
+def clipped(optimizer: optax.GradientTransformation, clip_norm: float) -> optax.GradientTransformation:
+    """`optimizer` with gradients clipped to the global norm `clip_norm`; 0 for no clipping."""
+    return optax.chain(optax.clip_by_global_norm(clip_norm), optimizer) if clip_norm else optax.chain(optimizer)
+
+
+def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> dict[str, optax.GradientTransformation]:
+    """One optimiser per parameter group from {group: {learning_rate, schedule, b1, b2, clip_norm, ...}}.
+
+    groups: a mapping of mappings with the fields of `learning_rate_schedule` and `adam`, e.g. `config.optimizer`.
+    Optional fields: name, "adam" (default) or "sgd" (without momentum), else ValueError; warmup_steps and weight_decay
+    (of Adam), default 0.
+    """
+    made = {}
+    for group, fields in groups.items():
+        schedule = learning_rate_schedule(
+            fields["learning_rate"],
+            fields["schedule"],
+            num_steps=num_steps,
+            final_fraction=fields["final_fraction"],
+            decay_rate=fields["decay_rate"],
+            steps_per_epoch=steps_per_epoch,
+        )
+        schedule = warmed_up(schedule, fields.get("warmup_steps", 0))
+        name = fields.get("name", "adam")
+        if name == "adam":
+            options = {name: fields[name] for name in ("b1", "b2", "clip_norm")}
+            made[group] = adam(schedule, **options, weight_decay=fields.get("weight_decay", 0.0))
+        elif name == "sgd":
+            made[group] = clipped(optax.sgd(schedule), fields["clip_norm"])
+        else:
+            raise ValueError(f"unknown optimizer.{group}.name = {name!r}; known: adam, sgd")
+    return made

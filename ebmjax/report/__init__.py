@@ -1,0 +1,1 @@
+"""Reports of work directories: tables, curves, pages."""

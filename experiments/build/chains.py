@@ -1,0 +1,94 @@
+"""Chains from a config's sections sampler and initial."""
+
+from functools import partial
+
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from ebmjax.mcmc import KERNELS, UNADJUSTED, Chain, adapt_step_size, langevin, sign_rule
+from ebmjax.mcmc.bank import make_bank
+from ebmjax.training.config import ConfigError, choose
+
+
+def make_chain(config, name: str) -> Chain:
+    """The chain of config.sampler.<name>: its num_steps of the kernel config.sampler.name, with its other fields, and
+    with config.sampler.options.<name of the kernel> if there is such a section.
+
+    step_size: a number, or a tuple of one for each step.
+    """
+    options = config.sampler[name].to_dict() | kernel_options(config.sampler)
+    num_steps = options.pop("num_steps")
+    for field, value in ({"num_steps": num_steps} | options).items():
+        lowest = min(value) if isinstance(value, tuple) else value
+        if lowest < 0 or (lowest == 0 and field != "noise_scale"):
+            raise ConfigError(f"sampler.{name}.{field} = {value} must be > 0")
+    if isinstance(options["step_size"], tuple):
+        sizes = jnp.asarray(options["step_size"])
+        if len(sizes) != num_steps:
+            raise ConfigError(f"sampler.{name}.step_size has {len(sizes)} values, num_steps = {num_steps}")
+        options["step_size"] = lambda step: sizes[step]
+    kernel = choose(KERNELS, config.sampler.name, "sampler.name")
+    return Chain(partial(kernel, **options), num_steps)
+
+
+def noise_free_chain(config, name: str, num_steps: int) -> Chain:
+    """Langevin without noise at the step size and temperature of config.sampler.<name>: gradient descent, for
+    `num_steps`."""
+    fields = config.sampler[name]
+    return Chain(
+        partial(langevin, step_size=fields.step_size, temperature=fields.temperature, noise_scale=0), num_steps
+    )
+
+
+def stage_config(config, section: dict) -> ConfigDict:
+    """The config of what is trained first, by `Experiment.prepare`: of `config` no more than that depends on."""
+    own = {"experiment": config.experiment, "seed": config.seed, "data": config.data.to_dict()}
+    return ConfigDict(own | section).lock()
+
+
+def kernel_options(sampler) -> dict:
+    """The options that the kernel sampler.name has for itself, from sampler.options, {kernel: {option: value}}."""
+    return dict(sampler.get("options", {}).get(sampler.name, {}))
+
+
+def check_target(sampler, field: str = "sampler") -> None:
+    """Raise ConfigError unless a step size can follow sampler.target_acceptance (0: it stays where it is).
+
+    field: of the config, where the sampler stands.
+    """
+    if not 0 <= sampler.target_acceptance < 1:
+        raise ConfigError(f"{field}.target_acceptance = {sampler.target_acceptance} must be in [0, 1)")
+    if sampler.target_acceptance and sampler.name in UNADJUSTED:
+        raise ConfigError(
+            f"{field}.name = {sampler.name} accepts every proposal, so no step size can follow "
+            f"{field}.target_acceptance = {sampler.target_acceptance}: set that to 0, or choose another kernel"
+        )
+
+
+def make_adapting_chain(config, name: str) -> Chain:
+    """`make_chain` with a step size that follows config.sampler.target_acceptance for ever, for the energy moves, too;
+    0 leaves it where it is."""
+    check_target(config.sampler)
+    chain, target = make_chain(config, name), config.sampler.target_acceptance
+    if not target:
+        return chain
+    first = config.sampler[name].step_size
+    if isinstance(first, tuple):
+        raise ConfigError(f"sampler.{name}.step_size = {first} must be one number, for it follows target_acceptance")
+    fields = {"step_size": first, "target": target, "rule": sign_rule()}
+    return chain._replace(make_kernel=partial(adapt_step_size, make_kernel=chain.make_kernel, **fields))
+
+
+def chain_starts(config, data_spec) -> dict:
+    """Keyword arguments of `anatomy` from config.initial: initial, noise, initial_scale, bank, reinitialise.
+
+    name: "noise", "data" or "bank"; bank_size: chains it keeps, 0 for one per training example; num_chains: those that
+    take part in a step, 0 for as many as the batch has examples.
+    """
+    fields = config.initial
+    options = {"initial": fields.name, "noise": fields.noise, "initial_scale": fields.scale}
+    if fields.name != "bank":
+        return options
+    size = fields.bank_size or data_spec.num_train
+    bank = make_bank(size, fields.num_chains or config.train.batch_size)
+    return options | {"bank": bank, "reinitialise": fields.reinitialise}

@@ -1,0 +1,121 @@
+"""Methods with a generator and an encoder, from a config: networks, missing entries, the VAE trained beside them."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from flax.linen.initializers import normal
+
+from ebmjax.data.masks import random_block, random_pixels
+from ebmjax.methods import vae
+from ebmjax.methods.wrappers import concealed
+from ebmjax.nets import (
+    ENERGY_FORMS,
+    ConvEncoder,
+    ConvEnergy,
+    JointConvEnergy,
+    JointMLPEnergy,
+    MLPEncoder,
+    NormedGenerator,
+    conv_energy_layers,
+    normed_generator_layers,
+)
+from ebmjax.training.config import ConfigError, choose
+from experiments.build.networks import make_data_energy, make_generator
+from experiments.build.optimizers import optimizers_of
+
+LIMITS = {
+    "model.kl_weight": 0,
+    "model.fill_steps": 1,
+    "missing.fraction": 0,
+    "missing.size": 1,
+    "missing.seed": 0,
+}
+NEEDS_32 = "makes or takes images of 32 x 32, but examples have shape {}; resize them (data.name=...@32), or choose mlp"
+
+
+def make_networks(config, shape) -> dict:
+    """{"generator", "encoder"} for examples of `shape` from config.model.<network>: "mlp" (hidden layers `widths`), the
+    published convolutions "dcgan" (`width`; an encoder with batch normalisation if `normed`), or a generator of
+    `nets.PUBLISHED`."""
+    model = config.model
+    if "dcgan" in (model.generator.name, model.encoder.name) and shape[:2] != (32, 32):
+        raise ConfigError(f"model: dcgan {NEEDS_32.format(shape)}")
+    dim, fields = model.latent_dim, model.encoder
+    encoders = {
+        "mlp": lambda: MLPEncoder(dim, fields.widths, fields.activation),
+        "dcgan": lambda: ConvEncoder(dim, conv_energy_layers(fields.width, 32)[:-1], fields.normed),
+    }
+    encoder = choose(encoders, fields.name, "model.encoder.name")()
+    if model.generator.name == "dcgan":
+        generator = NormedGenerator(normed_generator_layers(model.generator.width, shape[2]))
+    else:
+        generator = make_generator(config, shape)
+    return {"generator": generator, "encoder": encoder}
+
+
+def make_triangle_energy(config, shape):
+    """The energy of x from config.model.energy: one of `make_data_energy`, or "dcgan", the published one (`width`)."""
+    fields = config.model.energy
+    if fields.name != "dcgan":
+        return make_data_energy(config, shape)
+    if shape[:2] != (32, 32):
+        raise ConfigError(f"model.energy.name = dcgan {NEEDS_32.format(shape)}")
+    return ConvEnergy(conv_energy_layers(fields.width, 32, 4), use_bias=False, kernel_init=normal(0.02))
+
+
+def make_joint_energy(config, shape):
+    """The energy of (x, z) from config.model.energy: "mlp" (`widths`) or "dcgan", the published one (`width`)."""
+    fields = config.model.energy
+    choose(ENERGY_FORMS, fields.form, "model.energy.form")
+    nets = {
+        "mlp": lambda: JointMLPEnergy(fields.widths, fields.form),
+        "dcgan": lambda: JointConvEnergy(fields.width, fields.form),
+    }
+    make = choose(nets, fields.name, "model.energy.name")
+    if fields.name == "dcgan" and (len(shape) != 3 or shape[0] != shape[1] or shape[0] % 8):
+        raise ConfigError(f"model.energy.name = dcgan takes squares with sides of 8 n pixels, not {shape}; choose mlp")
+    return make()
+
+
+def make_options(config, data_spec) -> dict:
+    """Keyword arguments of the methods: optimizers, sigma, latent_dim, fill_steps."""
+    model = config.model
+    return {
+        "optimizers": optimizers_of(config, data_spec),
+        "sigma": model.sigma,
+        "latent_dim": model.latent_dim,
+        "fill_steps": model.fill_steps,
+    }
+
+
+def make_mask(config, shape):
+    """index `[B]` -> bool `[B, *shape]`, true where observed, from config.missing; None where nothing is missing."""
+    fields = config.missing
+    masks = {
+        "": None,
+        "pixels": partial(random_pixels, shape=shape, fraction=fields.fraction, seed=fields.seed),
+        "block": partial(random_block, shape=shape, size=fields.size, seed=fields.seed),
+    }
+    return choose(masks, fields.name, "missing.name")
+
+
+def with_missing_entries(config, data_spec, method):
+    """`method` trained on examples that lack what config.missing says. Raises ValueError if they cannot."""
+    mask_of = make_mask(config, data_spec.shape)
+    if mask_of is None:
+        return method
+    jax.eval_shape(mask_of, jnp.zeros(1, jnp.int32))  # an impossible mask is refused here, before the training
+    return concealed(method, mask_of)
+
+
+def make_vae(config, data_spec):
+    """The same generator and encoder trained as a VAE, for as long and by the same optimisers."""
+    options = make_options(config, data_spec)
+    del options["optimizers"]["energy"]
+    return with_missing_entries(config, data_spec, vae(**make_networks(config, data_spec.shape), **options))
+
+
+def baselines(config, data_spec):
+    """`Experiment.baselines`: the same generator and encoder as a VAE."""
+    return {"vae": make_vae(config, data_spec)} if config.evaluate.vae_baseline else {}

@@ -1,0 +1,88 @@
+"""Networks from a config's sections model.energy and model.generator."""
+
+from ebmjax.nets import (
+    ACTIVATIONS,
+    INITIALISATIONS,
+    PUBLISHED,
+    Confined,
+    ConvEnergy,
+    ConvGenerator,
+    MLPEnergy,
+    MLPGenerator,
+    MultilayerMLPGenerator,
+    NonlocalEnergy,
+    conv_energy_layers,
+)
+from ebmjax.training.config import ConfigError, choose
+
+
+def make_energy(config) -> MLPEnergy:
+    """The energy of a latent vector from config.model.energy: widths, activation, init."""
+    fields = config.model.energy
+    choose(ACTIVATIONS, fields.activation, "model.energy.activation")
+    choose(INITIALISATIONS, fields.init, "model.energy.init")
+    return MLPEnergy(fields.widths, fields.activation, fields.init)
+
+
+def make_generator(config, shape):
+    """The generator of examples of `shape` from config.model.generator.
+
+    name: "mlp" (hidden layers `widths`, for any shape), or a stack of `nets.PUBLISHED` (of `width`), whose last layer
+    takes the channels of the data. Raises ConfigError if the stack makes images of another size.
+    """
+    fields = config.model.generator
+    if fields.name == "mlp":
+        choose(ACTIVATIONS, fields.activation, "model.generator.activation")
+        bounded = len(shape) == 3  # images lie in [-1, 1], tables anywhere
+        return MLPGenerator(shape, fields.widths, fields.activation, bounded)
+    *layers, (_, *last) = choose(PUBLISHED | {"mlp": None}, fields.name, "model.generator.name")(fields.width)
+    size = 1
+    for _, kernel_size, stride, padding in (*layers, (0, *last)):
+        size = (size - 1) * stride - 2 * padding + kernel_size
+    if len(shape) != 3 or shape[:2] != (size, size):
+        raise ConfigError(
+            f"model.generator.name = {fields.name} makes {size} x {size} images, but examples have shape {shape}; "
+            f"choose mlp or another of {', '.join(sorted(PUBLISHED))}"
+        )
+    return ConvGenerator((*layers, (shape[2], *last)))
+
+
+def make_multilayer_generator(config, shape):
+    """The generator of several layers of latents, for examples of `shape`, from config.model.generator: name "mlp"
+    (hidden layers `widths` of each of its perceptrons, `activation`)."""
+    fields = config.model.generator
+    nets = {"mlp": MultilayerMLPGenerator}
+    net = choose(nets, fields.name, "model.generator.name")
+    choose(ACTIVATIONS, fields.activation, "model.generator.activation")
+    return net(shape, fields.widths, fields.activation, len(shape) == 3)
+
+
+def make_data_energy(config, shape):
+    """The energy of examples of `shape` from config.model.energy.
+
+    name: "mlp" (hidden layers `widths`, `activation`, `init`, `output_scale`; any shape), "conv" (the published stack
+    of `width` with LeakyReLU `slope`; square images of 8, 16, 32, 64 ... pixels) or "nonlocal" (`width`, `slope`; sides
+    that are multiples of 8). Raises ConfigError for a shape that the net does not take.
+    """
+    fields = config.model.energy
+    nets = {
+        "mlp": lambda: make_energy(config).clone(output_scale=fields.output_scale),
+        "conv": lambda: ConvEnergy(conv_energy_layers(fields.width, shape[0]), fields.slope),
+        "nonlocal": lambda: NonlocalEnergy(fields.width, fields.slope),
+    }
+    make = choose(nets, fields.name, "model.energy.name")
+    if fields.name == "mlp":
+        return make()
+    multiple = 8 if fields.name == "nonlocal" else 4
+    if len(shape) != 3 or shape[0] != shape[1] or shape[0] % multiple:
+        raise ConfigError(
+            f"model.energy.name = {fields.name} needs square images with sides of {multiple} n pixels, but examples "
+            f"have shape {shape}; resize them (data.name=...@32), or choose mlp"
+        )
+    return make()
+
+
+def make_confined_energy(config, shape):
+    """`make_data_energy`, plus config.model.confinement · ||x||² unless that is 0."""
+    energy, weight = make_data_energy(config, shape), config.model.confinement
+    return Confined(energy, weight) if weight else energy

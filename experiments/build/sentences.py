@@ -1,0 +1,42 @@
+"""Decoders of sentences and language models, from a config."""
+
+from ebmjax.methods import language_model
+from ebmjax.nets import CELLS, TextDecoder
+from ebmjax.training.config import ConfigError, choose
+from experiments.build.optimizers import optimizers_of
+
+LIMITS = {
+    "model.decoder.embed_dim": 1,
+    "model.decoder.hidden_dim": 1,
+    "model.decoder.dropout": (0, 0.99),
+    "model.decoder.word_dropout": (0, 0.99),
+    "evaluate.num_draws": 0,
+    "evaluate.num_samples": 0,
+    "evaluate.num_proposals": 0,
+    "evaluate.max_swaps": 0,
+    "evaluate.cross_steps": 0,
+}
+
+
+def check(config, data_spec):
+    """Raise ConfigError for a config that cannot be, or data that are no sentences."""
+    if data_spec.vocab_size is None:
+        raise ConfigError(f"this config needs sentences, pydoc or lines:PATH, and {data_spec.name} holds none")
+    if 0 < config.evaluate.num_draws < max(config.model.latent_dim + 2, 4):
+        raise ConfigError(
+            f"evaluate.num_draws = {config.evaluate.num_draws} must exceed model.latent_dim + 1 = "
+            f"{config.model.latent_dim + 1}, or be 0 for no such figures"
+        )
+
+
+def make_decoder(config, data_spec):
+    """The decoder of config.model.decoder: cell, embed_dim, hidden_dim, dropout, word_dropout, init_scale."""
+    fields = config.model.decoder
+    choose(CELLS, fields.cell, "model.decoder.cell")
+    return TextDecoder(data_spec.vocab_size, **fields.to_dict())
+
+
+def make_language_model(config, data_spec):
+    """The decoder without a latent vector, trained by the same optimiser as long: what z must improve on."""
+    optimizers = optimizers_of(config, data_spec, {"decoder": config.optimizer.generator})
+    return language_model(make_decoder(config, data_spec), length=data_spec.shape[0], optimizers=optimizers)

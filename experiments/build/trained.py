@@ -1,0 +1,17 @@
+"""Trained runs that a command builds on."""
+
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from ebmjax.training import run
+from ebmjax.training.experiment import Trained
+from experiments import find
+
+
+def restore(workdir: str | Path) -> tuple[ConfigDict, Trained]:
+    """A trained run by its folder: its config, its method and the newest state (of several draws of labels: the first).
+
+    Raises ConfigError, one line, if the folder holds no trained run.
+    """
+    return run.restore(Path(workdir), find)

@@ -1,0 +1,108 @@
+"""VERA, JEM and the classifier by labels alone, on several draws of the labels, from a config."""
+
+from ebmjax.mcmc import Chain, adapt_step_size, hmc, sign_rule
+from ebmjax.methods import classifier, jem, vera
+from ebmjax.methods.wrappers import replicated, stopped_where_diverged
+from ebmjax.nets import ACTIVATIONS, INITIALISATIONS, MLPLogits, WideResNet
+from ebmjax.objectives import LabelWeights
+from ebmjax.training.config import ConfigError, choose
+from ebmjax.types import Method
+from experiments.build.chains import chain_starts, make_chain
+from experiments.build.networks import make_generator
+from experiments.build.optimizers import optimizers_of
+
+
+def make_net(config, data_spec):
+    """The net of class logits, config.model.energy: name "mlp" (widths, activation, init) or "wide_resnet" (depth,
+    widen, slope; images whose sides are multiples of 4)."""
+    if data_spec.num_classes is None:
+        raise ConfigError(f"data.name = {data_spec.name} has no labels, and this experiment needs labels to learn from")
+    fields, num = config.model.energy, data_spec.num_classes
+    choose(ACTIVATIONS, fields.activation, "model.energy.activation")
+    choose(INITIALISATIONS, fields.init, "model.energy.init")
+    nets = {
+        "mlp": lambda: MLPLogits((*fields.widths, num), fields.activation, fields.init),
+        "wide_resnet": lambda: WideResNet(num, fields.depth, fields.widen, fields.slope),
+    }
+    make = choose(nets, fields.name, "model.energy.name")
+    if fields.name == "wide_resnet" and (len(data_spec.shape) != 3 or data_spec.shape[0] % 4 or data_spec.shape[1] % 4):
+        raise ConfigError(
+            f"model.energy.name = wide_resnet needs images with sides of 4 n pixels, not {data_spec.shape}"
+        )
+    return make()
+
+
+def posterior_options(config) -> dict:
+    """Keyword arguments of `vera` from config.model.posterior: name "importance" or "hmc", num_samples of them."""
+    fields = config.model.posterior
+    choose(dict.fromkeys(("importance", "hmc")), fields.name, "model.posterior.name")
+    if fields.name == "importance":
+        return {"num_samples": fields.num_samples}
+
+    def kernel(potential):
+        make = lambda potential, step_size: hmc(potential, step_size=step_size, num_leapfrog=5)
+        first, rule = 1.0 / config.model.latent_dim, sign_rule(0.02)
+        return adapt_step_size(potential, make_kernel=make, step_size=first, target=0.67, rule=rule)
+
+    return {"posterior_chain": Chain(kernel, 2 * fields.num_samples), "num_burn_in": fields.num_samples}
+
+
+def make_vera(config, data_spec, entropy_weight: float | None = None) -> Method:
+    """The method of a config, or the same with another weight of the entropy."""
+    fields, labels = config.model, config.labels
+    return vera(
+        make_net(config, data_spec),
+        make_generator(config, data_spec.shape),
+        latent_dim=fields.latent_dim,
+        optimizers=optimizers_of(config, data_spec),
+        sigma=fields.sigma,
+        sigma_range=fields.sigma_range,
+        entropy_weight=fields.entropy_weight if entropy_weight is None else entropy_weight,
+        gradient_penalty=fields.gradient_penalty,
+        energy_l2=fields.energy_l2,
+        data_noise=fields.data_noise,
+        labels=LabelWeights(labels.weight, labels.entropy_weight),
+        **posterior_options(config),
+    )
+
+
+def make_jem(config, data_spec) -> Method:
+    """The same classifier by chains from a pool: config.jem, with the chain of config.sampler and config.initial."""
+    fields, labels = config.jem, config.labels
+    starts = chain_starts(config, data_spec)
+    if starts.pop("initial") != "bank":
+        raise ConfigError(f"initial.name = {config.initial.name}: JEM's chains start from a bank")
+    return jem(
+        make_net(config, data_spec),
+        chain=make_chain(config, "chain"),
+        optimizers=optimizers_of(config, data_spec, {"energy": fields.optimizer}),
+        shape=data_spec.shape,
+        labels=LabelWeights(labels.weight, labels.entropy_weight),
+        temperature=config.sampler.chain.temperature,
+        data_noise=fields.data_noise,
+        energy_l2=fields.energy_l2,
+        gradient_penalty=fields.gradient_penalty,
+        **starts,
+    )
+
+
+def make_supervised(config, data_spec) -> Method:
+    """The same net by labelled examples alone, with noise on its inputs: config.supervised."""
+    fields = config.supervised
+    optimizers = optimizers_of(config, data_spec, {"classifier": fields.optimizer})
+    return classifier(make_net(config, data_spec), optimizers=optimizers, input_noise=fields.input_noise)
+
+
+ARMS = {
+    "vera": make_vera,
+    "no_entropy": lambda config, data_spec: make_vera(config, data_spec, entropy_weight=0.0),
+    "jem": make_jem,
+    "supervised": make_supervised,
+}
+"""name -> (config, DataSpec) -> Method, of one draw of the labels."""
+
+
+def make_arm(config, data_spec, name: str) -> Method:
+    """An arm on all draws of the labels at once, each of which stops by itself where it diverges."""
+    method = choose(ARMS, name, "evaluate.arms")(config, data_spec)
+    return replicated(stopped_where_diverged(method), config.labels.num_seeds)

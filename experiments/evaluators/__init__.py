@@ -1,0 +1,16 @@
+"""What `experiments.evaluate` can measure of a trained run, by name: each evaluator says its protocol and its error."""
+
+from collections.abc import Callable
+
+from experiments.evaluators.densities import annealed, log_likelihood
+from experiments.evaluators.samples import density_pixels, fid, frechet_pixels, kid
+from experiments.evaluators.subject import Figure, Subject
+
+EVALUATORS: dict[str, Callable[[Subject], list[Figure]]] = {
+    "frechet_pixels": frechet_pixels,
+    "density_pixels": density_pixels,
+    "fid": fid,
+    "kid": kid,
+    "log_likelihood": log_likelihood,
+    "annealed": annealed,
+}

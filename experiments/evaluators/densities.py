@@ -1,0 +1,96 @@
+"""Evaluators of densities: a method's own likelihood, and log Z of its energy by annealing from both sides."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebmjax.data import to_float
+from ebmjax.energies import gaussian, standard_gaussian
+from ebmjax.evaluation import map_batches
+from ebmjax.flows.dequantize import bin_width, bits_per_dim, dequantize
+from ebmjax.mcmc import annealed_importance_sampling, base_from, mala, reverse_annealed_importance_sampling
+from ebmjax.training.config import ConfigError
+from experiments.build.targets import energy_of, learned_target
+from experiments.evaluators.subject import NO_BATCH, Figure, Subject, references
+
+LOG_Z = "estimated, or learned, by the method, with an error of its own"
+
+
+def log_likelihood(subject: Subject) -> list[Figure]:
+    """The method's own log p(x) of test examples: exact, or estimated as the method says; images also in bits/dim."""
+    (method, state), dataset, options = subject.trained, subject.dataset, subject.options
+    function = method.functions.get("log_likelihood")
+    if subject.config.experiment == "anomaly":
+        raise ConfigError("--with log_likelihood: the test part of an anomaly run holds the anomalies")
+    if function is None:
+        raise ConfigError(f"--with log_likelihood: {subject.config.experiment} has no likelihood; try annealed")
+    x = np.asarray(to_float(dataset.x_test[: options["num"]], dataset.max_value))
+    if dataset.max_value is not None:
+        x = np.asarray(dequantize(jax.random.fold_in(subject.key, NO_BATCH + 1), jnp.asarray(x), dataset.max_value + 1))
+    batch = min(options["batch_size"], len(x))
+    found = map_batches(jax.jit(partial(function, state)), x, batch, rng_key=subject.key)
+    error = float(np.std(found, ddof=1) / np.sqrt(len(found)))
+    protocol = (
+        "nats, mean over test examples; images dequantised by one draw of uniform noise; the standard error is of "
+    )
+    protocol += "these examples alone" + ("" if subject.config.experiment == "flow" else f", log Z being {LOG_Z}")
+    figures = [Figure("test_log_likelihood", float(np.mean(found)), error, protocol, {"test": len(x)})]
+    if dataset.max_value is not None:
+        dim, width = int(np.prod(x.shape[1:])), bin_width(dataset.max_value + 1)
+        bits = float(np.mean(bits_per_dim(found, dim, width)))
+        figures.append(Figure("test_bits_per_dim", bits, error / dim / np.log(2), protocol, {"test": len(x)}))
+    return figures
+
+
+def annealed(subject: Subject) -> list[Figure]:
+    """log Z of the learned energy, between annealing from a base to it and back, each with its standard error.
+
+    For energies of x the base is a Gaussian with the moments of the training data and the test log-likelihood follows;
+    for those of a latent vector it is N(0, I). The way back starts from the model's own samples: it is an upper bound
+    only so far as these are samples of exp(-E / T).
+    """
+    options, (method, state) = subject.options, subject.trained
+    target = learned_target(str(subject.workdir), subject.config, subject.trained)
+    latent = energy_of(method.functions)[1]
+    base = standard_gaussian(target.dim) if latent else base_of(subject)
+    draw = method.functions["sample_latent"] if latent else method.sample
+    start = jnp.reshape(
+        draw(state, jax.random.fold_in(subject.key, NO_BATCH + 2), options["num_chains"]), (-1, target.dim)
+    )
+    betas = np.linspace(0.0, 1.0, options["num_betas"] + 1)
+    walk = {"betas": betas, "make_kernel": partial(mala, step_size=options["step_size"])}
+    forth = partial(annealed_importance_sampling, num_chains=options["num_chains"], **walk)
+    back = partial(reverse_annealed_importance_sampling, **walk)
+    lower = jax.jit(lambda key: forth(key, base_from(base), target.energy))(subject.key)
+    upper_key = jax.random.fold_in(subject.key, NO_BATCH + 3)
+    upper = jax.jit(lambda key, x: back(key, x, base_from(base), target.energy))(upper_key, start)
+    counts = {"chains": options["num_chains"], "temperatures": options["num_betas"]}
+    acceptance = float(jnp.mean(lower.info.acceptance_rate))
+    protocol = (
+        f"annealed importance sampling by mala of step {options['step_size']:g} (acceptance {acceptance:.2f}) from "
+        f"{'N(0, I)' if latent else 'a Gaussian fitted to the training data'}; _upper: backwards from samples"
+    )
+    bounds = {"lower": lower, "upper": upper}
+    figures = [
+        Figure(f"log_z_{name}", float(b.log_z), float(b.standard_error), protocol, counts) for name, b in bounds.items()
+    ]
+    if not latent and subject.config.experiment != "anomaly":
+        x = np.asarray(to_float(subject.dataset.x_test[: options["num"]], subject.dataset.max_value))
+        energy = map_batches(jax.jit(target.energy), x.reshape(len(x), -1), min(options["batch_size"], len(x)))
+        spread = np.std(energy, ddof=1) / np.sqrt(len(x))
+        raw = "; grey levels as they are, without the uniform noise of test_log_likelihood"
+        of_test = raw if subject.dataset.max_value is not None else ""
+        for name, bound in (("upper", lower), ("lower", upper)):  # log p(x) = -E(x) / T - log Z
+            error, value = np.hypot(spread, float(bound.standard_error)), -np.mean(energy) - float(bound.log_z)
+            name = f"test_log_likelihood_annealed_{name}"
+            figures.append(Figure(name, float(value), float(error), protocol + of_test, counts | {"test": len(x)}))
+    return figures
+
+
+def base_of(subject: Subject):
+    """A Gaussian with the mean of the training data and 1.5 times their covariance, with a floor for dead pixels."""
+    x = references(subject).reshape(-1, int(np.prod(subject.dataset.x_train.shape[1:])))
+    covariance = 1.5 * np.atleast_2d(np.cov(x.T)) + 1e-2 * np.eye(x.shape[1])
+    return gaussian(x.mean(axis=0), covariance)

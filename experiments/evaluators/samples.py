@@ -1,0 +1,103 @@
+"""Evaluators of samples: distances to training examples, over pixels and over the features of the FID Inception."""
+
+import hashlib
+from functools import partial
+
+import numpy as np
+
+from ebmjax.data import DataError, cache, to_float
+from ebmjax.evaluation import GaussianFit, fit_gaussian, frechet_distance
+from ebmjax.evaluation.coverage import density_coverage
+from ebmjax.evaluation.download import given_or_downloaded
+from ebmjax.evaluation.inception import inception_features, load_inception, make_inception_features
+from ebmjax.evaluation.kernel_distance import kernel_distance, subset_rows
+from ebmjax.training.config import ConfigError
+from experiments.evaluators.subject import Figure, Subject, needs_images, no_sentences, references, samples
+
+
+def frechet_pixels(subject: Subject) -> list[Figure]:
+    """Fréchet distance over the numbers of the examples themselves."""
+    no_sentences(subject, "frechet_pixels")
+    x, y = samples(subject), references(subject)
+    value = frechet_distance(x.reshape(len(x), -1), y.reshape(len(y), -1))
+    protocol = "over the numbers of an example (pixels in [-1, 1], clipped; never called FID), to training examples"
+    return [Figure("frechet_pixels", value, None, protocol, {"samples": len(x), "reference": len(y)})]
+
+
+def density_pixels(subject: Subject) -> list[Figure]:
+    """Precision, recall, density and coverage over the numbers of the examples themselves."""
+    no_sentences(subject, "density_pixels")
+    x, y = samples(subject), references(subject)
+    found = density_coverage(y.reshape(len(y), -1), x.reshape(len(x), -1))
+    counts = {"samples": len(x), "reference": len(y)}
+    return [
+        Figure(f"{k}_pixels", v, None, "5 neighbours, over the numbers of an example (pixels in [-1, 1])", counts)
+        for k, v in found.items()
+    ]
+
+
+def features_of(subject: Subject, name: str):
+    """(features of pixels in [0, 255], digest of the weights)."""
+    needs_images(subject, name)
+    given, protocol = subject.options["inception"], subject.options["protocol"]
+    try:
+        path = given_or_downloaded(given)
+    except DataError as error:
+        raise ConfigError(f"--with {name}: {error}") from None
+    try:
+        weights, digest = load_inception(path)
+    except (OSError, ValueError) as error:
+        where = f"--inception {path}" if given else f"{path} is damaged, delete it and download it again"
+        raise ConfigError(f"{where}: {error}") from None
+    compiled = make_inception_features(weights, protocol)
+    more = {"batch_size": subject.options["batch_size"], "put": subject.put, "progress": subject.progress}
+    return partial(inception_features, compiled, protocol=protocol, **more), digest
+
+
+def to_pixels(x) -> np.ndarray:
+    """[-1, 1] -> [0, 255]."""
+    return (np.asarray(x) + 1.0) * 127.5
+
+
+def reference_statistics(subject: Subject, features, digest: str) -> tuple[GaussianFit, int]:
+    """Gaussian fit of the features of the first `num_reference` training images (0: all), kept on disk, and its count.
+
+    The cache's key is a hash of the images themselves, the protocol, and the weights.
+    """
+    num = subject.options["num_reference"] or len(subject.dataset.x_train)
+    x = np.ascontiguousarray(subject.dataset.x_train[:num])
+    key = hashlib.sha256(x.tobytes()).hexdigest()[:16]
+    folder = cache.root() / "inception" / f"{key}-{subject.options['protocol']}-{digest}"
+    if not folder.exists():
+        white = subject.dataset.max_value
+        found = features(x if white == 255 else to_pixels(to_float(x, white)))  # bytes are enlarged batch by batch
+        with cache.filling(folder) as new:
+            for name, array in zip(("mean", "factor"), fit_gaussian(found), strict=True):
+                np.save(new / f"{name}.npy", array)
+            np.save(new / "count.npy", len(found))
+    mean, factor, count = (np.load(folder / f"{name}.npy") for name in ("mean", "factor", "count"))
+    return GaussianFit(mean, factor), int(count)
+
+
+def fid(subject: Subject) -> list[Figure]:
+    """Fréchet distance over the features of the FID Inception, by the protocol `options["protocol"]`."""
+    features, digest = features_of(subject, "fid")
+    reference, count = reference_statistics(subject, features, digest)
+    found = features(to_pixels(samples(subject)))
+    name, counts = subject.options["protocol"], {"samples": len(found), "reference": count}
+    protocol = f"protocol {name!r}, weights {digest}, to the statistics of training images"
+    return [Figure(f"fid_{name}", frechet_distance(found, reference), None, protocol, counts)]
+
+
+def kid(subject: Subject) -> list[Figure]:
+    """Kernel distance over the same features, to as many training images; the error is over 100 subsets."""
+    size = subset_rows(min(subject.options["num"], len(subject.dataset.x_train)))
+    if size < 2:
+        raise ConfigError("--with kid: subsets are of half of the images at most; it needs 4 samples and 4 of training")
+    features, digest = features_of(subject, "kid")
+    x, y = features(to_pixels(samples(subject))), features(to_pixels(references(subject)))
+    value, error = kernel_distance(x, y, num_subsets=100, subset_size=size)
+    name, counts = subject.options["protocol"], {"samples": len(x), "reference": len(y)}
+    protocol = f"protocol {name!r}, weights {digest}, cubic kernel, 100 subsets of {size}"
+    protocol += "; the error is of the subsets alone, not of drawing the images"
+    return [Figure(f"kid_{name}", value, error, protocol, counts)]

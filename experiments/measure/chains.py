@@ -1,0 +1,171 @@
+"""Chains on a known density: their diagnostics, tables, pictures and results."""
+
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+from rich.console import Console
+from rich.table import Table
+
+from ebmjax.diagnostics import autocorrelation, summarise
+from ebmjax.mcmc import KERNELS, adapt_step_size, averaged_step_size, in_data_space, neural_transport, run_chain
+from ebmjax.report.results import OWN, Figures, write_results
+from ebmjax.report.run_page import write_report
+from ebmjax.training.arguments import Arguments
+from ebmjax.training.config import ConfigError, Limit, choose
+from ebmjax.training.devices import enable_compilation_cache
+from ebmjax.training.workdir import open_untrained
+from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_traces
+from experiments.build.chains import check_target, kernel_options
+
+LIMITS = {"num_chains": 4, "num_warmup": 4, "num_steps": 4}
+NUM_EXACT = 100_000
+DATA_SPACE = "data space"
+"""Title of the arm of chains without neural transport."""
+
+
+class Arm(NamedTuple):
+    """Draws x[num_steps, num_chains, dim] of one way to sample, their diagnostics `[dim]` each, and scalars."""
+
+    x: np.ndarray
+    summary: dict[str, np.ndarray]
+    figures: dict[str, float]
+
+
+def open_chains(
+    name: str, arguments: Arguments, limits: Mapping[str, Limit] = {}, samplers: Sequence[str] = ("sampler",)
+) -> tuple[ConfigDict, Path, str]:
+    """`open_untrained` for a command whose chains are described by the sections `samplers`, which are checked, too."""
+    opened = open_untrained(name, arguments, LIMITS | dict(limits))
+    for field in samplers:
+        sampler = opened[0][field]
+        if sampler.step_size <= 0 or sampler.temperature <= 0:
+            raise ConfigError(f"{field}.step_size and {field}.temperature must be > 0")
+        check_target(sampler, field)
+    enable_compilation_cache()
+    return opened
+
+
+def make_kernel(config, potential):
+    """config.sampler.name on `potential`, its step size adapting where a target acceptance is set."""
+    sampler = config.sampler
+    builder = choose(KERNELS, sampler.name, "sampler.name")
+    options = kernel_options(sampler) | {"temperature": sampler.temperature}
+    if not sampler.target_acceptance:
+        return builder(potential, step_size=sampler.step_size, **options)
+    return adapt_step_size(
+        potential,
+        make_kernel=partial(builder, **options),
+        step_size=sampler.step_size,
+        target=sampler.target_acceptance,
+        num_adapt=config.num_warmup,
+    )
+
+
+def run_arm(config, target, transport, rng_key):
+    """Warm up, sample and diagnose. Chains start from N(0, start_scale² I) of the space they run in."""
+    build = partial(make_kernel, config)
+    if transport is None:
+        kernel, collect = build(target.energy), lambda state, info: state.position
+    else:
+        kernel = neural_transport(target.energy, transport=transport, make_kernel=build)
+        collect = in_data_space(transport)
+
+    def sample(rng_key):
+        keys = jax.random.split(rng_key, 3)
+        start = config.start_scale * jax.random.normal(keys[0], (config.num_chains, target.dim))
+        state, warm, _ = run_chain(kernel, keys[1], start, config.num_warmup)
+        state, info, x = run_chain(
+            kernel, keys[2], state.position, config.num_steps, adapt=state.adapt, collect=collect
+        )
+        return state.adapt, info, x, jnp.sum(warm.num_nonfinite) + jnp.sum(info.num_nonfinite)
+
+    compiled = jax.jit(sample).lower(rng_key).compile()
+    started = time.perf_counter()
+    adapt, info, x, num_nonfinite = jax.block_until_ready(compiled(rng_key))
+    seconds = time.perf_counter() - started
+    summary = {name: np.asarray(value) for name, value in jax.jit(summarise)(x).items()}
+    figures = {
+        "rhat_max": summary["rhat"].max(),
+        "ess_bulk_min": summary["ess_bulk"].min(),
+        "ess_tail_min": summary["ess_tail"].min(),
+        "ess_per_second": summary["ess_bulk"].min() / seconds,
+        "acceptance": float(jnp.mean(info.acceptance_rate)),
+        "num_nonfinite": float(num_nonfinite),
+    }
+    if config.sampler.target_acceptance:
+        figures["step_size"] = float(averaged_step_size(adapt))
+    return Arm(np.asarray(x), summary, figures)
+
+
+def print_summary(arms, exact):
+    """The diagnostics of the first coordinates, arm by arm, against the exact moments where they are known."""
+    for name, arm in arms.items():
+        columns = ["mean", "sd", "mcse", "rhat", "ess_bulk", "ess_tail"]
+        known = ["exact mean", "exact sd"] if exact is not None else []
+        table = Table("coordinate", *columns, *known, title=name, title_justify="left")
+        for i in range(min(arm.x.shape[2], 10)):
+            row = [f"{arm.summary[c][i]:.3f}" for c in columns[:4]] + [f"{arm.summary[c][i]:.0f}" for c in columns[4:]]
+            row += [f"{exact[:, i].mean():.3f}", f"{exact[:, i].std():.3f}"] if exact is not None else []
+            table.add_row(str(i), *row)
+        Console(width=None if sys.stdout.isatty() else 110).print(table)
+
+
+def figures_of(arms: Mapping[str, Arm], exact) -> Figures:
+    """Figures of {title: arm}: of the first one as our own, of the others as baselines. exact: draws, or None."""
+    figures: Figures = {}
+    for title, arm in arms.items():
+        found = dict(arm.figures)
+        if exact is not None:
+            found["mean_error_max"] = np.max(np.abs(arm.summary["mean"] - exact.mean(0)) / exact.std(0))
+        figures[title.replace(" ", "_") if figures else OWN] = found
+    return figures
+
+
+def draw(config, target, arms: Mapping[str, Arm], exact, workdir: Path) -> list[Path]:
+    """The pictures of {title: arm}: traces, autocorrelation and, of more than one dimension, densities."""
+    paths = [workdir / f"{name}.png" for name in ("traces", "autocorrelation", "density")]
+    plot_traces({title: arm.x for title, arm in arms.items()}, paths[0])
+    lags = min(100, config.num_steps - 1)
+    rho = {t: np.asarray(jnp.mean(autocorrelation(jnp.asarray(a.x), lags + 1), axis=1)) for t, a in arms.items()}
+    plot_autocorrelation(rho, paths[1], max_lag=lags)
+    if target.dim == 1:
+        return paths[:2]
+    draws = {title: arm.x.reshape(-1, target.dim) for title, arm in arms.items()}
+    plot_density(draws | ({} if exact is None else {"exact": exact}), paths[2])
+    return paths
+
+
+def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "") -> None:
+    """Print the tables, draw, and write results.json.
+
+    opened: of `open_chains`. arms: {title: arm}, the method itself first. exact: draws of the target, or None. note:
+    what the protocol says besides.
+    """
+    config, workdir, command = opened
+    print_summary(arms, exact)
+    pictures = draw(config, target, arms, exact, workdir)
+    protocol = (
+        f"{config.num_chains} chains from N(0, {config.start_scale}² I), {config.num_warmup} of warm-up, "
+        f"{config.num_steps} kept. Rank-normalised split R-hat and ESS (arXiv 1903.08008) of the worst coordinate. "
+        "ess_per_second: ess_bulk_min over the wall seconds of warm-up and sampling, compiled. "
+        "mean_error_max: in exact standard deviations. " + note
+    )
+    origin = {
+        "experiment": config.experiment,
+        "method": config.sampler.name,
+        "dataset": target.name,
+        "seed": config.seed,
+        "num_steps": config.num_steps,
+        "command": command,
+    }
+    path = workdir / "results.json"
+    write_results(path, origin, figures_of(arms, exact), protocol)
+    print("wrote:", *(f"  {p}" for p in [*pictures, path, write_report(workdir)]), sep="\n")

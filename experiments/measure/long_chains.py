@@ -1,0 +1,82 @@
+"""A learned energy of data: its training continued, its samples, and chains much longer than those of training."""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebmjax.data import to_float
+from ebmjax.data.loader import batch_of, make_loader
+from ebmjax.evaluation import sample_in_batches
+from ebmjax.mcmc import mala, run_chain
+from ebmjax.training.experiment import Trained
+from ebmjax.types import Array
+
+KEPT = (1, 10, 100)
+"""When positions of long chains are kept, in percent of their length."""
+
+
+class Diagnosis(NamedTuple):
+    """A trained method, and what it does when its training and its chains go on.
+
+    temperature: of its chain. d_s, r_s: `[continued_steps]` of further training. samples: x`[num_samples, ...]` of its
+    chain. long: {steps: x`[num_chains, ...]`} of chains from data. exact: ends of Metropolis-adjusted ones, or None.
+    """
+
+    trained: Trained
+    temperature: float
+    d_s: np.ndarray
+    r_s: np.ndarray
+    samples: np.ndarray
+    long: dict[int, np.ndarray]
+    exact: Array | None
+
+    def potential(self, x):
+        """E(x) / T: `[B, ...]` -> `[B]`."""
+        return self.trained.method.functions["energy"](self.trained.state, x) / self.temperature
+
+
+def diagnose(run, trained, temperature):
+    """Continue the training, sample, and run long chains from test data: fields of config.evaluate say for how long."""
+    settings, (method, state) = run.config.evaluate, trained
+    d_s, r_s = continue_training(run, trained)
+    sample = jax.jit(partial(method.sample, state), static_argnums=1)
+    samples = sample_in_batches(sample, run.rng_key, settings.num_samples, min(settings.num_samples, 1000))
+    x = to_float(run.dataset.x_test[: settings.num_chains], run.dataset.max_value)
+    found = Diagnosis(trained, temperature, d_s, r_s, samples, long_run(run, trained, x), None)
+    return found._replace(exact=exact_run(run, found.potential, x)) if settings.mala.num_steps else found
+
+
+def continue_training(run, trained):
+    """d_s and r_s `[continued_steps]` of further training steps from the final state, which is then forgotten."""
+    config, data = run.config, run.dataset
+    x = jnp.asarray(data.x_train)
+    loader = make_loader(len(x), config.train.batch_size, data.max_value)
+    index = jax.random.randint(run.rng_key, (config.evaluate.continued_steps, config.train.batch_size), 0, len(x))
+
+    def one_step(state, rows):
+        state, metrics = trained.method.train_step(state, batch_of(loader, {"x": x}, rows))
+        return state, (metrics["d_s"], metrics["r_s"])
+
+    return jax.device_get(jax.jit(lambda state: jax.lax.scan(one_step, state, index)[1])(trained.state))
+
+
+def long_run(run, trained, x):
+    """{steps: positions} of chains from `x`, by the kernel of training for `long_run_steps`."""
+    block = run.config.evaluate.long_run_steps // 100
+    advance = jax.jit(partial(trained.method.functions["run"], trained.state, num_steps=block))
+    kept = {0: np.asarray(x)}
+    for percent in range(1, 101):
+        x = advance(jax.random.fold_in(run.rng_key, percent), x)
+        if percent in KEPT:
+            kept[percent * block] = np.asarray(x)
+    return kept
+
+
+def exact_run(run, potential, x):
+    """Ends of Metropolis-adjusted chains from `x`: of exp(-E / T) itself, without the bias of the training's kernel."""
+    settings = run.config.evaluate.mala
+    kernel = mala(potential, step_size=settings.step_size, temperature=settings.temperature_factor)
+    return jax.jit(lambda key, x: run_chain(kernel, key, x, settings.num_steps)[0].position)(run.rng_key, x)

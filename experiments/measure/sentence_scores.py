@@ -1,0 +1,126 @@
+"""Scores of a model of sentences with latent vectors, and its sentences to read.
+
+`trained` has the functions start, step, token_log_prob, encode and sample_latent of text methods; sentences are int32
+rows `[N, L]` of tokens (words, EOS, PAD).
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebmjax.data.text import to_sentence
+from ebmjax.estimators.decoding import greedy, interpolate_sentences
+from ebmjax.estimators.language_model import fit_language_model, language_model_log_prob
+from ebmjax.evaluation import map_batches, sample_in_batches
+from ebmjax.evaluation.text import (
+    active_units,
+    cross_perplexities,
+    kl_to_prior,
+    mutual_information,
+    noisy_reconstruction_nll,
+    perplexity,
+)
+
+
+def compiled(trained, fn):
+    """fn(functions, key, x) compiled, `functions` being those of the method with its state: (key, x) -> ..."""
+
+    @jax.jit
+    def run(state, key, x):
+        return fn({name: partial(f, state) for name, f in trained.method.functions.items()}, key, x)
+
+    return lambda key, x: run(trained.state, key, jax.tree.map(jnp.asarray, x))
+
+
+def posterior_draws(trained, x, num, batch_size, rng_key):
+    """`num` draws of the short-run posterior of each sentence: `[num, N, d]`."""
+
+    def draw(functions, key, x):
+        z = jax.lax.map(lambda key: functions["encode"](key, x), jax.random.split(key, num))
+        return jnp.swapaxes(z, 0, 1)
+
+    return np.swapaxes(map_batches(compiled(trained, draw), x, batch_size, rng_key=rng_key), 0, 1)
+
+
+def posterior_figures(draws):
+    """{"kl", "mutual_information", "active_units"} of `posterior_draws`, more of them than dimensions: what each
+    estimates is in evaluation/text.py."""
+    draws = jnp.asarray(draws)
+    return {
+        "kl": float(jnp.mean(kl_to_prior(draws))),
+        "mutual_information": mutual_information(draws),
+        "active_units": active_units(draws),
+    }
+
+
+def reconstruction_figures(trained, x, batch_size, rng_key, max_swaps=0):
+    """{"reconstruction_nll", "reconstruction_nll_<k>_swaps"} in nats per sentence, one posterior draw each."""
+    found = {}
+    for k in range(max_swaps + 1):
+        measure = lambda f, key, x, k=k: noisy_reconstruction_nll(key, f["encode"], f["token_log_prob"], x, k)
+        nll = map_batches(compiled(trained, measure), x, batch_size, rng_key=rng_key)
+        found["reconstruction_nll" + (f"_{k}_swaps" if k else "")] = np.mean(nll)
+    return found
+
+
+def likelihood_figures(trained, x, batch_size, rng_key, **options):
+    """{"nll", "perplexity"}: nats per sentence, and exp of nats per token, by the method's log_likelihood.
+
+    options: of it, e.g. num_samples. Without latent vectors it is exact, and takes neither key nor options.
+    """
+    latent = "encode" in trained.method.functions
+    measure = lambda f, key, x: f["log_likelihood"](key, x, **options) if latent else f["log_likelihood"](x)
+    found = map_batches(compiled(trained, measure), x, batch_size, rng_key=rng_key)
+    return {"nll": -np.mean(found), "perplexity": perplexity(found, x)}
+
+
+def cross_figures(decoder, train, test, generated, rng_key, *, score_batch=500, **fit_options):
+    """{arm: perplexities between its and real sentences} of {arm: generated rows}, by language models fitted alike.
+
+    decoder: of their size. Of `train` and of each arm as many rows are used as the smallest of them has.
+    fit_options: of `fit_language_model`.
+    """
+    parts = {"train": train, "test": test} | {("arm", arm): rows for arm, rows in generated.items()}
+    num, length = min(len(x) for name, x in parts.items() if name != "test"), max(x.shape[1] for x in parts.values())
+    pad = lambda x: np.pad(np.asarray(x), ((0, 0), (0, length - x.shape[1])))
+    train, test = pad(train[:num]), pad(test)
+    score = jax.jit(lambda params, x: language_model_log_prob(decoder, params, x))
+
+    def fit(tokens):
+        if tokens is train and fitted:
+            return fitted[0]
+        params = fit_language_model(rng_key, decoder, jnp.asarray(tokens), **fit_options)
+        scorer = lambda x: map_batches(lambda rows: score(params, jnp.asarray(rows)), x, score_batch)
+        if tokens is train:
+            fitted.append(scorer)
+        return scorer
+
+    fitted = []  # the language model of real sentences, the same for all arms
+    return {arm: cross_perplexities(fit, train, test, pad(rows[:num])) for arm, rows in generated.items()}
+
+
+def generate(trained, num, batch_size, rng_key):
+    """Samples of the model: `[num, L]`."""
+    draw = jax.jit(trained.method.sample, static_argnums=2)
+    return sample_in_batches(partial(draw, trained.state), rng_key, num, batch_size)
+
+
+def write_sentences(path, trained, vocabulary, test, generated, rng_key, num=10):
+    """Samples, test sentences above what their z decode to, and paths between pairs of test sentences, to read."""
+    test = test[: 2 * (min(2 * num, len(test)) // 2)]
+    half, length = len(test) // 2, test.shape[1]
+
+    def decode(functions, key, x):
+        start, step, z = functions["start"], functions["step"], functions["encode"](key, x)
+        paths = interpolate_sentences(start, step, z[:half], z[half:], num=7, length=length)
+        return greedy(start, step, z, length), paths
+
+    decoded, paths = map(np.asarray, compiled(trained, decode)(rng_key, test))
+    say = lambda row: to_sentence(row, vocabulary)
+    lines = ["samples", *(f"  {say(row)}" for row in generated[: 2 * num]), "", "test sentences, and decoded from z"]
+    lines += [line for a, b in zip(test, decoded, strict=True) for line in (f"  {say(a)}", f"    {say(b)}")]
+    for rows in paths:
+        lines += ["", "between two test sentences", *(f"  {say(row)}" for row in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

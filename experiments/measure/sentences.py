@@ -1,0 +1,160 @@
+"""Figures of a model of sentences, its protocol, and its sentences to read."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ebmjax.energies import standard_normal
+from ebmjax.estimators.decoding import sample_tokens
+from ebmjax.estimators.likelihood import annealed_log_normalizer, gaussian_proposal_log_likelihood
+from ebmjax.evaluation import map_batches
+from ebmjax.evaluation.text import perplexity
+from ebmjax.mcmc import mala
+from ebmjax.nets import TextDecoder
+from ebmjax.objectives import gaussian_log_prob
+from ebmjax.report.results import Figures
+from experiments.measure import images, sentence_scores
+from experiments.measure.history import draw_health
+
+NUM_TEMPERATURES, NUM_CHAINS = 2000, 500
+"""Of the annealing that estimates log Z of a learned prior."""
+
+
+def figures(run, trained):
+    """{reconstruction_nll, nll, perplexity, kl, mutual_information, active_units ...} on test sentences."""
+    settings, keys = run.config.evaluate, jax.random.split(run.rng_key, 4)
+    test = run.dataset.x_test[: settings.max_examples]
+    found = sentence_scores.reconstruction_figures(trained, test, settings.batch_size, keys[0], settings.max_swaps)
+    if settings.num_samples:
+        options = {"num_samples": settings.num_samples}
+        own = sentence_scores.likelihood_figures(trained, test, settings.batch_size, keys[1], **options)
+        found |= {f"short_run_{name}": value for name, value in own.items()}
+    if settings.num_draws:
+        draws = sentence_scores.posterior_draws(trained, test, settings.num_draws, settings.batch_size, keys[2])
+        found |= sentence_scores.posterior_figures(draws)
+        found |= likelihood_figures(trained, test, draws, settings, keys[3])
+    return found
+
+
+def likelihood_figures(trained, test, draws, settings, rng_key):
+    """{nll, perplexity}, importance-sampled from Gaussians around the posterior draws `[M, N, d]`."""
+    if not settings.num_proposals:
+        return {}
+    energy_key, rng_key = jax.random.split(rng_key)
+    dim = draws.shape[-1]
+
+    def measure(functions, key, rows):
+        x, draws = rows
+
+        def log_joint(z):
+            tilt = functions["energy"](z) - standard_normal(z) if "energy" in functions else 0.0
+            return functions["token_log_prob"](z, x) + gaussian_log_prob(z, jnp.zeros_like(z), 1.0) - tilt
+
+        draws = jnp.swapaxes(draws, 0, 1)
+        return gaussian_proposal_log_likelihood(key, log_joint, draws, num_samples=settings.num_proposals)
+
+    rows = test, np.swapaxes(draws, 0, 1)
+    found = map_batches(sentence_scores.compiled(trained, measure), rows, settings.batch_size, rng_key=rng_key)
+    if "energy" not in trained.method.functions:
+        return {"nll": -np.mean(found), "perplexity": perplexity(found, test)}
+    # By draws of N(0, I) it would be too low by many nats: codes of sentences lie where these never come.
+    energy = partial(trained.method.functions["energy"], trained.state)
+    options = {"betas": np.linspace(0, 1, NUM_TEMPERATURES + 1), "num_chains": NUM_CHAINS}
+    anneal = partial(annealed_log_normalizer, make_kernel=partial(mala, step_size=0.2), **options)
+    log_z, error = jax.jit(lambda key: anneal(key, energy, dim))(energy_key)
+    found = found - float(log_z)
+    return {"nll": -np.mean(found), "perplexity": perplexity(found, test), "log_z_error": float(error)}
+
+
+def language_model_figures(run, own) -> Figures:
+    """The exact nll and perplexity of the language model, if it was trained: beside ours, or, where `own` figures have
+    only short_run_nll and short_run_perplexity, beside these."""
+    prefix = next((prefix for prefix in ("", "short_run_") if f"{prefix}nll" in own), None)
+    if "language_model" not in run.baselines or prefix is None:
+        return {}
+    settings, test = run.config.evaluate, run.dataset.x_test[: run.config.evaluate.max_examples]
+    trained = run.baselines["language_model"]
+    found = sentence_scores.likelihood_figures(trained, test, settings.batch_size, run.rng_key)
+    return {"language_model": {f"{prefix}{name}": value for name, value in found.items()}}
+
+
+def cross_figures(run, arms) -> Figures:
+    """forward_perplexity and reverse_perplexity of samples of every arm; the arm "real": test sentences under the
+    language model of training sentences, which is what both would be of perfect samples.
+
+    arms: {name: (key, n) -> sentences}.
+    """
+    settings, data = run.config.evaluate, run.dataset
+    if not settings.cross_steps:
+        return {}
+    train, test = data.x_train[: settings.max_generated], data.x_test[: settings.max_examples]
+    generated = images.draw_arms(run, arms, len(train))
+    decoder = TextDecoder(len(data.vocabulary), **run.config.model.decoder.to_dict())
+    fit = {"num_steps": settings.cross_steps, "batch_size": run.config.train.batch_size}
+    found = sentence_scores.cross_figures(decoder, train, test, generated, run.rng_key, **fit)
+    real = [figures.pop("real_perplexity") for figures in found.values()][0]
+    return found | {"real": {"forward_perplexity": real, "reverse_perplexity": real}}
+
+
+def write(run, title, num=10) -> dict:
+    """{path: caption} of sentences.txt, whose samples are printed, and health.png."""
+    path = run.workdir / "sentences.txt"
+    generated = sentence_scores.generate(run.trained, 2 * num, 2 * num, run.rng_key)
+    test = run.dataset.x_test
+    sentence_scores.write_sentences(path, run.trained, run.dataset.vocabulary, test, generated, run.rng_key, num)
+    print(path.read_text(encoding="utf-8"))
+    health = draw_health(run, f"{title} on {run.dataset.name}")
+    return {path: "Samples, reconstructions and interpolations."} | health
+
+
+def protocol(config, dataset):
+    """How the figures of `figures` and `cross_figures` were measured."""
+    settings, num = config.evaluate, min(config.evaluate.max_examples, len(dataset.x_test))
+    text = (
+        f"Nats per sentence and perplexities per token (EOS counts) of {num} test sentences of at most "
+        f"{dataset.x_test.shape[1] - 1} words, {len(dataset.vocabulary)} tokens in the vocabulary. reconstruction_nll: "
+        "-log p(x | z) at one posterior sample"
+    )
+    if settings.max_swaps:
+        text += ", also inferred from sentences with pairs of words swapped"
+    if settings.num_samples:
+        text += f"; short_run_nll, short_run_perplexity: importance-sampled by {settings.num_samples} chains (a bound)"
+    if settings.num_draws:
+        if settings.num_proposals:
+            text += (
+                f"; nll, perplexity: importance-sampled, {settings.num_proposals} draws of Gaussians fitted to "
+                "posterior draws (a bound"
+            )
+            if "energy" not in config.model:
+                text += ")"
+            else:
+                text += (
+                    f", given log Z); log Z of the learned prior: {NUM_TEMPERATURES} temperatures from N(0, I), "
+                    f"{NUM_CHAINS} chains by mala, log_z_error its standard error (too low if anything, "
+                    "and nll with it)"
+                )
+        text += (
+            f"; kl: Gaussian of {settings.num_draws} draws against N(0, I); active_units: variance between sentences "
+            "above .01; mutual_information: InfoNCE, at most the log of the number of sentences"
+        )
+    text += "; language_model: the same decoder without z, trained as long, its likelihood exact."
+    if settings.cross_steps:
+        text += (
+            " forward_perplexity: of samples under a language model of training sentences; reverse_perplexity: of "
+            f"test sentences under one of samples, both of {settings.cross_steps} steps on equally many sentences; "
+            "real: test sentences under a language model of training sentences."
+        )
+    return text + " Last parameters, no selection."
+
+
+def sample_from(trained, latents, length):
+    """(key, n) -> sentences of a trained method's decoder given z = latents(key, n)."""
+
+    @partial(jax.jit, static_argnums=2)
+    def draw(state, key, num):
+        start, step = (partial(trained.method.functions[name], state) for name in ("start", "step"))
+        return sample_tokens(key, start, step, latents(jax.random.fold_in(key, 2**31 - 1), num), length)
+
+    return partial(draw, trained.state)
