@@ -18,6 +18,7 @@ from ebmjax.optimizers import adam, learning_rate_schedule
 from ebmjax.training import cli
 from ebmjax.training.config import choose
 from ebmjax.training.hosts import say
+from ebmjax.training.workdir import begin
 from experiments.measure.chains import DATA_SPACE, NUM_EXACT, open_chains, run_arm, write
 
 DEFAULT_CONFIG = "configs/neutra/funnel.py"
@@ -58,10 +59,11 @@ def with_first_coordinate(arm):
 
 def neutra(arguments):
     """Train the flow, run both arms, print the tables, draw, write results.json."""
-    opened = config, workdir, _ = open_chains("neutra", arguments, LIMITS, SAMPLERS)
+    opened = config, workdir, command = open_chains("neutra", arguments, LIMITS, SAMPLERS)
     target = choose(TARGETS, config.target.name, "target.name")()
     fields = config.flow
     flow = autoregressive(target.dim, num_layers=fields.num_layers, hidden=fields.hidden, scale=fields.scale)
+    begin(workdir, config, command)
     say(f"neutra: {config.sampler.name} on {target.name}, {config.num_chains} chains, in {workdir}")
     keys = jax.random.split(jax.random.key(config.seed), 4)
     params, losses = train_flow(flow, target.energy, config.train, keys[0])

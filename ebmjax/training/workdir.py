@@ -75,15 +75,12 @@ def check_owner(name: str, config: ConfigDict) -> None:
 
 
 def open_untrained(name: str, arguments: Arguments, limits: Mapping[str, Limit]) -> tuple[ConfigDict, Path, str]:
-    """(config, work directory, command) for commands that train no method; checked, and written into the folder."""
+    """(config, work directory, command) for commands that train no method, checked; `begin` then writes them."""
     config = arguments.config
     check_owner(name, config)
     check_limits(config, limits)
     workdir = arguments.workdir or Path("runs") / name / arguments.name
-    workdir.mkdir(parents=True, exist_ok=True)
-    command = command_line(name, arguments.source, arguments.overrides)
-    begin(workdir, config, command)
-    return config, workdir, command
+    return config, workdir, command_line(name, arguments.source, arguments.overrides)
 
 
 def begin(workdir: Path, config: ConfigDict, command: str) -> None:
