@@ -136,7 +136,7 @@ def evaluate(run):
         shown[anomaly] = {arm: next(iter(own.values()))[-1] for arm, own in scores.items()}, is_anomaly, test
     arms = dict.fromkeys(arm for table in tables.values() for arm in table)
     figures = {arm: flat({anomaly: table.get(arm, {}) for anomaly, table in tables.items()}) for arm in arms}
-    return Evaluation(figures, protocol(run.config, stand_ins), draw(run, shown))
+    return Evaluation(figures, protocol(run.config, [arm for arm in functions if arm], stand_ins), draw(run, shown))
 
 
 def draw(run, shown) -> dict:
@@ -163,8 +163,8 @@ def draw(run, shown) -> dict:
     return captions | draw_health(run, f"{title}, the first training", "Health of the first training")
 
 
-def protocol(config, stand_ins):
-    """How the figures were measured. stand_ins: {arm: the score that stands beside our main one}."""
+def protocol(config, trained, stand_ins):
+    """How the figures were measured. trained: the other arms. stand_ins: {arm: what stands beside our main score}."""
     fields, settings = config.anomaly, config.evaluate
     against = f"trained on {config.data.name}, tested on its test part and that of {fields.other}, the anomalies"
     if fields.held_out:
@@ -175,9 +175,10 @@ def protocol(config, stand_ins):
         )
     described = "; ".join(f"{name}: {SCORES[name]}" for name in settings.scores)
     beside = "; ".join(f"{arm}: {score}" for arm, score in (stand_ins | {"random": "the share of anomalies"}).items())
+    others = f" Baselines of experiments.{config.method}: {', '.join(trained)}." if trained else ""
     return (
-        f"{config.method} {against}. At most {settings.max_examples} test examples, and as many training examples for "
-        "PCA. auprc: average precision (steps, not trapezoids), anomalies positive; auroc: area under the ROC curve; "
+        f"{config.method} {against}.{others} At most {settings.max_examples} test examples, and as many training "
+        "examples for PCA. auprc: average precision (steps, not trapezoids), anomalies positive; auroc: area under the ROC curve; "
         f"_mean: over the classes. Each is a mean over the last {fields.num_evaluations} evaluations, one every "
         f"{fields.evaluate_every} steps to the end, auprc_sd their standard deviation; no selection. Scores: "
         f"{described}. A baseline's figures stand beside ours of the same score; beside those of {settings.scores[0]} "

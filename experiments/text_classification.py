@@ -10,6 +10,7 @@ import numpy as np
 
 from ebmjax.data import load
 from ebmjax.evaluation import cluster_probe, linear_probe, map_batches
+from ebmjax.report.published import paper_of
 from ebmjax.report.results import OWN, merge, write_results
 from ebmjax.report.run_page import write_report
 from ebmjax.training import cli
@@ -125,8 +126,9 @@ def classify(arguments):
     plot_linear_probes(curves, features[OWN][1], test_y, picture, title=f"frozen features of {dataset}")
     origin = {"experiment": NAME, "method": NAME, "dataset": dataset, "seed": config.seed}
     origin |= {"num_steps": int(state.step), "command": command}
+    more = {"pictures": {picture.name: ""}, "paper": paper_of(config.to_dict(), dataset)}
     text = protocol(config, len(train_x), len(test_x))
-    write_results(path, origin, figures_of(found, train_y, test_y), text, pictures={picture.name: ""})
+    write_results(path, origin, figures_of(found, train_y, test_y), text, **more)
     print("wrote:", *(f"  {p}" for p in [picture, path, write_report(workdir)]), sep="\n")
 
 

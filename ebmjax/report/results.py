@@ -71,6 +71,7 @@ def write_results(path: Path, origin: dict, figures: Figures, protocol: str, **m
     results = {name: origin[name] for name in ("experiment", "method", "dataset")}
     results |= {"metrics": numbers.pop(OWN, {}), "baselines": numbers, "protocol": protocol} | origin | more
     results |= {"commit": commit(), "machine": machine(), "versions": versions()}
+    results = {name: part for name, part in results.items() if name != "paper" or part}
     write(path, results | kept(path))
     print_table(path)
 

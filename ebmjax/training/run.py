@@ -186,7 +186,7 @@ def finish(job: Job, finished: Run, times: dict[str, float]) -> None:
     }
     captions = {picture.name: caption for picture, caption in found.pictures.items()}
     paper = paper_of(config.to_dict(), job.dataset.name)
-    write_results(path, origin, found.figures, found.protocol, pictures=captions, **({"paper": paper} if paper else {}))
+    write_results(path, origin, found.figures, found.protocol, pictures=captions, paper=paper)
     print("wrote:", *(f"  {p}" for p in [*found.pictures, path, write_report(job.workdir)]), sep="\n")
 
 
