@@ -13,7 +13,6 @@ from ebmjax.methods import abp
 from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.viz import pictures
 from experiments.build.chains import make_chain, noise_free_chain
 from experiments.build.networks import make_generator
 from experiments.build.optimizers import optimizers_of
@@ -78,13 +77,11 @@ def protocol(config, num_train, num_test):
 
 
 EXPERIMENT = Experiment(
-    name="abp",
     default_config="configs/abp/digits.py",
     limits=lambda config: {"sampler.refine_steps": 0},
     build=build,
     baselines=baselines,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

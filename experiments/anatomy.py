@@ -139,13 +139,11 @@ def protocol(config):
 
 
 EXPERIMENT = Experiment(
-    name="anatomy",
     default_config="configs/anatomy/gmm.py",
     limits=lambda config: LIMITS,
     build=build,
     baselines=baselines,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
     energy_net=make_data_energy,
 )
 

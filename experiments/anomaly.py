@@ -18,7 +18,6 @@ from ebmjax.training import cli
 from ebmjax.training.config import input_errors
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.viz import anomaly as viz
-from ebmjax.viz import pictures
 from experiments.build.anomaly import LIMITS, anomalies, arms_of_anomalies, base_of, data_of, prepare, split, title_of
 from experiments.build.anomaly_scores import SCORES, known_scores, make_scores
 from experiments.measure.history import draw_health
@@ -178,16 +177,15 @@ def protocol(config, trained, stand_ins):
     others = f" Baselines of experiments.{config.method}: {', '.join(trained)}." if trained else ""
     return (
         f"{config.method} {against}.{others} At most {settings.max_examples} test examples, and as many training "
-        "examples for PCA. auprc: average precision (steps, not trapezoids), anomalies positive; auroc: area under the ROC curve; "
-        f"_mean: over the classes. Each is a mean over the last {fields.num_evaluations} evaluations, one every "
-        f"{fields.evaluate_every} steps to the end, auprc_sd their standard deviation; no selection. Scores: "
+        "examples for PCA. auprc: average precision (steps, not trapezoids), anomalies positive; auroc: area under the "
+        f"ROC curve; _mean: over the classes. Each is a mean over the last {fields.num_evaluations} evaluations, one "
+        f"every {fields.evaluate_every} steps to the end, auprc_sd their standard deviation; no selection. Scores: "
         f"{described}. A baseline's figures stand beside ours of the same score; beside those of {settings.scores[0]} "
         f"stand also other scores: {beside}."
     )
 
 
 EXPERIMENT = Experiment(
-    name="anomaly",
     default_config="configs/anomaly/digits.py",
     limits=lambda config: {**LIMITS, **base_of(config).limits(config)},
     prepare=prepare,
@@ -195,7 +193,6 @@ EXPERIMENT = Experiment(
     baselines=baselines,
     data_of=data_of,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.viz import pictures
 from experiments.build.encoded import (
     LIMITS,
     baselines,
@@ -60,13 +59,11 @@ def protocol(config, num_train, num_test):
 
 
 EXPERIMENT = Experiment(
-    name="divergence_triangle",
     default_config="configs/divergence_triangle/digits.py",
     limits=lambda config: LIMITS | barriers.LIMITS | {"model.latent_weight": 0},
     build=build,
     baselines=baselines,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

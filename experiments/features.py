@@ -17,7 +17,6 @@ from ebmjax.report.results import OWN
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.viz import pictures
 from experiments import find
 from experiments.measure.history import draw_health
 
@@ -125,13 +124,11 @@ def protocol(config):
 
 
 EXPERIMENT = Experiment(
-    name="features",
     default_config="configs/features/digits.py",
     limits=limits,
     prepare=prepare,
     build=build,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

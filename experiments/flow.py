@@ -77,12 +77,10 @@ def protocol(config, num_train, num_test):
 
 
 EXPERIMENT = Experiment(
-    name="flow",
     default_config="configs/flow/eight_gaussians.py",
     limits=lambda config: {"evaluate.temperature": 0},
     build=by_likelihood,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
 )
 
 

@@ -18,7 +18,7 @@ from ebmjax.methods import flow_backbone
 from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.viz import chains, pictures
+from ebmjax.viz import chains
 from experiments.build.backbones import make_backbone, prepare
 from experiments.build.chains import make_adapting_chain
 from experiments.build.flows import num_levels
@@ -114,13 +114,11 @@ def protocol(config, num):
 
 
 EXPERIMENT = Experiment(
-    name="flow_backbone",
     default_config="configs/flow_backbone/eight_gaussians.py",
     limits=lambda config: LIMITS,
     prepare=prepare,
     build=build,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

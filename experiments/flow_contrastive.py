@@ -14,7 +14,6 @@ from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.viz import pictures
 from experiments.build.flows import by_likelihood, flow_of, num_levels, prepare
 from experiments.build.networks import make_confined_energy
 from experiments.build.optimizers import optimizers_of
@@ -140,7 +139,6 @@ def protocol(config):
 
 
 EXPERIMENT = Experiment(
-    name="flow_contrastive",
     default_config="configs/flow_contrastive/eight_gaussians.py",
     limits=lambda config: LIMITS,
     prepare=prepare,
@@ -148,7 +146,6 @@ EXPERIMENT = Experiment(
     data_of=data_of,
     baselines=baselines,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
     energy_net=make_confined_energy,
 )
 

@@ -225,12 +225,12 @@ def protocol(config, num_test, num):
 
 
 EXPERIMENT = Experiment(
-    name="hypernetwork",
     default_config="configs/hypernetwork/digits.py",
     limits=lambda config: LIMITS,
     build=build,
     baselines=baselines,
     evaluate=evaluate,
+    draw_samples=None,
 )
 
 if __name__ == "__main__":

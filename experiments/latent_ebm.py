@@ -12,7 +12,6 @@ from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.viz import pictures
 from experiments.build.chains import make_chain, noise_free_chain
 from experiments.build.networks import make_energy, make_generator
 from experiments.build.optimizers import optimizers_of
@@ -121,13 +120,11 @@ def protocol(config, num_train, num_test):
 
 
 EXPERIMENT = Experiment(
-    name="latent_ebm",
     default_config="configs/latent_ebm/digits.py",
     limits=lambda config: LIMITS | {"sampler.refine_steps": 0},
     build=build,
     baselines=baselines,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

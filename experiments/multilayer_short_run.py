@@ -17,7 +17,6 @@ from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment, Trained
-from ebmjax.viz import pictures
 from ebmjax.viz.chains import plot_step_sizes
 from experiments.build.networks import make_multilayer_generator
 from experiments.build.optimizers import optimizers_of
@@ -174,14 +173,12 @@ def protocol(config, num_train, num_test):
 
 
 EXPERIMENT = Experiment(
-    name="multilayer_short_run",
     default_config="configs/multilayer_short_run/digits.py",
     limits=lambda config: LIMITS,
     build=build,
     baselines=baselines,
     later_baselines=later_baselines,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

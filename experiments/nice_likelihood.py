@@ -109,13 +109,11 @@ def protocol(config, num_train, num_test):
 
 
 EXPERIMENT = Experiment(
-    name="nice_likelihood",
     default_config="configs/nice_likelihood/digits.py",
     limits=lambda config: {"model.num_samples": 1},
     build=build,
     baselines=baselines,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

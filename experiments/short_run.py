@@ -142,12 +142,10 @@ def draw(run, samples, x, reconstructed):
 
 
 EXPERIMENT = Experiment(
-    name="short_run",
     default_config="configs/short_run/digits.py",
     limits=lambda config: LIMITS,
     build=build,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
     energy_net=make_data_energy,
 )
 

@@ -160,14 +160,12 @@ def protocol(config, num_test):
 
 
 EXPERIMENT = Experiment(
-    name="symbol_vector",
     default_config="configs/symbol_vector/digits.py",
     limits=lambda config: LIMITS,
     build=build,
     baselines=baselines,
     data_of=data_of,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

@@ -68,12 +68,12 @@ def evaluate(run):
 
 
 EXPERIMENT = Experiment(
-    name="text_short_run",
     default_config="configs/text_short_run/pydoc.py",
     limits=lambda config: LIMITS | NOISE_LIMITS,
     build=build,
     baselines=baselines,
     evaluate=evaluate,
+    draw_samples=None,
 )
 
 if __name__ == "__main__":

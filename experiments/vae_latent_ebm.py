@@ -14,7 +14,6 @@ from ebmjax.methods import vae_latent_ebm
 from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
 from ebmjax.training.experiment import Evaluation, Experiment
-from ebmjax.viz import pictures
 from experiments.build.encoded import (
     LIMITS,
     baselines,
@@ -68,13 +67,11 @@ def protocol(config, num_train, num_test):
 
 
 EXPERIMENT = Experiment(
-    name="vae_latent_ebm",
     default_config="configs/vae_latent_ebm/digits.py",
     limits=lambda config: LIMITS | {"model.weight": 0},
     build=build,
     baselines=baselines,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

@@ -187,14 +187,12 @@ def protocol(config, num_train, num_test):
 
 
 EXPERIMENT = Experiment(
-    name="vera",
     default_config="configs/vera/digits.py",
     limits=lambda config: LIMITS,
     build=build,
     baselines=baselines,
     data_of=data_of,
     evaluate=evaluate,
-    draw_samples=pictures.save_samples,
 )
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from configs.common import variant_of
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = abp("digits")
     config.model.latent_dim = 16
     config.model.sigma = 0.1

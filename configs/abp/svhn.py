@@ -13,7 +13,6 @@ from configs.common import variant_of
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = abp("svhn_cropped")
     config.model.generator.name = "svhn"
     config.train.num_steps = 201 * 732

@@ -13,5 +13,4 @@ from configs.common import variant_of
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     return variant_of(anatomy("cifar10"), variant, smoke_images)

@@ -13,7 +13,6 @@ from configs.common import variant_of
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = anatomy("cifar10")
     config.model.energy.name = "nonlocal"
     config.model.data_noise = 0.015

@@ -17,7 +17,6 @@ from configs.common import variant_of
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = toy("gmm", scale=1.0)
     config.train.update(num_steps=5000, batch_size=250, log_every=50, checkpoint_every=1000)
     config.model.energy.output_scale = 0.03

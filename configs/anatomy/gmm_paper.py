@@ -14,5 +14,4 @@ from configs.common import variant_of
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     return variant_of(toy("gmm", scale=1.0), variant, smoke)

@@ -15,7 +15,6 @@ from configs.common import variant_of
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = anatomy("mnist")
     config.model.energy.update(name="mlp", widths=(512, 512), activation="silu")
     config.sampler = sampler(50, 0.01)

@@ -12,5 +12,4 @@ from configs.common import variant_of
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     return variant_of(toy("rings", scale=2.0), variant, smoke)

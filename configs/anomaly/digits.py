@@ -18,7 +18,6 @@ from configs.latent_ebm import common as latent
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = common.anomaly(latent.latent_ebm("digits"))
     config.model.latent_dim = 16
     config.model.energy.update(widths=(64, 64), activation="gelu", init="he")

@@ -12,7 +12,6 @@ from configs.anomaly import common
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = common.anomaly(digits.get_config(variant))
     if variant:
         common.smoke(config)

@@ -12,7 +12,6 @@ from configs.flow import digits
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = common.anomaly(digits.get_config(variant), ("log_likelihood",))
     if variant:
         common.smoke(config)

@@ -13,7 +13,6 @@ from configs.flow_backbone import digits
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = common.anomaly(digits.get_config(variant), ("data_energy", "energy"))
     config.evaluate.batch_size = 500
     if variant:

@@ -12,7 +12,6 @@ from configs.short_run import digits
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = common.anomaly(digits.get_config(variant), ("energy",))
     if variant:
         common.smoke(config)

@@ -11,7 +11,6 @@ from configs.anomaly import digits
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = digits.get_config(variant)
     if not variant:
         config.anomaly.held_out = tuple(range(10))

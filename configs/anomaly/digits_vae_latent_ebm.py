@@ -12,7 +12,6 @@ from configs.vae_latent_ebm import digits
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = common.anomaly(digits.get_config(variant), common.OF_PAIRS)
     if variant:
         common.smoke(config)

@@ -17,7 +17,6 @@ from configs.latent_ebm import common as latent
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = common.anomaly(latent.latent_ebm("mnist"))
     config.model.latent_dim = 8
     config.model.generator.widths = (256, 256)

@@ -14,7 +14,6 @@ from configs.common import variant_of
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = mnist.get_config()
     config.anomaly.held_out = ()
     config.anomaly.other = "fashion_mnist"

@@ -18,7 +18,6 @@ from configs.vae_latent_ebm.common import smoke_images
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = common.anomaly(mnist.get_config(), common.OF_PAIRS)
     config.train.num_steps = 30_000
     config.anomaly.evaluate_every = 400

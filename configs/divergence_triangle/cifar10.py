@@ -16,7 +16,6 @@ from configs.divergence_triangle.common import official, smoke_images, triangle
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = triangle("cifar10")
     official(config)
     config.train.num_steps = 1500 * 500

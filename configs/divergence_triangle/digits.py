@@ -16,7 +16,6 @@ from configs.divergence_triangle.common import smoke, triangle
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = triangle("digits")
     encoders.small(config)
     config.model.sigma = 0.3

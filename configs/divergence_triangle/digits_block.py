@@ -14,7 +14,6 @@ from configs.divergence_triangle.common import smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = digits.get_config()
     config.model.latent_weight = 0.02
     config.missing.name = "block"

@@ -15,7 +15,6 @@ from configs.divergence_triangle.common import official_weights, smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = digits.get_config()
     official_weights(config)
     return variant_of(config, variant, smoke)

@@ -13,7 +13,6 @@ from configs.divergence_triangle.common import official, smoke_images, triangle
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = triangle("svhn_cropped")
     official(config)
     config.train.num_steps = 200 * 732

@@ -14,6 +14,5 @@ from configs.flow_contrastive import digits
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = probed(digits.get_config(variant), (100, 200, 0))
     return variant_of(config, variant, smoke)

@@ -13,7 +13,6 @@ from configs.flow_contrastive import svhn
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on small fake images)."""
     config = probed(svhn.get_config(variant), (1000, 2000, 4000))
     config.evaluate.probe.num_draws = 10
     figures = {"error_1000_labels": 0.2707, "error_2000_labels": 0.2412, "error_4000_labels": 0.2205}

@@ -13,7 +13,6 @@ from configs.flow.common import images, smoke_images
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = images("cifar10")
     config.train.num_steps = 200_000
     return variant_of(config, variant, smoke_images)

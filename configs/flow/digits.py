@@ -14,7 +14,6 @@ from configs.flow.common import images, smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = images("digits")
     config.model.flow.update(num_levels=2, num_steps=8, width=32)
     config.optimizer.flow.learning_rate = 1e-3

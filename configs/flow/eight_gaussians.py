@@ -16,7 +16,6 @@ from configs.flow.common import flow, smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = flow("8gaussians")
     config.train.update(num_steps=2000, batch_size=512, steps_per_dispatch=50, log_every=50, checkpoint_every=500)
     return variant_of(config, variant, smoke)

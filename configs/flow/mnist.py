@@ -14,7 +14,6 @@ from configs.flow_stage import glow_of_mnist
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = images("mnist")
     glow_of_mnist(config)
     config.evaluate.batch_size = 250

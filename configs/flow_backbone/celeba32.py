@@ -13,5 +13,4 @@ from configs.flow_backbone.common import images, smoke_images
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on small fake images)."""
     return variant_of(images("celeb_a@32"), variant, smoke_images)

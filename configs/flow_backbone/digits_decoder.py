@@ -18,7 +18,6 @@ from configs.flow_stage import WARMED_COSINE
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = digits.get_config()
     config.decoder = ConfigDict(
         {

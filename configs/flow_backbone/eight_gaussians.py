@@ -16,7 +16,6 @@ from configs.flow_backbone.common import flow_backbone, smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = flow_backbone("8gaussians")
     config.flow.model.flow.num_layers = 3
     config.flow.model.flow.width = 16

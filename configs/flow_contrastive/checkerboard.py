@@ -13,5 +13,4 @@ from configs.flow_contrastive.common import smoke, toy
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     return variant_of(toy("checkerboard"), variant, smoke)

@@ -12,7 +12,6 @@ from configs.flow_contrastive.common import flow_contrastive, smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = flow_contrastive("digits")
     config.flow.model.flow = {"name": "affine_coupling", "num_layers": 4, "width": 64, "max_log_scale": 2.0}
     config.flow.optimizer.flow.clip_norm = 10.0

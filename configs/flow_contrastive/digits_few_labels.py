@@ -15,7 +15,6 @@ from configs.flow_contrastive.digits import get_config as digits
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = digits()
     config.labels.weight = 1.0
     config.model.energy.name = "mlp"

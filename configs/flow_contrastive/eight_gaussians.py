@@ -21,5 +21,4 @@ from configs.flow_contrastive.common import smoke, toy
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     return variant_of(toy("8gaussians"), variant, smoke)

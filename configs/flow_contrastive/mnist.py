@@ -13,7 +13,6 @@ from configs.flow_stage import glow_of_mnist
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on small fake images)."""
     config = images("mnist")
     glow_of_mnist(config.flow)
     config.model.energy.name = "mlp"

@@ -13,7 +13,6 @@ from configs.flow_contrastive.common import smoke, toy
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = toy("8gaussians")
     config.gate.decay = 0.0
     config.gate.energy_every = 0

@@ -15,7 +15,6 @@ from configs.flow_contrastive.common import smoke, toy
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = toy("8gaussians")
     config.flow.model.flow = ConfigDict({"name": "spline_coupling", "num_layers": 4, "width": 64})
     return variant_of(config, variant, smoke)

@@ -15,7 +15,6 @@ from configs.hypernetwork.common import hypernetwork, smoke_images
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape, with one block per scale)."""
     config = hypernetwork("cifar10")
     config.model.target = {"name": "resnet", "width": 16, "num_blocks": 5}
     config.model.hypernet.update(

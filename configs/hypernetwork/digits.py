@@ -15,7 +15,6 @@ from configs.hypernetwork.common import hypernetwork, smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = hypernetwork("digits")
     config.model.target = {"name": "mlp", "widths": (32,)}
     config.model.hypernet.update(latent_dim=32, extractor=(64, 64), code_size=8, widths=(40, 60))

@@ -13,7 +13,6 @@ from configs.hypernetwork.common import hypernetwork, smoke_images
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = hypernetwork("mnist")
     config.train.update(num_steps=18_000, steps_per_dispatch=10, log_every=20)
     figures = {"accuracy_single_mean": 0.985, "accuracy_ensemble": 0.991}

@@ -16,7 +16,6 @@ from configs.hypernetwork import mnist
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = mnist.get_config()
     del config.paper  # of a training ten times as long
     config.train.update(num_steps=2000, batch_size=256, log_every=50)

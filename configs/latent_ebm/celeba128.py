@@ -13,7 +13,6 @@ from configs.latent_ebm.common import latent_ebm, smoke_images
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = latent_ebm("celeb_a@128")
     config.model.generator.name = "celeba128"
     config.model.generator.width = 128

@@ -13,7 +13,6 @@ from configs.latent_ebm.common import latent_ebm, smoke_images, table_1
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = latent_ebm("cifar10")
     config.model.latent_dim = 128
     config.model.generator.name = "cifar10"

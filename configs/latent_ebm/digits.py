@@ -15,7 +15,6 @@ from configs.latent_ebm.common import latent_ebm, smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = latent_ebm("digits")
     config.model.latent_dim = 16
     config.model.sigma = 0.1

@@ -14,7 +14,6 @@ from configs.latent_ebm.common import latent_ebm, smoke_images
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = latent_ebm("mnist")
     config.model.latent_dim = 32
     config.model.generator.name = "mnist"

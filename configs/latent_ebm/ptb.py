@@ -16,7 +16,6 @@ from configs.latent_ebm.common import latent_ebm_text, smoke_text
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = latent_ebm_text("lines:data/ptb.train.txt.gz")
     config.data.vocabulary_size = 5000
     config.model.decoder.embed_dim = config.model.decoder.hidden_dim = 128

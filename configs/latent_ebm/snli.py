@@ -17,7 +17,6 @@ from configs.latent_ebm.common import latent_ebm_text, smoke_text
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = latent_ebm_text("lines:data/snli.txt")
     config.data.max_length = 20
     config.data.vocabulary_size = 3000

@@ -12,7 +12,6 @@ from configs.latent_ebm.common import latent_ebm, smoke_images, table_1
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = latent_ebm("svhn_cropped")
     config.model.generator.name = "svhn"
     config.train.num_steps = 201 * 732

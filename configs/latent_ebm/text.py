@@ -15,7 +15,6 @@ from configs.latent_ebm.common import latent_ebm_text, smoke_text
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = latent_ebm_text("pydoc")
     config.data.max_length = 25
     config.data.vocabulary_size = 1800

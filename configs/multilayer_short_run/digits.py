@@ -13,7 +13,6 @@ from configs.multilayer_short_run.common import multilayer_short_run, smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = multilayer_short_run("digits")
     config.model.latent_dims = (16, 8)
     config.sampler.posterior.num_steps = 20

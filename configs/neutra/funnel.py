@@ -15,7 +15,6 @@ from configs.common import variant_of
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (a second, for tests)."""
     config = ConfigDict()
     config.experiment = "neutra"
     config.seed = 0

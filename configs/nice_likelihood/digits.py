@@ -14,7 +14,6 @@ from configs.nice_likelihood.common import nice_likelihood, smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = nice_likelihood("digits")
     config.train.update(num_steps=2000, batch_size=128, steps_per_dispatch=50, log_every=50, checkpoint_every=500)
     config.model.flow.widths = (128, 128)

@@ -13,7 +13,6 @@ from configs.nice_likelihood.common import nice_likelihood, smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = nice_likelihood("mnist")
     config.train.update(num_steps=60_000, checkpoint_every=5000)
     return variant_of(config, variant, smoke)

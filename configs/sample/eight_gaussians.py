@@ -11,7 +11,6 @@ from configs.sample.common import sample
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke"."""
     config = sample("eight_gaussians", variant)
     config.sampler.name = "mala"
     config.sampler.target_acceptance = 0.574

@@ -13,7 +13,6 @@ from configs.sample.common import sample
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke"."""
     config = sample("funnel", variant)
     config.sampler.neural_transport = True
     return config

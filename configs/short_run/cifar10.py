@@ -13,5 +13,4 @@ from configs.short_run.common import short_run, smoke_images
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     return variant_of(short_run("cifar10"), variant, smoke_images)

@@ -13,7 +13,6 @@ from configs.short_run.common import short_run, smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = short_run("digits")
     config.model.energy.name = "mlp"
     config.model.energy.activation = "silu"

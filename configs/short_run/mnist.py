@@ -15,7 +15,6 @@ from configs.short_run.common import short_run, smoke_images
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = short_run("mnist")
     config.model.energy.update(name="mlp", widths=(512, 512), activation="silu")
     config.sampler.chain.num_steps = 60

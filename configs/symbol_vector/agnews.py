@@ -16,7 +16,6 @@ from configs.symbol_vector.common import smoke, symbol_vector
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = symbol_vector("lines:FILE")
     config.data.max_length = 200
     config.data.vocabulary_size = 30_001

@@ -15,7 +15,6 @@ from configs.symbol_vector.svhn import smoke_images
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = svhn()
     config.data.name = "cifar10"
     images(config, "cifar10", 128)

@@ -18,7 +18,6 @@ from configs.symbol_vector.common import small, smoke, symbol_vector
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = symbol_vector("digits_vectors")
     small(config)
     config.model.input_noise = 0.3

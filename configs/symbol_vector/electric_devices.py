@@ -14,5 +14,4 @@ from configs.symbol_vector.common import smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     return variant_of(crop.get_config(), variant, smoke)

@@ -13,7 +13,6 @@ from configs.symbol_vector.common import small, smoke, symbol_vector
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = symbol_vector("npz:FILE")
     small(config)
     config.data.standardise = True

@@ -12,7 +12,6 @@ from configs.symbol_vector.common import images, small, smoke, symbol_vector
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = symbol_vector("mnist")
     small(config)
     images(config, "mnist", 32)

@@ -15,7 +15,6 @@ from configs.text_short_run.common import decoder
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = symbol_vector("pydoc")
     text(config, decoder("gru", 128, 0.2))
     config.data.vocabulary_size = 2000

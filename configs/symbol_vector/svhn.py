@@ -13,7 +13,6 @@ from configs.symbol_vector.common import images, smoke, symbol_vector
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = symbol_vector("svhn_cropped")
     images(config, "svhn", 64)
     config.labels.per_class = 100

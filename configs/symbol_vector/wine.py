@@ -14,7 +14,6 @@ from configs.symbol_vector.common import smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = breast_cancer()
     config.data.name = "wine"
     return variant_of(config, variant, smoke)

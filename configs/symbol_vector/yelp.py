@@ -18,7 +18,6 @@ from configs.text_short_run.common import decoder
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = symbol_vector("lines:FILE")
     text(config, decoder("gru", 512, 0.3))
     config.labels.weight = 4.0

@@ -18,7 +18,6 @@ from configs.common import paper, variant_of
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = ConfigDict()
     config.experiment = "text_classification"
     config.seed = 0

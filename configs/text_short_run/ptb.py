@@ -17,7 +17,6 @@ from configs.text_short_run.common import smoke, text_short_run
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = text_short_run("lines:data/ptb.train.txt.gz")
     config.data.vocabulary_size = 5000
     config.model.decoder.update(embed_dim=128, hidden_dim=128, dropout=0.2)

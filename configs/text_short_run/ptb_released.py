@@ -17,7 +17,6 @@ from configs.text_short_run.common import RELEASED_STEP_SIZES, smoke, text_short
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = text_short_run("lines:data/ptb.train.txt.gz", RELEASED_STEP_SIZES)
     config.data.max_length = 200
     config.data.vocabulary_size = 10_002

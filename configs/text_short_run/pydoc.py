@@ -17,7 +17,6 @@ from configs.text_short_run.common import smoke, text_short_run
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = text_short_run("pydoc")
     config.data.max_length = 25
     config.data.vocabulary_size = 1800

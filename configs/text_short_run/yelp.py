@@ -18,7 +18,6 @@ from configs.text_short_run.common import smoke, text_short_run
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = text_short_run("lines:data/yelp.train.txt.gz")
     config.data.max_length = 16
     config.data.vocabulary_size = 5000

@@ -14,7 +14,6 @@ from configs.vae_latent_ebm.common import official, smoke_images, vae_latent_ebm
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = vae_latent_ebm("cifar10")
     official(config)
     config.train.num_steps = 800 * 500

@@ -15,7 +15,6 @@ from configs.vae_latent_ebm.common import smoke, vae_latent_ebm
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = vae_latent_ebm("digits")
     encoders.small(config)
     config.model.sigma = 0.3

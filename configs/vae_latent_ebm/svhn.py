@@ -13,7 +13,6 @@ from configs.vae_latent_ebm.common import official, smoke_images, vae_latent_ebm
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, on fake images of the same shape)."""
     config = vae_latent_ebm("svhn_cropped")
     official(config)
     config.train.num_steps = 200 * 732

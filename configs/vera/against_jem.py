@@ -19,7 +19,6 @@ from configs.vera.digits import get_config as digits
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = digits()
     config.evaluate.arms = ("supervised", "jem")
     config.jem.optimizer.learning_rate = 1e-3

@@ -14,7 +14,6 @@ from configs.vera.digits import get_config as digits
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = digits()
     config.data.name = "breast_cancer"
     config.data.standardise = True

@@ -31,7 +31,6 @@ def images(data):
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = images("cifar10")
     config.evaluate.foreign = ("svhn_cropped", "uniform", "between")
     return variant_of(config, variant, smoke_images)

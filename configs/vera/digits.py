@@ -16,7 +16,6 @@ from configs.vera.common import smoke, vera
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = vera("digits_vectors")
     config.train.update(num_steps=2500, batch_size=128, steps_per_dispatch=50, log_every=50)
     config.model.latent_dim = 32

@@ -13,7 +13,6 @@ from configs.vera.crop import get_config as crop
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = crop()
     config.data.name = "npz:electricdevices.npz"
     return variant_of(config, variant, smoke)

@@ -15,7 +15,6 @@ from configs.vera.common import smoke, vera
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = vera("npz:hepmass.npz")
     config.data.standardise = True
     config.train.update(num_steps=50_000, checkpoint_every=5000)

@@ -15,7 +15,6 @@ from configs.vera.common import smoke_images
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = images("cifar10")
     config.method = "jem"
     config.train.batch_size = 64

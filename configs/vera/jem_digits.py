@@ -14,7 +14,6 @@ from configs.vera.common import smoke
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = against_jem()
     config.method = "jem"
     config.evaluate.arms = ("supervised",)

@@ -14,7 +14,6 @@ from configs.vera.common import smoke, vera
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = vera("mnist")
     config.train.update(num_steps=30_000, checkpoint_every=3000)
     config.model.data_noise = 0.3

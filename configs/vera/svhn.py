@@ -12,7 +12,6 @@ from configs.vera.common import smoke_images
 
 
 def get_config(variant=""):
-    """variant: "" or "smoke" (seconds, for tests)."""
     config = images("svhn_cropped")
     config.evaluate.foreign = ("cifar10", "uniform", "between")
     return variant_of(config, variant, smoke_images)

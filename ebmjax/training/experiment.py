@@ -11,6 +11,7 @@ from ebmjax.report.results import Figures
 from ebmjax.training.config import Limit, check_limits
 from ebmjax.training.settings import Settings
 from ebmjax.types import Array, Method, State
+from ebmjax.viz.pictures import save_samples
 
 
 class Trained(NamedTuple):
@@ -68,7 +69,8 @@ class Evaluation(NamedTuple):
 class Experiment(NamedTuple):
     """The definition of an experiment, one per module under experiments/.
 
-    name: of the module. default_config: path of the config used without --config, relative to the checkout.
+    default_config: path of the config used without --config, relative to the checkout: configs/<name>/FILE.py, with the
+        name of the module.
     limits: (config) -> {field: lowest, or (lowest, highest)}, in addition to `config.LIMITS`; checked before loading
         data.
     build: (config, DataSpec) -> Method. baselines: (config, DataSpec) -> {name: Method}, trained for comparison.
@@ -81,11 +83,11 @@ class Experiment(NamedTuple):
     later_baselines: (config, DataSpec, Trained) -> {name: Method}, baselines that need the trained method (a value that
         it learned, say); trained after the others.
     evaluate: (Run) -> Evaluation, writing its pictures into the work directory.
-    draw_samples: (x[N, ...], path) -> None, for the grids drawn while training; None for no pictures.
+    draw_samples: (x[N, ...], path) -> None, for the grids drawn while training, by default of images; None for no
+        samples.
     energy_net: (config, shape) -> the network of E(x) whose parameters are the group "energy"; None without one.
     """
 
-    name: str
     default_config: str
     build: Callable[..., Method]
     evaluate: Callable[[Run], Evaluation]
@@ -94,8 +96,13 @@ class Experiment(NamedTuple):
     later_baselines: Callable[[ConfigDict, DataSpec, Trained], dict[str, Method]] = lambda config, data_spec, main: {}
     prepare: Callable[[ConfigDict, DataSpec], dict[str, Any]] = lambda config, data_spec: {}
     data_of: Callable[[ConfigDict, Dataset, str], Dataset] = lambda config, dataset, title: dataset
-    draw_samples: Callable[[Any, Path], Any] | None = None
+    draw_samples: Callable[[Any, Path], Any] | None = save_samples
     energy_net: Callable[[ConfigDict, tuple[int, ...]], Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """The command is experiments.<name>."""
+        return Path(self.default_config).parent.name
 
     def check(self, config: ConfigDict) -> None:
         """Raise ConfigError, one line, for a field outside its limits."""

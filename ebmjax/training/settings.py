@@ -32,7 +32,7 @@ def check_settings(settings: Settings) -> None:
     for field in ("num_steps", "batch_size", "steps_per_dispatch", "log_every", "checkpoint_every"):
         value = getattr(settings, field)
         if not isinstance(value, int) or value < 1:
-            raise ValueError(f"train.{field} = {value} must be a whole number, at least 1")
+            raise ValueError(f"train.{field} = {value} must be at least 1 and a whole number")
     if settings.num_steps % settings.steps_per_dispatch:
         chunk = settings.steps_per_dispatch
         raise ValueError(

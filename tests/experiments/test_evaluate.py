@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import shutil
 from pathlib import Path
 
 import jax
@@ -14,57 +15,58 @@ from ebmjax.data import Dataset
 from ebmjax.evaluation.download import weights_path
 from ebmjax.report import results
 from ebmjax.report.run_page import write_report
-from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
 from ebmjax.types import Method
-from experiments import evaluate, flow
+from experiments import evaluate
 from experiments.evaluators import EVALUATORS
 from experiments.evaluators.subject import Subject
 
-ROOT = Path(__file__).parents[2]
 OPTIONS = {"num": 500, "num_reference": 0, "batch_size": 500, "num_betas": 200, "num_chains": 200, "step_size": 0.5}
 KEY = jax.random.key(0)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A flow in the plane, trained for a moment."""
-    workdir = tmp_path_factory.mktemp("runs") / "flow"
-    cli.main(
-        flow.EXPERIMENT, ["flow", f"--config={ROOT}/configs/flow/eight_gaussians.py:smoke", f"--workdir={workdir}"]
-    )
-    return workdir
+def trained(flow_in_the_plane, tmp_path_factory):
+    """A copy of the flow's folder."""
+    return Path(shutil.copytree(flow_in_the_plane.folder, tmp_path_factory.mktemp("copied") / "flow"))
 
 
-def test_figures_are_added_and_stay(run, capsys):
-    own = json.loads((run / "results.json").read_text())
-    words = [str(run), "--with", "log_likelihood", "frechet_pixels", "--num", "64", "--batch_size", "64"]
+def test_figures_are_added_and_stay(trained, run, capsys):
+    own = json.loads((trained / "results.json").read_text())
+    words = [str(trained), "--with", "log_likelihood", "frechet_pixels", "--num", "64", "--batch_size", "64"]
     assert evaluate.main(words) == 0 and evaluate.main(words) == 0  # the second time they are replaced
-    held = json.loads((run / "results.json").read_text())
+    held = json.loads((trained / "results.json").read_text())
     found = held.pop("evaluations")
     assert held == own
     assert [entry["name"] for entry in found] == ["test_log_likelihood", "frechet_pixels"]
     assert found[0]["value"] == pytest.approx(own["metrics"]["test_log_likelihood"], rel=1e-4)  # the same 64 points
     assert found[0]["standard_error"] > 0 and found[0]["counts"] == {"test": 64}
     assert {"protocol", "seed", "commit", "time", "machine", "num_steps"} <= set(found[0])
-    assert "Evaluated afterwards" in (run / "report.html").read_text()
-    cli.main(flow.EXPERIMENT, ["flow", "--mode=evaluate", f"--workdir={run}"])
-    assert json.loads((run / "results.json").read_text())["evaluations"] == found
+    assert "Evaluated afterwards" in (trained / "report.html").read_text()
+    assert run("flow", None, "--mode=evaluate", folder=trained).results["evaluations"] == found
 
 
-def test_refusals(run, tmp_path, capsys):
-    for words, said in (
-        ([str(tmp_path / "none"), "--with", "fid"], "holds no trained run"),
-        ([str(run), "--with", "fdi"], "--with fdi: there is no such evaluator; there are frechet_pixels"),
-        ([str(run), "--with", "fid"], "--with fid: 8gaussians does not hold images"),
-        ([str(run), "--with", "kid", "--num", "0"], "--num 0 is too small"),
-        ([str(run), "--with", "density_pixels", "--num", "4"], "neighbours need more points"),
-        ([str(run), "--with", "annealed", "--step_size", "0"], "--step_size 0.0 must be > 0"),
-    ):
-        assert evaluate.main(words) == 2
-        error = capsys.readouterr().err
-        assert said in error and "Traceback" not in error
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["fdi"], "--with fdi: there is no such evaluator; there are frechet_pixels"),
+        (["fid"], "--with fid: 8gaussians does not hold images"),
+        (["kid", "--num", "0"], "--num 0 is too small"),
+        (["density_pixels", "--num", "4"], "neighbours need more points"),
+        (["annealed", "--step_size", "0"], "--step_size 0.0 must be > 0"),
+    ],
+)
+def test_refusals(words, said, trained, capsys):
+    assert evaluate.main([str(trained), "--with", *words]) == 2
+    error = capsys.readouterr().err
+    assert said in error and "Traceback" not in error
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
+    assert evaluate.main([str(tmp_path / "none"), "--with", "fid"]) == 2
+    error = capsys.readouterr().err
+    assert "holds no trained run" in error and "Traceback" not in error
 
 
 def subject(functions, sample, dataset, **options):

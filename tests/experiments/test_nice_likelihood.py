@@ -1,36 +1,19 @@
-"""The likelihood study's experiment from end to end, and its configs."""
+"""The likelihood study: its arms learn one flow, what a run writes, and what it refuses."""
 
-import importlib.util
-import json
-from pathlib import Path
+from importlib import import_module
 
 import jax
 import numpy as np
 import pytest
-from PIL import Image
 
 from ebmjax.data import DataSpec
-from ebmjax.training import cli
-from ebmjax.training.settings import to_settings
-from experiments.nice_likelihood import EXPERIMENT, baselines, build
-
-ROOT = Path(__file__).parents[2]
-SHAPES = {"digits": (8, 8, 1), "mnist": (28, 28, 1)}
+from experiments.nice_likelihood import baselines, build
 
 
-def main(*words):
-    cli.main(EXPERIMENT, ["nice_likelihood", *map(str, words)])
-
-
-@pytest.mark.parametrize("name", SHAPES)
-def test_config(name):
-    """All arms learn the same flow; MNIST's has the published number of parameters."""
-    path = ROOT / "configs" / "nice_likelihood" / f"{name}.py"
-    module = importlib.util.module_from_spec(found := importlib.util.spec_from_file_location(name, path))
-    found.loader.exec_module(module)
-    assert "python -m experiments.nice_likelihood" in module.__doc__
-    to_settings(module.get_config("smoke"))
-    config, shape = module.get_config(), SHAPES[name]
+@pytest.mark.parametrize("name, shape", [("digits", (8, 8, 1)), ("mnist", (28, 28, 1))])
+def test_all_arms_learn_the_same_flow(name, shape):
+    """MNIST's has the published number of parameters."""
+    config = import_module(f"configs.nice_likelihood.{name}").get_config()
     made = DataSpec("any", shape, 1000, 100, 10, 255)
     batch = {"x": jax.ShapeDtypeStruct((config.train.batch_size, *shape), np.float32)}
     methods = {"": build(config, made), **baselines(config, made)}
@@ -43,21 +26,14 @@ def test_config(name):
 
 
 @pytest.mark.slow  # three ways of learning to compile
-def test_what_a_run_writes(tmp_path):
-    main(f"--config={ROOT}/configs/nice_likelihood/digits.py:smoke", f"--workdir={tmp_path}")
-    found = json.loads((tmp_path / "results.json").read_text())
+def test_what_a_run_writes(run):
+    found = run("nice_likelihood", "digits:smoke")
     named = {f"{part}_{what}" for part in ("test", "train") for what in ("log_likelihood", "bits_per_dim")}
-    assert set(found["metrics"]) == named
-    assert set(found["baselines"]) - {"gaussian"} == {"likelihood", "scores"}
-    assert all(set(found["baselines"][arm]) == named for arm in ("likelihood", "scores"))
-    assert np.isfinite([v for arm in (found["metrics"], *found["baselines"].values()) for v in arm.values()]).all()
-    for name in ("samples_vera", "samples_likelihood", "samples_scores", "samples_generator", "health"):
-        assert np.asarray(Image.open(tmp_path / f"{name}.png")).std() > 5
+    assert set(found.metrics) == named
+    assert set(found.baselines) - {"gaussian"} == {"likelihood", "scores"}
+    assert found.names["likelihood"] == found.names["scores"] == named
+    assert found.pictures >= {"health", *(f"samples_{of}" for of in ("vera", "likelihood", "scores", "generator"))}
 
 
-def test_bad_input_is_one_line(tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        word = "--config.evaluate.arms=('score',)"
-        main(f"--config={ROOT}/configs/nice_likelihood/digits.py:smoke", word, f"--workdir={tmp_path}/run")
-    assert stopped.value.code == 2
-    assert "did you mean 'scores'?" in capsys.readouterr().err
+def test_an_unknown_arm(fails):
+    assert "did you mean 'scores'?" in fails("nice_likelihood", "digits:smoke", "--config.evaluate.arms=('score',)")
