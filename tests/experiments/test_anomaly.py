@@ -46,8 +46,8 @@ def test_what_a_run_writes(trained):
 def test_a_trained_run_is_asked_for_another_score(trained, run):
     again = run("anomaly", None, "--mode=evaluate", "--config.evaluate.scores=('latent',)", folder=trained.folder)
     assert again.metrics["auprc_latent_mean"] == trained.metrics["auprc_latent_mean"]
-    vae = [found.baselines["gaussian_trained"]["auprc_latent_4"] for found in (again, trained)]
-    assert vae[0] == vae[1]
+    before, after = (found.baselines["gaussian_trained"]["auprc_latent_4"] for found in (trained, again))
+    assert before == after
     assert "auprc_joint_mean" not in again.metrics and "auroc_latent_mean" in again.metrics
 
 

@@ -70,18 +70,15 @@ def test_any_kernel_moves_the_backbones_chains(name, target):
         jax.eval_shape(lambda key, x: metrics(key, x), jax.random.key(0), x)  # traced anew
 
 
-@pytest.fixture(scope="module")
-def backbone(run):
-    return run("flow_backbone", "eight_gaussians:smoke")
-
-
 @pytest.mark.slow
-def test_backbone_in_the_plane(backbone, run, capsys):
+def test_backbone_in_the_plane(run, capsys):
     """The flow is trained first and once; figures of both spaces; samples are drawn from what was restored."""
+    backbone = run("flow_backbone", "eight_gaussians:smoke")
     assert backbone.pictures >= {"landscape", "autocorrelation"}
     assert backbone.metrics["num_gradients"] == backbone.baselines["data_space"]["num_gradients"] == 180
     assert backbone.names["flow"] == {"kl_true_model"}
     assert len((backbone.folder / "flow" / "metrics.jsonl").read_text().splitlines()) == 2
+    capsys.readouterr()
     run("flow_backbone", None, "--mode=sample", folder=backbone.folder)
     assert np.load(backbone.folder / "samples.npy").shape == (100, 2)
     assert "flow  step" not in capsys.readouterr().out  # restored, not trained

@@ -1,70 +1,58 @@
 """experiments.sample from end to end: any kernel on any target, the figures of the funnel, and what it refuses."""
 
 import importlib
-import json
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
-from PIL import Image
 
 from ebmjax.data import DataSpec
-from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
 from ebmjax.types import Method
-from experiments import find, flow, sample
+from experiments import find
 from experiments.build.targets import learned_target
 
 KEY = jax.random.key(0)
-ROOT = Path(__file__).parents[2]
-FUNNEL = f"--config={ROOT}/configs/sample/funnel.py"
-EIGHT = f"--config={ROOT}/configs/sample/eight_gaussians.py:smoke"
 
 
-def main(*words):
-    with cli.arguments_of("sample", sample.DEFAULT_CONFIG, ["sample", *map(str, words)]) as arguments:
-        sample.sample(arguments)
-
-
-def results(workdir):
-    assert "data:image/png" in (workdir / "report.html").read_text()
-    return json.loads((workdir / "results.json").read_text())
-
-
-def test_funnel(tmp_path, capsys):
-    """Data-space HMC does not mix (R-hat > 1.05, sd(v) < 3), neural transport with the exact map does (< 1.005)."""
-    main(FUNNEL, f"--workdir={tmp_path}")
-    found = results(tmp_path)
-    metrics, baselines = found["metrics"], found["baselines"]
-    assert set(baselines) == {"data_space"} and set(baselines["data_space"]) == set(metrics)
-    assert metrics["rhat_max"] < 1.005 and baselines["data_space"]["rhat_max"] > 1.05
-    assert metrics["ess_bulk_min"] > 20 * baselines["data_space"]["ess_bulk_min"]
-    assert found["command"] == "python -m experiments.sample --config=configs/sample/funnel.py"
-    assert abs(metrics["acceptance"] - 0.8) < 0.05
-    assert metrics["ess_per_second"] > 0 and found["protocol"]
-    for name in ("traces", "autocorrelation", "density"):
-        assert np.asarray(Image.open(tmp_path / f"{name}.png")).std() > 5
+def test_what_a_run_writes(run, capsys):
+    found = run("sample", "funnel:smoke")
+    assert set(found.baselines) == {"data_space"} and found.names["data_space"] == set(found.metrics)
+    assert found.results["command"] == "python -m experiments.sample --config=configs/sample/funnel.py:smoke"
+    assert found.metrics["ess_per_second"] > 0 and found.results["protocol"]
+    assert found.pictures >= {"traces", "autocorrelation", "density"}
     assert "exact sd" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("kernel", ["langevin", "underdamped", "blackjax_barker"])
-def test_other_kernels(kernel, tmp_path):
-    fixed = [] if kernel.startswith("blackjax") else ["--config.sampler.target_acceptance=0"]
-    main(EIGHT, f"--config.sampler.name={kernel}", *fixed, f"--workdir={tmp_path}")
-    assert results(tmp_path)["metrics"]["rhat_max"] > 1.3  # chains stay in their modes
+@pytest.mark.slow
+def test_the_funnel(run):
+    """Data-space HMC does not mix (R-hat > 1.05, sd(v) < 3), neural transport with the exact map does (< 1.005)."""
+    found = run("sample", "funnel")
+    metrics, data_space = found.metrics, found.baselines["data_space"]
+    assert metrics["rhat_max"] < 1.005 and data_space["rhat_max"] > 1.05
+    assert metrics["ess_bulk_min"] > 20 * data_space["ess_bulk_min"]
+    assert abs(metrics["acceptance"] - 0.8) < 0.05
+    assert found.results["command"] == "python -m experiments.sample --config=configs/sample/funnel.py"
 
 
 @pytest.mark.slow
-def test_energy_of_a_trained_run(tmp_path):
+@pytest.mark.parametrize("kernel", ["langevin", "underdamped", "blackjax_barker"])
+def test_other_kernels(kernel, run):
+    fixed = [] if kernel.startswith("blackjax") else ["--config.sampler.target_acceptance=0"]
+    found = run("sample", "eight_gaussians:smoke", f"--config.sampler.name={kernel}", *fixed)
+    assert found.metrics["rhat_max"] > 1.3  # chains stay in their modes
+
+
+@pytest.mark.slow
+def test_energy_of_a_trained_run(flow_in_the_plane, run):
     """A flow's, whose density in the plane is the energy's; from the folder alone."""
-    run, out = tmp_path / "trained", tmp_path / "out"
-    cli.main(flow.EXPERIMENT, ["flow", f"--config={ROOT}/configs/flow/eight_gaussians.py:smoke", f"--workdir={run}"])
-    main(EIGHT, f"--config.target.workdir={run}", "--config.sampler.name=mala", f"--workdir={out}")
-    assert np.isfinite(results(out)["metrics"]["rhat_max"]) and results(out)["dataset"] == f"energy of {run}"
+    words = f"--config.target.workdir={flow_in_the_plane.folder}", "--config.sampler.name=mala"
+    found = run("sample", "eight_gaussians:smoke", *words)
+    assert np.isfinite(found.metrics["rhat_max"])
+    assert found.results["dataset"] == f"energy of {flow_in_the_plane.folder}"
 
 
 def untrained(experiment, path, shape):
@@ -140,20 +128,16 @@ def test_a_run_without_an_energy_is_refused():
 
 
 @pytest.mark.parametrize(
-    "words, expected",
+    "config, words, expected",
     [
-        ([EIGHT, "--config.sampler.name=hcm"], "did you mean 'hmc'"),
-        ([EIGHT, "--config.target.name=funel"], "did you mean 'funnel'"),
-        ([EIGHT, "--config.sampler.neural_transport=True"], "has no exact map"),
-        ([EIGHT, "--config.sampler.step_size=0"], "step_size"),
-        ([EIGHT, "--config.num_steps=1"], "at least 4"),
-        ([EIGHT, "--config.target.workdir=nowhere"], "nowhere holds no trained run"),
-        ([f"--config={ROOT}/configs/svhn.py:smoke"], "experiments.latent_ebm"),
+        ("eight_gaussians:smoke", ["--config.sampler.name=hcm"], "did you mean 'hmc'"),
+        ("eight_gaussians:smoke", ["--config.target.name=funel"], "did you mean 'funnel'"),
+        ("eight_gaussians:smoke", ["--config.sampler.neural_transport=True"], "has no exact map"),
+        ("eight_gaussians:smoke", ["--config.sampler.step_size=0"], "step_size"),
+        ("eight_gaussians:smoke", ["--config.num_steps=1"], "at least 4"),
+        ("eight_gaussians:smoke", ["--config.target.workdir=nowhere"], "nowhere holds no trained run"),
+        ("latent_ebm/svhn:smoke", [], "experiments.latent_ebm"),
     ],
 )
-def test_refusals(words, expected, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(*words, f"--workdir={tmp_path}")
-    assert stopped.value.code == 2
-    said = capsys.readouterr().err
-    assert expected in said and "Traceback" not in said
+def test_refusals(config, words, expected, fails):
+    assert expected in fails("sample", config, *words)

@@ -1,7 +1,6 @@
-"""Experiments on sentences: configs, what a run in small writes, and what is refused in one line."""
+"""Experiments on sentences: what is learned, what a run in small writes, and what is refused in one line."""
 
-import importlib.util
-import json
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,60 +9,34 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from configs.text_short_run import ptb_released
 from ebmjax.data import DataSpec
-from ebmjax.training import cli
-from ebmjax.training.run import to_settings
 from experiments import latent_ebm, text_short_run
 from experiments.measure import sentences
 
-ROOT = Path(__file__).parents[2]
-CONFIGS = ROOT / "configs"
+CONFIGS = Path(__file__).parents[2] / "configs"
 PATHS = sorted(p for p in (CONFIGS / "text_short_run").glob("*.py") if p.stem != "common")
 PATHS += [CONFIGS / "latent_ebm" / f"{name}.py" for name in ("text", "ptb", "snli")]
 MODULES = {"text_short_run": text_short_run, "latent_ebm": latent_ebm}
 FIGURES = {"reconstruction_nll", "nll", "perplexity", "kl", "mutual_information", "active_units"}
 
 
-def main(module, *words):
-    cli.main(module.EXPERIMENT, [module.EXPERIMENT.name, *map(str, words)])
-
-
-def assert_all_finite(results):
-    figures = results["metrics"], *results["baselines"].values()
-    assert np.isfinite([value for found in figures for value in found.values()]).all()
-
-
-def refused(capsys, module, *words):
-    with pytest.raises(SystemExit) as stopped:
-        main(module, *words)
-    assert stopped.value.code == 2
-    said = capsys.readouterr().err.strip().splitlines()
-    return said[-1]
-
-
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: f"{p.parent.name}/{p.stem}")
-def test_config(path):
+def test_what_is_learned(path):
+    """Of sentences of any length and vocabulary."""
     name = path.parent.name
-    module = importlib.util.module_from_spec(found := importlib.util.spec_from_file_location(path.stem, path))
-    found.loader.exec_module(module)
-    assert f"python -m experiments.{name}" in module.__doc__
     for variant in ("", "smoke"):
-        config = module.get_config(variant)
-        to_settings(config)
+        config = import_module(f"configs.{name}.{path.stem}").get_config(variant)
         spec = DataSpec("any", (9,), 10_000, 1000, None, None, vocab_size=50)
         method = MODULES[name].build(config, spec)
         batch = {"x": jax.ShapeDtypeStruct((4, 9), np.int32)}
         state = jax.eval_shape(method.init, jax.random.key(0), batch)
         assert set(state.params) == ({"generator", "energy"} if name == "latent_ebm" else {"generator"})
-    with pytest.raises(ValueError, match="unknown variant"):
-        module.get_config("tiny")
 
 
 def test_the_released_schedule():
     """20 step sizes; the noise is .05 of a Langevin sampler's for 15 epochs, then .1, .15, .2."""
-    spec = importlib.util.spec_from_file_location("released", CONFIGS / "text_short_run" / "ptb_released.py")
-    spec.loader.exec_module(module := importlib.util.module_from_spec(spec))
-    sampler = module.get_config().sampler
+    sampler = ptb_released.get_config().sampler
     assert len(sampler.posterior.step_size) == sampler.posterior.num_steps == 20
     noise = text_short_run.noise_schedule(sampler.noise_scale)
     found = [float(noise(np.int32(1314 * epoch - 1))) for epoch in (1, 14, 15, 16, 17, 18, 50)]
@@ -72,20 +45,27 @@ def test_the_released_schedule():
     assert text_short_run.noise_schedule(sampler.noise_scale) is None
 
 
-def test_text_short_run_in_small(tmp_path, capsys):
-    workdir = tmp_path / "run"
-    words = f"--config={CONFIGS}/text_short_run/pydoc.py:smoke", f"--workdir={workdir}"
-    main(text_short_run, *words)
-    results = json.loads((workdir / "results.json").read_text())
-    assert FIGURES <= set(results["metrics"])
-    assert {arm: set(found) for arm, found in results["baselines"].items()} == {"language_model": {"nll", "perplexity"}}
-    assert_all_finite(results)
+@pytest.mark.slow
+def test_what_text_short_run_writes(run, capsys):
+    found = run("text_short_run", "pydoc:smoke")
+    assert FIGURES <= set(found.metrics)
+    assert found.names == {"language_model": {"nll", "perplexity"}}
     said = capsys.readouterr().out
     assert "between two test sentences" in said and "sentences.txt" in said
-    assert (workdir / "sentences.txt").exists() and (workdir / "health.png").exists()
-    assert "between two test sentences" in (workdir / "report.html").read_text()
-    main(text_short_run, "--mode=sample", f"--workdir={workdir}")
-    assert np.load(workdir / "samples.npy").shape == (100, 9)
+    assert (found.folder / "sentences.txt").exists() and (found.folder / "health.png").exists()
+    assert "between two test sentences" in (found.folder / "report.html").read_text()
+    run("text_short_run", None, "--mode=sample", folder=found.folder)
+    assert np.load(found.folder / "samples.npy").shape == (100, 9)
+
+
+@pytest.mark.slow  # minutes of compilation
+def test_what_a_latent_ebm_of_sentences_writes(run):
+    found = run("latent_ebm", "text:smoke")
+    cross = {"forward_perplexity", "reverse_perplexity"}
+    assert set(found.metrics) >= FIGURES | cross | {"energy_gap"}
+    assert found.names["gaussian_prior"] == found.names["real"] == cross
+    real = found.baselines["real"]
+    assert real["forward_perplexity"] == real["reverse_perplexity"]
 
 
 def test_the_language_model_stands_beside_the_likelihood_that_was_estimated(monkeypatch):
@@ -101,31 +81,17 @@ def test_the_language_model_stands_beside_the_likelihood_that_was_estimated(monk
     assert sentences.language_model_figures(run, {"reconstruction_nll": 4.0}) == {}
 
 
-@pytest.mark.slow  # minutes of compilation
-def test_latent_ebm_of_sentences_in_small(tmp_path):
-    words = f"--config={CONFIGS}/latent_ebm/text.py:smoke", f"--workdir={tmp_path / 'run'}"
-    main(latent_ebm, *words)
-    results = json.loads((tmp_path / "run" / "results.json").read_text())
-    cross = {"forward_perplexity", "reverse_perplexity"}
-    assert set(results["metrics"]) >= FIGURES | cross | {"energy_gap"}
-    others = results["baselines"]
-    assert set(others["gaussian_prior"]) == set(others["real"]) == cross
-    assert others["real"]["forward_perplexity"] == others["real"]["reverse_perplexity"]
-    assert_all_finite(results)
-
-
-def test_refusals(tmp_path, capsys):
-    text, ebm = f"--config={CONFIGS}/text_short_run/pydoc.py", f"--config={CONFIGS}/latent_ebm/text.py"
-    images, to = f"--config={CONFIGS}/latent_ebm/digits.py", f"--workdir={tmp_path / 'run'}"
-    said = refused(capsys, text_short_run, f"--config={CONFIGS}/text_short_run/ptb.py", to)
-    assert "lines:data/ptb.train.txt.gz: no such file" in said
-    assert "apply only to sentences" in refused(capsys, text_short_run, text, "--config.data.name=digits", to)
-    assert "holds sentences: take a config of them" in refused(
-        capsys, latent_ebm, images, "--config.data.name=pydoc", to
-    )
-    assert "apply only to sentences" in refused(capsys, latent_ebm, ebm, "--config.data.name=digits", to)
-    assert "did you mean 'gru'" in refused(capsys, text_short_run, text, "--config.model.decoder.cell=gri", to)
-    assert "model.decoder.dropout = 1.0" in refused(
-        capsys, text_short_run, text, "--config.model.decoder.dropout=1.", to
-    )
-    assert "must exceed model.latent_dim" in refused(capsys, text_short_run, text, "--config.evaluate.num_draws=5", to)
+@pytest.mark.parametrize(
+    "command, config, word, said",
+    [
+        ("text_short_run", "ptb", "seed=0", "lines:data/ptb.train.txt.gz: no such file"),
+        ("text_short_run", "pydoc", "data.name=digits", "apply only to sentences"),
+        ("latent_ebm", "digits", "data.name=pydoc", "holds sentences: take a config of them"),
+        ("latent_ebm", "text", "data.name=digits", "apply only to sentences"),
+        ("text_short_run", "pydoc", "model.decoder.cell=gri", "did you mean 'gru'"),
+        ("text_short_run", "pydoc", "model.decoder.dropout=1.", "model.decoder.dropout = 1.0"),
+        ("text_short_run", "pydoc", "evaluate.num_draws=5", "must exceed model.latent_dim"),
+    ],
+)
+def test_refusals(command, config, word, said, fails):
+    assert said in fails(command, config, f"--config.{word}")
