@@ -48,7 +48,7 @@ KINDS = (
 
 To add a kind, add a row or set a field of an existing one; `training.guard`, `training.progress` and `viz.health` use
 only this table. A metric that matches no row is logged, and drawn in its own panel. A metric that matches several rows
-combines them (see `kind_of`) and is drawn in the panel of the first.
+combines them (see `kind_of`), and is drawn in the first of their panels.
 """
 
 

@@ -1,4 +1,4 @@
-"""The commands, python -m experiments.<name>, and `find`, which gives the experiment of a name."""
+"""The commands, python -m experiments.<name>, and `find`, which returns the experiment of a command."""
 
 from importlib import import_module
 from pathlib import Path
@@ -14,5 +14,5 @@ def find(name: str, field: str = "experiment") -> Experiment:
     training = {stem: stem for stem, path in MODULES.items() if "\nEXPERIMENT = " in path.read_text()}
     if name in MODULES and name not in training:
         raise ConfigError(f"{field} = {name}: experiments.{name} trains no method")
-    # The one import by name here: only what is chosen is loaded.
+    # Imported by its name, so that only the chosen module is loaded.
     return import_module(f"experiments.{choose(training, name, field)}").EXPERIMENT

@@ -1,7 +1,7 @@
 """Alternating back-propagation (Han et al. 2017, arXiv 1606.08571).
 
 Learns a generator of a Gaussian latent vector, without an encoder: every training example keeps a Langevin chain of its
-posterior. Short-run inference, whose chains start afresh, is trained beside it.
+posterior. Short-run inference, whose chains start afresh, is trained for comparison.
 """
 
 import jax
@@ -34,13 +34,13 @@ def build(config, data_spec, *, persistent=True):
 
 
 def baselines(config, data_spec):
-    """The same generator trained as long by short-run inference, its chains as long as those of the bank."""
+    """The same generator trained as long by short-run inference, with chains as long as those of the bank."""
     wanted = config.evaluate.short_run_baseline
     return {"short_run": build(config, data_spec, persistent=False)} if wanted else {}
 
 
 def train_mse(run, train):
-    """Error of training examples decoded from where their chains stopped: what the generator was fitted to."""
+    """Error of training examples decoded from the ends of their stored chains, to which the generator was fitted."""
     method, state = run.trained
     index = np.arange(len(train))
     stored = jax.jit(lambda index: method.functions["decode"](state, method.functions["stored_latents"](state, index)))
@@ -70,7 +70,7 @@ def protocol(config, num_train, num_test):
     return (
         f"test_mse: per pixel, one posterior sample ({encode.num_steps} noisy, {config.sampler.refine_steps} "
         f"noise-free steps from N(0, I)) of {num_test} test images; train_mse: {num_train} training images from "
-        f"where their persistent chains stopped; pca: PCA with {config.model.latent_dim} components; short_run: the "
+        f"the ends of their persistent chains; pca: PCA with {config.model.latent_dim} components; short_run: the "
         f"same generator trained with chains that start afresh. {images.frechet_protocol(num_train, num_test)} "
         f"{images.inpainting_protocol(config)} Last parameters, no selection."
     )

@@ -1,7 +1,7 @@
 """Anatomy of maximum-likelihood learning with MCMC (Nijkamp et al. 2020, arXiv 1903.12370).
 
-Trains one energy with chains from noise, from the data or from a bank, and asks what was learned: is the energy in
-balance with its samples, or do long chains leave what short ones make? In the plane a non-convergent run is compared.
+Trains an energy with chains from noise, from the data or from a bank, and tests whether learning converged, that is,
+whether long chains stay where short ones end. In the plane a non-convergent run is trained for comparison.
 """
 
 import numpy as np
@@ -46,7 +46,7 @@ def build(config, data_spec):
 
 
 def nonconvergent(config):
-    """The config with the sections of config.nonconvergent in the place of its own."""
+    """The config, with its sections replaced by those of config.nonconvergent."""
     other = config.copy_and_resolve_references().unlock()
     for section, fields in config.nonconvergent.items():
         other[section] = fields
@@ -54,17 +54,17 @@ def nonconvergent(config):
 
 
 def is_compared(config):
-    """Whether a non-convergent run is trained beside, because the config describes one."""
+    """Whether a non-convergent run is trained too: the config must describe one and ask for it."""
     return config.evaluate.nonconvergent_baseline and len(config.nonconvergent) > 0
 
 
 def baselines(config, data_spec):
-    """The same energy learned on the same data by chains that do not converge, where the config describes them."""
+    """The same energy learned on the same data by non-convergent chains, if the config describes them."""
     return {"nonconvergent": build(nonconvergent(config), data_spec)} if is_compared(config) else {}
 
 
 def figures_of(run, found):
-    """The figures of one arm: of its learning; in the plane also against the known law, of images saturated pixels."""
+    """Figures of one arm: d_s and r_s; in the plane also against the known law; of images also saturated pixels."""
     figures = {"mean_d_s": np.mean(found.d_s[-1000:]), "mean_r_s": np.mean(found.r_s[-1000:])}
     end, toy = found.long[max(found.long)], TOYS.get(run.dataset.name)
     if toy is not None:
@@ -79,7 +79,7 @@ def figures_of(run, found):
 
 
 def draw_arm(run, found, title, suffix):
-    """[paths] of the pictures of one arm: its learning, and its landscape or its samples and long chains."""
+    """[paths] of the pictures of one arm: d_s and r_s, and its landscape or its samples and long chains."""
     data, toy = run.dataset, TOYS.get(run.dataset.name)
     path = lambda stem: run.workdir / f"{stem}{suffix}.png"
     health.plot_learning_dynamics(found.d_s, found.r_s, path("learning"), title=title)
@@ -113,7 +113,7 @@ def draw(run, arms):
 
 
 def evaluate(run):
-    """What each arm learned: the series of its learning, its landscape, and where its long chains end."""
+    """Figures and pictures of each arm: d_s and r_s, its landscape, and the ends of its long chains."""
     arms = {OWN: diagnose(run, run.trained, run.config.sampler.chain.temperature)}
     for name, trained in run.baselines.items():
         arms[name] = diagnose(run, trained, nonconvergent(run.config).sampler.chain.temperature)
@@ -124,16 +124,16 @@ def evaluate(run):
 def protocol(config):
     """How the figures were measured."""
     settings, chain = config.evaluate, config.sampler.chain
-    other = " nonconvergent: the same energy and data, by the chains and the optimiser of config.nonconvergent."
+    other = " nonconvergent: the same energy and data, with the chains and optimiser of config.nonconvergent."
     return (
         f"mean_d_s (nats), mean_r_s: the last 1,000 of {settings.continued_steps} steps of training continued from the "
         f"final state. long_run: {settings.num_chains} chains of training's kernel from test data after "
         f"{settings.long_run_steps} steps; long_run_sd_ratio: their standard deviation within modes over that of the "
         f"test data; mala: Metropolis-adjusted chains from there, at {settings.mala.temperature_factor} T, after "
         f"{settings.mala.num_steps} steps; short_run: {settings.num_samples} samples of training's chain; bank: all "
-        "its chains; energy: exp(-E / T) on a grid, as is KL(true || model) in nats. Unadjusted chains with noise "
+        "its chains; energy: exp(-E / T) on a grid, like KL(true || model), in nats. Unadjusted chains with noise "
         f"s = {chain.step_size} are wider than exp(-E / T): where they match data of variance V within a mode, the "
-        "energy's is (V / 2)(1 + sqrt(1 - s²/V)), so energy_mode_sd is below the data's by design (.132 for .15). "
+        "energy's variance is (V / 2)(1 + sqrt(1 - s²/V)), so energy_mode_sd is less than the data's (.132 for .15). "
         "long_run_saturated: share of pixels outside [-1, 1]. Last parameters, no selection."
     ) + (other if is_compared(config) else "")
 

@@ -1,8 +1,8 @@
-"""Anomaly detection by an energy or a likelihood: train on what is normal, and rank the rest.
+"""Anomaly detection by a learned energy or likelihood: train on normal examples, then rank test examples.
 
-Any method whose experiment is named by config.method, and whose own config is carried along, is trained once for every
-class that is held out (Pang et al. 2020, arXiv 2006.08205, Table 3), or once on all classes, with another data set as
-the anomalies (config.anomaly.other). Scores: experiments/build/anomaly_scores.py.
+The method is that of the experiment config.method, whose fields the config has too. It is trained once for every
+held-out class (Pang et al. 2020, arXiv 2006.08205, Table 3), or once on all classes, with another data set as the
+anomalies (config.anomaly.other). Scores: experiments/build/anomaly_scores.py.
 """
 
 from functools import partial
@@ -25,12 +25,12 @@ from experiments.measure.images import MAX_PIXELS
 
 
 def build(config, data_spec, **prepared):
-    """The method that is trained without the first of the anomalies."""
+    """The method, to be trained without the first anomaly."""
     return arms_of_anomalies(config, data_spec, prepared)[anomalies(config)[0]][OWN]
 
 
 def baselines(config, data_spec, **prepared):
-    """The method without the other anomalies, and its experiment's own baselines without each of them."""
+    """The method for each other anomaly, and its experiment's own baselines for every anomaly."""
     found = {
         title_of(config, arm, anomaly): method
         for anomaly, methods in arms_of_anomalies(config, data_spec, prepared).items()
@@ -46,7 +46,7 @@ def examples(run, anomaly):
 
 
 def score_functions(run) -> dict:
-    """{arm: compiled scores}, one for the trainings of all anomalies, which differ in their parameters alone."""
+    """{arm: compiled scores}, shared by the trainings of all anomalies, which differ only in their parameters."""
     config = run.config
     made = arms_of_anomalies(config, spec(data_of(config, run.dataset, "train")), run.prepared)[anomalies(config)[0]]
     names, sigma = config.evaluate.scores, config.model.get("sigma")
@@ -55,7 +55,7 @@ def score_functions(run) -> dict:
 
 
 def evaluations(run, score, trained, test) -> dict[str, list]:
-    """{score: [[M] at each of the last evaluations of the training]} of the test examples."""
+    """{score: a list of [M], one for each of the last evaluations} of the test examples."""
     fields, size = run.config.anomaly, run.config.evaluate.batch_size
     states = snapshots(trained.state, fields.evaluate_every, fields.num_evaluations)
     key_of = lambda state: jax.random.fold_in(run.rng_key, state.step)
@@ -64,7 +64,7 @@ def evaluations(run, score, trained, test) -> dict[str, list]:
 
 
 def arm_scores(run, functions, anomaly, train, test) -> dict[str, dict[str, list]]:
-    """{arm: {score: [[M] at each evaluation]}} of the test examples: the method, its baselines, and PCA."""
+    """{arm: `evaluations`} of the test examples: the method, its baselines, and PCA."""
     found = {}
     for arm, score in functions.items():
         title = title_of(run.config, arm, anomaly)
@@ -78,8 +78,8 @@ def arm_scores(run, functions, anomaly, train, test) -> dict[str, dict[str, list
 
 
 def by_our_scores(scores: dict[str, dict[str, list]]) -> dict[str, dict[str, list]]:
-    """`arm_scores` under the names of our scores alone; the first of an arm without our main score, which is our first,
-    stands for it."""
+    """`arm_scores` with our scores alone, the first being the main one; an arm that lacks it gets its own first score
+    in its place."""
     main = next(iter(scores[OWN]))
     renamed = {
         arm: ({} if main in found else {main: next(iter(found.values()))}) | found for arm, found in scores.items()
@@ -88,7 +88,7 @@ def by_our_scores(scores: dict[str, dict[str, list]]) -> dict[str, dict[str, lis
 
 
 def figures_of(label, scores: list, is_anomaly, natural, brief: bool) -> dict[str, float]:
-    """{"auprc_<label>": ...}, and unless `brief` others: means over the evaluations, and their standard deviation."""
+    """{"auprc_<label>": mean over the evaluations}; unless `brief` also auroc, auprc_sd and auprc_natural."""
     areas = [auprc(s, is_anomaly) for s in scores]
     found = {f"auprc_{label}": float(np.mean(areas))}
     if brief:
@@ -102,7 +102,7 @@ def figures_of(label, scores: list, is_anomaly, natural, brief: bool) -> dict[st
 
 
 def arm_figures(scores, is_anomaly, natural) -> Figures:
-    """{arm: figures} of one anomaly, all of them for the main score alone; of random scores: the share of anomalies."""
+    """{arm: figures} of one anomaly: all for the main score, auprc for others; "random": the share of anomalies."""
     main, figures = next(iter(scores[OWN])), {}
     for arm, found in scores.items():
         figures[arm] = {}
@@ -115,7 +115,7 @@ def arm_figures(scores, is_anomaly, natural) -> Figures:
 
 
 def flat(tables: dict[str, dict]) -> dict[str, float]:
-    """{figure_<anomaly>: value} of {anomaly: {figure: value}}, after the means of the figures that all of them have."""
+    """{figure_<anomaly>: value} of {anomaly: {figure: value}}, after the means of figures that all anomalies have."""
     names = dict.fromkeys(name for table in tables.values() for name in table)
     values = {name: [table[name] for table in tables.values() if name in table] for name in names}
     means = {f"{name}_mean": np.mean(found) for name, found in values.items() if len(found) == len(tables)}
@@ -163,14 +163,14 @@ def draw(run, shown) -> dict:
 
 
 def protocol(config, trained, stand_ins):
-    """How the figures were measured. trained: the other arms. stand_ins: {arm: what stands beside our main score}."""
+    """How the figures were measured. trained: the baselines. stand_ins: {arm: its score beside our main one}."""
     fields, settings = config.anomaly, config.evaluate
     against = f"trained on {config.data.name}, tested on its test part and that of {fields.other}, the anomalies"
     if fields.held_out:
         against = (
             f"one training for each class held out ({', '.join(anomalies(config))}) on {fields.train_fraction:.0%} of "
             "the other examples, training and test part pooled, equally many for every class; tested on the rest of "
-            "them and on all of the class, which is the anomaly; natural: on as large a part of it as of the others"
+            "them and on all of the class, which is the anomaly; natural: on as large a share of it as of the others"
         )
     described = "; ".join(f"{name}: {SCORES[name]}" for name in settings.scores)
     beside = "; ".join(f"{arm}: {score}" for arm, score in (stand_ins | {"random": "the share of anomalies"}).items())
@@ -180,8 +180,8 @@ def protocol(config, trained, stand_ins):
         "examples for PCA. auprc: average precision (steps, not trapezoids), anomalies positive; auroc: area under the "
         f"ROC curve; _mean: over the classes. Each is a mean over the last {fields.num_evaluations} evaluations, one "
         f"every {fields.evaluate_every} steps to the end, auprc_sd their standard deviation; no selection. Scores: "
-        f"{described}. A baseline's figures stand beside ours of the same score; beside those of {settings.scores[0]} "
-        f"stand also other scores: {beside}."
+        f"{described}. A baseline's figures stand beside ours of the same score; where one lacks {settings.scores[0]}, "
+        f"another score replaces it: {beside}."
     )
 
 

@@ -1,7 +1,7 @@
 """The divergence triangle (Han, Nijkamp et al. 2019, arXiv 1812.10907).
 
 Learns an energy of x, its sampler (a generator) and an encoder together, without MCMC; a VAE of the same networks is
-trained beside it. With config.missing, from incomplete examples.
+trained for comparison. With config.missing the training examples are incomplete.
 """
 
 from functools import partial

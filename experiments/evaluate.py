@@ -1,11 +1,11 @@
-"""Figures added to a trained run, or to one that still trains, each with its protocol, in the run's results.json.
+"""Further figures of a trained run, or of one still training, each with its protocol, added to its results.json.
 
     python -m experiments.evaluate runs/latent_ebm/svhn --with fid kid --num 50000
     python -m experiments.evaluate runs/short_run/digits --with annealed frechet_pixels
 
 Evaluators: frechet_pixels, density_pixels (precision, recall, density, coverage), fid and kid (weights by
 --inception, or fetched by python -m ebmjax.evaluation.download), log_likelihood (where the method has one), annealed
-(log Z of the learned energy, from both sides). --mode=evaluate of the experiment makes its own figures again.
+(log Z of the learned energy, from both sides). To repeat an experiment's own figures, run it with --mode=evaluate.
 """
 
 import argparse
@@ -34,15 +34,15 @@ from experiments.build.trained import restore
 from experiments.evaluators import EVALUATORS
 from experiments.evaluators.subject import Figure, Subject
 
-COUNTS = ("num", "num_reference", "batch_size", "num_betas", "num_chains")
+LOWEST = {"num": 1, "num_reference": 0, "batch_size": 1, "num_betas": 1, "num_chains": 2}
 
 
 def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The command line. Raises ConfigError for names that are unknown and counts below 1."""
+    """The command line. Raises ConfigError for unknown names, and for counts and step sizes that are too small."""
     parser = argparse.ArgumentParser(
         "python -m experiments.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("workdir", type=Path, help="of the run")
+    parser.add_argument("workdir", type=Path, help="work directory of the run")
     parser.add_argument("--with", nargs="+", required=True, metavar="NAME", dest="names", help=", ".join(EVALUATORS))
     parser.add_argument("--num", type=int, default=2000, help="samples, and examples to compare with")
     parser.add_argument("--num_reference", type=int, default=0, help="training images behind a FID; 0: all")
@@ -58,10 +58,10 @@ def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     for name in arguments.names:
         if name not in EVALUATORS:
-            raise ConfigError(f"--with {name}: there is no such evaluator; there are {', '.join(EVALUATORS)}")
-    for name in COUNTS:
-        if getattr(arguments, name) < (0 if name == "num_reference" else 2 if name == "num_chains" else 1):
-            raise ConfigError(f"--{name} {getattr(arguments, name)} is too small")
+            raise ConfigError(f"--with {name}: no such evaluator; choose from {', '.join(EVALUATORS)}")
+    for name, low in LOWEST.items():
+        if getattr(arguments, name) < low:
+            raise ConfigError(f"--{name} {getattr(arguments, name)} must be at least {low}")
     if arguments.step_size <= 0:
         raise ConfigError(f"--step_size {arguments.step_size} must be > 0")
     return arguments
@@ -75,19 +75,19 @@ def record(figure: Figure, step: int, seed: int) -> dict:
 
 
 def held_by(path: Path) -> dict:
-    """What a results.json holds, {} where there is none. Raises ConfigError for one that nothing can be added to."""
+    """The contents of results.json, {} if there is none. Raises ConfigError if nothing can be added to it."""
     try:
         held = json.loads(path.read_text()) if path.exists() else {}
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read ({first_line(error)}): mend it, or move it away") from None
+        raise ConfigError(f"{path} cannot be read ({first_line(error)}): repair it or move it away") from None
     added = held.get("evaluations", []) if isinstance(held, dict) else None
     if not isinstance(added, list) or not all(isinstance(entry, dict) for entry in added):
-        raise ConfigError(f"{path} is not what a run writes: mend it, or move it away")
+        raise ConfigError(f"{path} was not written by a run: repair it or move it away")
     return held
 
 
 def add(workdir: Path, added: Sequence[dict]) -> None:
-    """Append to results.json; one of the same name, training steps, counts, protocol and seed is replaced."""
+    """Append to results.json, replacing figures of the same name, training steps, counts, protocol and seed."""
     path = workdir / "results.json"
     held = held_by(path)
     same = lambda entry: [entry.get(field) for field in ("name", "num_steps", "counts", "protocol", "seed")]
@@ -97,8 +97,8 @@ def add(workdir: Path, added: Sequence[dict]) -> None:
 
 
 def evaluate(arguments: argparse.Namespace) -> list[dict]:
-    """Measure what is asked, one evaluator after another; each one's figures are kept as soon as they are known."""
-    held_by(arguments.workdir / "results.json")  # before anything is measured that could not be kept
+    """Run the named evaluators one after another; the figures of each are saved as soon as it is done."""
+    held_by(arguments.workdir / "results.json")  # fail before measuring what could not be saved
     config, trained = restore(arguments.workdir)
     dataset = find(config.experiment).data_of(config, load(**config.data), "train")
     mesh = make_mesh(arguments.batch_size)
@@ -124,7 +124,7 @@ def evaluate(arguments: argparse.Namespace) -> list[dict]:
 
 
 def print_table(found: Sequence[dict]) -> None:
-    """The figures with their errors, and on what they rest."""
+    """The figures with their standard errors, counts and protocols."""
     table = Table()
     for column in ("figure", "value", "standard error", "counts", "protocol"):
         table.add_column(column, overflow="fold", no_wrap=column == "figure")
@@ -136,7 +136,7 @@ def print_table(found: Sequence[dict]) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line; exit code 2 and one line for what cannot be done."""
+    """The command line. Exit code 2, and one line that says why, if it cannot be done."""
     try:
         arguments = read_arguments(argv)
         found = evaluate(arguments)

@@ -1,8 +1,8 @@
 """Features of an energy learned without labels: a linear classifier on the activations of all its layers.
 
-Trains an energy of images as the experiment config.source does (Gao et al. 2020, arXiv 1912.00589: flow
-contrastive estimation), then a linear support vector machine on its features with a few labels a class, beside the same
-on raw pixels and on the untrained network.
+Trains an energy of images as the experiment config.source does (Gao et al. 2020, arXiv 1912.00589: flow contrastive
+estimation), then a linear support vector machine on its features with a few labels per class. The same classifier on
+raw pixels and on the untrained network is compared.
 """
 
 from functools import partial
@@ -22,27 +22,27 @@ from experiments.measure.history import draw_health
 
 
 def source_of(config):
-    """The experiment config.source. Raises ConfigError unless it learns an energy whose network it declares."""
+    """The experiment config.source. Raises ConfigError if it has no energy network."""
     found = find(config.source, "source")
     if found.energy_net is None:
-        raise ConfigError(f"source = {config.source}: experiments.{config.source} declares no network of an energy")
+        raise ConfigError(f"source = {config.source}: experiments.{config.source} has no energy network")
     return found
 
 
 def limits(config):
-    """Those of the source, and of the linear classifier; the energy learns without labels."""
+    """Limits of the source and of the linear classifier; labels.weight must be 0: the energy learns without labels."""
     own = {f"evaluate.probe.{name}": 1 for name in ("grid", "num_draws", "batch_size")}
     return source_of(config).limits(config) | own | {"labels.weight": (0, 0)}
 
 
 def prepare(config, data_spec):
-    """What the method of config.source is built on. It comes first, so it is here that a config is refused."""
+    """The stages that config.source trains first. Raises ConfigError, before any training, for an unfit config."""
     if data_spec.num_classes is None or data_spec.max_value is None:
-        raise ConfigError(f"data.name = {config.data.name} has no labelled images, on which features are evaluated")
+        raise ConfigError(f"data.name = {config.data.name} has no labelled images: features are evaluated on these")
     for num in config.evaluate.probe.num_labels:
         if num % data_spec.num_classes or not 0 <= num <= data_spec.num_train:
             raise ConfigError(
-                f"evaluate.probe.num_labels: {num} is no multiple of {data_spec.num_classes} classes "
+                f"evaluate.probe.num_labels: {num} must be a multiple of the {data_spec.num_classes} classes "
                 f"in [0, {data_spec.num_train}]; 0: all"
             )
     return source_of(config).prepare(config, data_spec)
@@ -68,7 +68,7 @@ def features_of(config, params, x):
 
 
 def rows_by_class(labels, num, seed):
-    """`num` rows, as many of each class, drawn by `seed`; all rows if 0. Raises ConfigError if a class has too few."""
+    """`num` rows, equally many per class, drawn by `seed`; all if 0. Raises ConfigError if a class has too few."""
     if not num:
         return np.arange(len(labels))
     classes, draw = np.unique(labels), np.random.RandomState(seed)
@@ -79,12 +79,12 @@ def rows_by_class(labels, num, seed):
 
 
 def probe_errors(settings, train_x, train_y, test_x, test_y):
-    """{number of labels: share of the test rows that is wrong, the mean over draws of the labelled rows}."""
+    """{number of labels: share of misclassified test rows, averaged over draws of the labelled rows}."""
     mean, sd = train_x.mean(axis=0), train_x.std(axis=0)
     train_x, test_x = ((x - mean) / np.where(sd > 0, sd, 1.0) for x in (train_x, test_x))
     errors = {}
     for num in settings.num_labels:
-        seeds = range(settings.num_draws if num else 1)  # all rows can be drawn in one way
+        seeds = range(settings.num_draws if num else 1)  # there is one draw of all rows
         draws = (rows_by_class(train_y, num, seed) for seed in seeds)
         probe = partial(linear_probe, test_x=test_x, test_y=test_y, penalties=settings.penalties, standardise=False)
         errors[num or len(train_y)] = 1 - np.mean([probe(train_x[rows], train_y[rows]) for rows in draws])
@@ -115,10 +115,10 @@ def protocol(config):
     """How the figures were measured."""
     settings = config.evaluate.probe
     return (
-        "error_N_labels: share of the test images that a linear support vector machine of N labels gets wrong, as many "
-        f"of each class; mean over {settings.num_draws} draws of them, if N is not all. Features: activations of every "
-        f"layer, feature maps max-pooled to {settings.grid} x {settings.grid}, standardised over all training images; "
-        "the penalty by cross-validation in the labelled ones. untrained: the same network at its initialisation; "
+        "error_N_labels: share of the test images that a linear support vector machine of N labels, equally many per "
+        f"class, gets wrong; mean over {settings.num_draws} draws of these unless N is all. Features: activations "
+        f"of all layers, feature maps max-pooled to {settings.grid} x {settings.grid}, standardised over the training "
+        "images; the penalty by cross-validation in the labelled ones. untrained: the network at its initialisation; "
         f"pixels: the image. The energy was trained by {config.source} on all training images without labels."
     )
 

@@ -1,7 +1,7 @@
 """A normalising flow trained by maximum likelihood, on points of the plane, tables or images.
 
 It is measured by the likelihood of test data; in the plane, where the law is known, also by KL(true || flow).
-Experiments that need a trained flow train theirs by `prepare`, or take that of a run of this one.
+Experiments that need a trained flow train their own in `prepare`, or use that of a run of this command.
 """
 
 from functools import partial
@@ -22,7 +22,7 @@ from experiments.measure.plane import TOYS, density_pictures, grid_of
 
 
 def evaluate(run):
-    """Likelihoods of test and training data, those of a Gaussian and of the known law, and pictures."""
+    """Likelihoods of test and training data under the flow, a Gaussian and the known law, and pictures."""
     settings, (method, state), data = run.config.evaluate, run.trained, run.dataset
     train, test = (continuous(run, x[: settings.max_examples]) for x in (data.x_train, data.x_test))
     energy = jax.jit(partial(method.functions["energy"], state))

@@ -1,9 +1,9 @@
-"""Flow-backbone EBM (Nijkamp et al. 2022, arXiv 2006.06897): an energy tilts a frozen flow, chains move in its latents.
+"""Flow-backbone EBM (Nijkamp et al. 2022, arXiv 2006.06897): an energy tilts a frozen flow; chains move in its latents.
 
-First trains the flow by maximum likelihood (in the folder flow/ of the work directory; --config.flow.run=RUN takes that
-of a run of experiments.flow instead), then the energy. Is the tilt better than its flow, what is log Z, and do chains
-mix in latent space, and in data space? The backbone may also be the generator of a VAE, which has no density: there is
-no data space to compare with then.
+First trains the flow by maximum likelihood (in the folder flow/ of the work directory; --config.flow.run=RUN uses that
+of a run of experiments.flow instead), then the energy. The evaluation compares the tilted flow with the flow, estimates
+log Z, and measures how chains mix in latent and in data space. The backbone may also be the generator of a VAE; it has
+no density, so chains run in latent space only.
 """
 
 from functools import partial
@@ -94,7 +94,7 @@ def evaluate(run):
 def protocol(config, num):
     """How the figures were measured."""
     settings, mixing = config.evaluate, config.evaluate.mixing
-    # A decoder has no density, and nothing to mix in data space.
+    # A decoder has no density, so no chains run in data space.
     base, spaces = "flow", "latent space and (data_space) in data space"
     if config.get("decoder"):
         base, spaces = "decoder", "latent space"

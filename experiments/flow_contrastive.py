@@ -1,7 +1,8 @@
 """Flow contrastive estimation (Gao et al. 2020, arXiv 1912.00589): an energy and a flow, trained against each other.
 
-First trains the flow by maximum likelihood (in the folder flow/ of the work directory), then both by telling data from
-the flow's samples. In the plane it is compared with noise-contrastive estimation and with a longer-trained flow.
+First trains the flow by maximum likelihood (in the folder flow/ of the work directory), then the energy to tell data
+from the flow's samples, and the flow against it. In the plane noise-contrastive estimation (NCE) and a longer-trained
+flow are compared.
 """
 
 import jax.numpy as jnp
@@ -38,7 +39,7 @@ LIMITS = {
 
 
 def build(config, data_spec, flow, *, noise=None, noise_params=None):
-    """The method of a config, from the trained `flow`; with `noise`, the energy against it, held fixed (NCE)."""
+    """The method of a config, from the trained `flow`; with `noise`, NCE: the energy alone, against that noise."""
     labels = config.labels.weight
     optimizers, gate = optimizers_of(config, data_spec), config.gate.to_dict()
     if noise is not None:
@@ -56,17 +57,17 @@ def build(config, data_spec, flow, *, noise=None, noise_params=None):
 
 
 def make_logits(config, data_spec):
-    """Class logits in the place of an energy: an MLP of config.model.energy's widths. Raises ConfigError."""
+    """Class logits instead of an energy: an MLP of config.model.energy's widths. Raises ConfigError if unfit."""
     fields = config.model.energy
     if data_spec.num_classes is None:
-        raise ConfigError(f"labels.weight = {config.labels.weight}: {data_spec.name} has no labels")
+        raise ConfigError(f"labels.weight = {config.labels.weight}: {data_spec.name} has no labels; set it to 0")
     if fields.name != "mlp" or config.model.confinement:
         raise ConfigError("labels.weight > 0 needs model.energy.name = mlp and model.confinement = 0")
     return MLPLogits((*fields.widths, data_spec.num_classes), fields.activation, fields.init)
 
 
 def data_of(config, dataset, title):
-    """What the game sees of the labels: labels.per_class a class, drawn by the seed, if it learns from them at all."""
+    """The data; if the method learns from labels, with labels.per_class of them per class, drawn by the seed."""
     if title != "train" or config.labels.weight == 0:
         return dataset
     return with_labels(dataset, config.labels.per_class, config.seed)
@@ -85,11 +86,11 @@ def matched_gaussian(dim):
 
 
 def baselines(config, data_spec, flow):
-    """As long as the method: NCE against a Gaussian and against the trained flow, both fixed; and more of the flow."""
+    """Trained as long as the method: NCE against a fixed Gaussian and the fixed flow, and the flow by likelihood."""
     if not config.evaluate.baselines:
         return {}
     if len(data_spec.shape) != 1:
-        raise ConfigError(f"evaluate.baselines = True is for points and tables, not for examples of {data_spec.shape}")
+        raise ConfigError(f"evaluate.baselines = True needs points or tables, not examples of shape {data_spec.shape}")
     (dim,) = data_spec.shape
     return {
         "nce_gaussian": build(config, data_spec, flow, noise=matched_gaussian(dim)),
@@ -101,7 +102,7 @@ def baselines(config, data_spec, flow):
 
 
 def evaluate(run):
-    """Energy, flow and opponents against the data, and the state of the game."""
+    """Figures of the energy, the flow and the baselines, and the energy's share of the updates."""
     data = run.dataset
     figures, shown = {}, {}
     if data.max_value is not None:
@@ -123,15 +124,15 @@ def evaluate(run):
 def protocol(config):
     """How the figures were measured."""
     return (
-        f"flow: the flow of maximum likelihood ({config.flow.train.num_steps} steps), from which both start; "
+        f"flow: the flow by maximum likelihood ({config.flow.train.num_steps} steps), where the game starts; "
         "flow_fce, samples: the flow after the game; nce_gaussian, nce_flow: the same energy against fixed "
         "noise, a Gaussian matched to the first batch, or that flow; flow_longer: the flow by "
         f"{config.train.num_steps} steps of maximum likelihood. In the plane densities are normalised on 400 x 400 "
         f"cells of [-{GRID_LIMIT}, {GRID_LIMIT}]²: kl_true_model, from the known law, and mean test log-likelihood, in "
         "nats; log_z_error: |c - log Z| there. frechet_features: of the flow's samples, after the game, to the "
         "training images; real: of the test images. value, accuracy: of the classifier, on test data and as many "
-        "samples of the flow. bits_per_dim of the model rests on the learned c, log_normalizer, and is no bound; "
-        f"log_z_importance: what c should be, by {config.evaluate.num_importance} samples of the flow. "
+        "samples of the flow. bits_per_dim of the model uses the learned c, log_normalizer, and is no bound; "
+        f"log_z_importance: log Z, the goal of c, by {config.evaluate.num_importance} samples of the flow. "
         f"accuracy_labels: of the class logits on test images, {config.labels.per_class} labels a class (0: all); "
         "supervised: of a classifier fitted to these alone. energy_updates: share of the steps. Averaged parameters "
         "where training averages, no selection."

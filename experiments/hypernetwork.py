@@ -1,7 +1,7 @@
 """Hypernetworks that generate low-loss, diverse weights (Deutsch 2018, arXiv 1801.01952; Deutsch, Nijkamp & Yang 2019,
 arXiv 1905.02898).
 
-Trains a network that makes classifiers from noise, beside networks trained directly and a hypernetwork without the
+Trains a network that makes classifiers from noise, networks trained directly, and a hypernetwork without the
 diversity term, and compares them: alone, as ensembles, distilled, attacked, and along paths between their weights.
 """
 
@@ -72,7 +72,7 @@ def make_hypernet(config, target):
     widths = fields.widths or tuple(math.ceil(12 * math.sqrt(layer.filter_size)) for layer in layers)
     sizes = [fields.code_size or math.ceil(math.log2(layer.filter_size)) for layer in layers]
     if len(widths) != num:
-        raise ConfigError(f"model.hypernet.widths = {widths}: one per layer of the target, which has {num}, or ()")
+        raise ConfigError(f"model.hypernet.widths = {widths} must have one entry for each of {num} layers, or be ()")
     whole = [fields.last_code == "layer" and i == num - 1 for i in range(num)]
     choose({"layer": 1, "filter": 1}, fields.last_code, "model.hypernet.last_code")
     codes = tuple(Code(size, (width,) * fields.depth, one) for size, width, one in zip(sizes, widths, whole))
@@ -114,7 +114,7 @@ def build(config, data_spec, *, entropy_weight=None):
 
 
 def baselines(config, data_spec):
-    """Networks trained directly, and the hypernetwork without diversity: as many steps of as many examples each."""
+    """Networks trained directly, and the hypernetwork without diversity, for as many steps of as many examples."""
     found = {}
     if config.model.num_direct:
         found["direct"] = direct_networks(
@@ -139,7 +139,7 @@ def populations_of(run, num):
 
 
 def entropy_figures(run, arm, weights):
-    """{"entropy"} of the weights of a hypernetwork, of which those trained directly have none."""
+    """{"entropy"} of the weights that a hypernetwork generates; {} for networks trained directly."""
     if arm == "direct":
         return {}
     method, state = run.baselines.get(arm, run.trained)
@@ -181,7 +181,7 @@ NAMES = {
     (OWN, "ensemble"): "ensemble, same images",
     (OWN, "ensemble_attacked"): "ensemble, attacked itself",
 }
-"""Of the curves of `along_paths` and `attack`, by arm and kind, in the pictures."""
+"""Names in the pictures of the curves of `along_paths` and `attack`, by arm and kind."""
 
 
 def draw(run, figures, alone, curves, attacks):
@@ -218,8 +218,8 @@ def protocol(config, num_test, num):
         f"a value. path: {settings.num_paths} pairs, {settings.num_points} points, {settings.path_examples} test "
         "examples at most, accuracy in the middle and at its lowest. fgsm: accuracy after a step of "
         f"{settings.epsilons[len(settings.epsilons) // 2]:g} (data in [-1, 1]) along the sign of the gradient of "
-        f"{settings.num_attacked} networks: of themselves, of an ensemble of others; ensemble_attacked: the "
-        "ensemble's own gradient. ece: 15 bins. distilled: one network trained on mean probabilities of "
+        f"{settings.num_attacked} networks; single: their own; ensemble: of an ensemble of others; ensemble_attacked: "
+        "of the ensemble, by its own gradient. ece: 15 bins. distilled: one network trained on mean probabilities of "
         f"{settings.distill_teachers} fresh networks a step, no labels. Last parameters, no selection."
     )
 

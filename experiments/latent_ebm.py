@@ -21,17 +21,17 @@ from experiments.measure.history import last_logged
 
 
 def is_text(config):
-    """Whether the config is of sentences: it has a decoder in place of a generator."""
+    """Whether the config is for sentences: it has a decoder instead of a generator."""
     return "decoder" in config.model
 
 
 def observation(config, data_spec):
-    """Keyword arguments of `latent_ebm` that say what p(x | z) is: generator, and sigma or length."""
+    """Keyword arguments of `latent_ebm` for p(x | z): generator, and sigma or length."""
     if is_text(config):
         check(config, data_spec)
         return {"generator": make_decoder(config, data_spec), "length": data_spec.shape[0]}
     if data_spec.vocab_size is not None:
-        raise ConfigError(f"{data_spec.name} holds sentences: take a config of them, e.g. configs/latent_ebm/text.py")
+        raise ConfigError(f"{data_spec.name} holds sentences: use a config for them, e.g. configs/latent_ebm/text.py")
     return {"generator": make_generator(config, data_spec.shape), "sigma": config.model.sigma}
 
 
@@ -52,8 +52,7 @@ def build(config, data_spec, *, gaussian_prior=False):
 
 
 def baselines(config, data_spec):
-    """A generator trained with N(0, I), everything else equal: the fair opponent of the learned prior; for sentences
-    also a language model."""
+    """A generator trained with N(0, I), everything else equal; for sentences also a language model."""
     found = {}
     if config.evaluate.gaussian_baseline:
         found["gaussian_trained"] = build(config, data_spec, gaussian_prior=True)

@@ -1,7 +1,7 @@
 """Short-run inference of a multi-layer generator with a learned step size (Nijkamp et al. 2020, arXiv 1912.01909).
 
-Learns the generator with K Langevin steps from fresh noise as its only inference, and the size of these steps by how
-close they come to the posterior.
+Learns the generator with K Langevin steps from fresh noise as its only inference, and the size of these steps so that
+they end close to the posterior.
 """
 
 from functools import partial
@@ -56,13 +56,13 @@ def make_search(config, objective):
 
 def build(config, data_spec, *, objective=None, step_size=None, learned=True):
     """The method of a config; `objective` replaces search.objective, and `step_size` replaces
-    sampler.posterior.step_size. Unless `learned`, the step size stays as it is."""
+    sampler.posterior.step_size. Unless `learned`, the step size is fixed."""
     posterior = config.sampler.posterior
     if posterior.step_size <= 0:
         raise ConfigError(f"sampler.posterior.step_size = {posterior.step_size} must be > 0")
     search = make_search(config, objective or config.search.objective) if learned else None
     optimizers = optimizers_of(config, data_spec, {"generator": config.optimizer.generator})
-    if search is not None and not search.grid:  # a step of this optimiser is a search
+    if search is not None and not search.grid:  # it takes one step per search
         group, num_searches = {"log_step_size": config.optimizer.log_step_size}, config.train.num_steps // search.every
         optimizers |= optimizers_of(config, data_spec, group, num_steps=num_searches)
     return multilayer_short_run(
@@ -88,7 +88,7 @@ def baselines(config, data_spec):
 
 
 def later_baselines(config, data_spec, trained):
-    """The same generator trained as long with a third and three times the learned step sizes, which stay."""
+    """The same generator trained as long with a third and three times the learned step sizes, fixed."""
     if not config.evaluate.retrained_baselines:
         return {}
     learned = trained.method.functions["step_size"](trained.state)
@@ -110,10 +110,7 @@ def step_size(trained):
 
 
 def sweep(run, train, test):
-    """(step sizes, {curve: its value at each}) of the trained generator: both objectives, and the error of test images.
-
-    All layers keep their proportions.
-    """
+    """(step sizes, {curve: its value at each}): both objectives and the test error, all layers' steps scaled alike."""
     config, (method, _) = run.config, run.trained
     examples = jnp.asarray(train[: config.evaluate.num_divergence_examples])
     divergence = jax.jit(method.functions["divergence"], static_argnums=(3, 4, 5))

@@ -1,8 +1,8 @@
 """NeuTra HMC (Hoffman et al. 2019, arXiv 1903.03704): learn a flow by reverse KL, run HMC in its latent space.
 
-The target's energy is all it needs. Beside it HMC runs on the same target in data space, with at least as many
-gradients. Chains start from N(0, I), the flow's own law: further out (--config.start_scale=2) the flow was never
-trained, chains may get stuck there, and the loss does not warn of it (figures: configs/neutra/funnel.py).
+It needs only the target's energy. For comparison HMC runs on the same target in data space, with at least as many
+gradients. Chains start from N(0, I), where the flow was trained; further out (--config.start_scale=2) chains may get
+stuck, and the loss gives no warning (figures: configs/neutra/funnel.py).
 """
 
 from functools import partial
@@ -68,7 +68,7 @@ def neutra(arguments):
     keys = jax.random.split(jax.random.key(config.seed), 4)
     params, losses = train_flow(flow, target.energy, config.train, keys[0])
     transport = partial(flow.decode, params)
-    # KL(q || p), but for its noise, from the loss's mean over the last tenth of the training.
+    # An estimate of KL(q || p), by the mean loss over the last tenth of the training.
     entropy = 0.5 * target.dim * np.log(2 * np.pi * np.e)
     kl = float(jnp.mean(losses[-max(len(losses) // 10, 1) :])) + target.log_z - entropy
     plain = config.copy_and_resolve_references()
@@ -87,7 +87,7 @@ def neutra(arguments):
 
 
 def gradients(sampler):
-    """Gradients a transition costs."""
+    """Gradients per transition."""
     return sampler.options.get(sampler.name, {}).get("num_leapfrog", 1)
 
 

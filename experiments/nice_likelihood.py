@@ -1,8 +1,7 @@
-"""Ways of learning an energy, compared by likelihood: NICE, whose log Z is 0, learned as if that were unknown.
+"""Ways to learn an energy, compared by exact likelihood: the energy is a NICE flow, whose log Z = 0 they do not use.
 
-The same flow is trained by VERA, which sees it as an energy (Grathwohl, Kelly et al. 2021, arXiv 2010.04230, section
-5.1), by maximum likelihood, the best there is, and by sliced score matching. Its exact log-likelihood on test examples
-then says what each way has learned.
+The same flow is trained as an energy by VERA (Grathwohl, Kelly et al. 2021, arXiv 2010.04230, section 5.1) and by
+sliced score matching, and for reference by maximum likelihood. The figures are exact log-likelihoods of test examples.
 """
 
 from functools import partial

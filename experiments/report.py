@@ -12,7 +12,7 @@ from ebmjax.report.overview import write_overview
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """The command line: exit code 2 and one line where there is nothing to show."""
+    """The command line. Exit code 2 and one line if there is nothing to show."""
     parser = argparse.ArgumentParser(prog="python -m experiments.report", description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path, help="folder with the runs, e.g. runs/")
     parser.add_argument("--out", type=Path, default=Path("report.html"), help="the page to write")

@@ -1,6 +1,6 @@
 """Draw from an analytic target, or from the energy of a trained run, with any kernel, and diagnose the chains.
 
-With neural transport the kernel runs in the latent space of the target's exact map, beside itself in data space.
+With neural transport the kernel runs in the latent space of the target's exact map, and for comparison in data space.
 """
 
 import jax

@@ -101,14 +101,14 @@ def protocol(config, num_samples, num_test):
         f"quarter_steps: {num_steps // 4} steps; untrained: the net before training; noise: no steps. class_share: "
         "least and largest share of a class among the samples, by that classifier. reconstruction_mse: per pixel, "
         f"{settings.num_reconstructions} test images through the noise-free chain, {settings.reconstruction_steps} "
-        "steps of Adam on its start, whose root mean square is latent_rms. It shows a mechanism, and is no evidence of "
-        "learning: an untrained net whose chain hardly moves reconstructs anything. energy_gap, r_s: of the last "
+        "steps of Adam on its start, whose root mean square is latent_rms. It is no evidence of learning: an untrained "
+        "net, whose chain hardly moves, reconstructs any image. energy_gap, r_s: of the last "
         f"logged steps, undivided by the temperature {config.sampler.chain.temperature}. No selection of checkpoints."
     )
 
 
 def chain_strip(run, x):
-    """(numbers of steps, chains from x `[8, ...]` after them `[8, moments, ...]`), up to 16 K, by quarters of K."""
+    """(numbers of steps, quarters of K up to 16 K; chains from x `[8, ...]` after these: `[8, moments, ...]`)."""
     (method, state), quarter = run.trained, max(run.config.sampler.chain.num_steps // 4, 1)
     advance = jax.jit(partial(method.functions["run"], num_steps=quarter))
     kept = {0: x}
@@ -135,9 +135,9 @@ def draw(run, samples, x, reconstructed):
     pictures.save_pairs(x[:20], reconstructed[:20], path("reconstructions"))
     return {
         path("samples"): f"Samples: {num_steps} steps from fresh noise",
-        path("chain"): f"The same chains before and after {num_steps} steps: the model is that length alone",
+        path("chain"): f"The same chains before and after {num_steps} steps: the model is defined by that length",
         path("interpolation"): "Noise-free chains from noise between two starts",
-        path("reconstructions"): "Test images through the noise-free chain: a mechanism, no evidence of learning",
+        path("reconstructions"): "Test images through the noise-free chain, which is no evidence of learning",
     } | health
 
 

@@ -4,8 +4,8 @@
     python -m experiments.sweep latent_ebm --seeds 0 1 --vary sampler.prior.step_size 0.2 0.4 -- --config=FILE.py
 
 Every run is the experiment's own command, in the work directory that it chooses itself (runs/<experiment>/<config>-
-<hash of the overrides>): a sweep that was stopped goes on where it was, a finished one prints its table again. A run
-that fails is named at the end, and the others go on.
+<hash of the overrides>): a stopped sweep resumes, a finished one prints its table again. If a run fails, the others go
+on, and it is listed at the end.
 """
 
 import argparse
@@ -74,7 +74,7 @@ def plan(arguments: argparse.Namespace, rest: Sequence[str]) -> list[Job]:
 
 
 def is_done(job: Job) -> bool:
-    """Whether the run has its results, and they are of this config. Raises ConfigError if they are of another."""
+    """Whether the run has results of this config. Raises ConfigError if they are of another config."""
     if not (job.workdir / "results.json").exists():
         return False
     path = job.workdir / "config.json"
@@ -83,7 +83,7 @@ def is_done(job: Job) -> bool:
 
 
 def run(job: Job) -> int:
-    """Run one command to its end; a signal to the sweep goes on to it, once."""
+    """Run one command to its end; a signal to the sweep is passed on to it, once."""
     child = subprocess.Popen(job.command, start_new_session=True)
     with handling(lambda number, frame: child.send_signal(number), signal.SIGINT, signal.SIGTERM):
         return child.wait()
@@ -110,7 +110,7 @@ def summary(values: Sequence[float]) -> str:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run what is not done yet and print the table; the exit code: 0, 1 if a run failed, 2 bad input, 130 stopped."""
+    """Run what is not done yet, print the table. Exit code: 0, 1 if a run failed, 2 bad input, 130 stopped."""
     arguments, rest = read_arguments(argv)
     try:
         jobs = plan(arguments, rest)
@@ -123,7 +123,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"[{i + 1}/{len(jobs)}] {job.workdir}{': done already' if done[i] else ''}", flush=True)
         code = 0 if done[i] else run(job)
         if code == 130:
-            print("stopped; the same sweep goes on from there", file=sys.stderr)
+            print("stopped; run the same sweep again to resume", file=sys.stderr)
             return code
         if code != 0:
             failed.append(job)

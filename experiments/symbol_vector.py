@@ -1,9 +1,9 @@
 """Symbol-vector coupling in a latent space (Pang et al. 2020, arXiv 2010.09359; Pang & Wu 2021, arXiv 2108.11556).
 
-A generator of images, tables or text whose latent energy has an output for each class: it learns from all examples, and
-from the labels of few, and draws what belongs to a class. It is trained on several draws of the labels at once, and so
-are the arms beside it: a classifier of the labelled examples alone ("supervised"), the same model with N(0, I) in place
-of the energy ("no_energy"), and without the mutual information ("no_mutual_information").
+A generator of images, tables or text whose latent energy has an output for each class: it learns from all examples and
+few labels, and can draw samples of a class. It is trained on several draws of the labels at once, like the other arms:
+a classifier of the labelled examples alone ("supervised"), the same model with N(0, I) instead of the energy
+("no_energy"), and without the mutual information ("no_mutual_information").
 """
 
 from functools import partial
@@ -41,7 +41,7 @@ def baselines(config, data_spec):
 
 def reconstruction_figures(run, test) -> Figures:
     """reconstruction_mse per entry, or reconstruction_nll in nats per sentence, at draws of q(z | x)."""
-    method, states = run.trained  # whose `evaluate` is that of the first draw of the labels
+    method, states = run.trained  # its `evaluate` uses the first draw of the labels
     measure = jax.jit(lambda key, x: method.evaluate(states, key, {"x": x}))
     found = map_batches(measure, test, run.config.evaluate.batch_size, rng_key=run.rng_key)
     return {OWN: {name: np.mean(values) for name, values in found.items()}}
@@ -88,7 +88,7 @@ def draw(run, x, z, mean, labels):
     path = run.workdir / "latent.png"
     title = f"symbol-vector coupling on {run.dataset.name}"
     latent.plot_latent(mean, labels, z, path, title=title)
-    captions = {path: "Means of test examples by label, and samples of each symbol, by the same principal components."}
+    captions = {path: "Means of test examples by label, and samples of each symbol, on the same principal components."}
     shape = tuple(run.config.evaluate.picture) or x.shape[2:]
     if run.dataset.vocabulary is not None:
         path = run.workdir / "by_symbol.txt"
@@ -113,7 +113,7 @@ def lines_of(x, vocabulary):
 
 
 def evaluate(run):
-    """Accuracies of all arms and draws; of the first draw likelihood, samples of each symbol and the latent space."""
+    """Accuracies of all arms and draws; of the first draw also likelihood, samples by symbol and the latent space."""
     config, first = run.config, few_labels.first_draw(run.trained)
     train, test = images.examples(run)
     encode = partial(jax.jit(first.method.functions["encode"]), first.state)
@@ -143,7 +143,7 @@ def protocol(config, num_test):
     if config.labels.weight:
         text += (
             f"{few_labels.protocol(config)} The class of an example is the most probable symbol at the mean of "
-            "q(z | x). supervised: a perceptron of the labelled examples alone with noise on its inputs; no_energy: "
+            "q(z | x). supervised: a perceptron trained on labelled examples alone, with input noise; no_energy: "
             "the same model with N(0, I) as p(z); no_mutual_information: without that term. controlled_accuracy: "
             "share of 50 samples of each class that the 5 nearest training examples, with all their labels, give that "
             f"class, drawn by {config.evaluate.class_steps} steps. "
@@ -153,7 +153,7 @@ def protocol(config, num_test):
     if config.evaluate.num_samples:
         text += (
             f"nll: nats per example, importance-sampled from q(z | x) by {config.evaluate.num_samples} draws, of the "
-            "first draw of the labels (a bound, but for the estimate of log Z, which is too low where p(z) is far from "
+            "first draw of the labels (a bound, but for the error of log Z, which is too low where p(z) is far from "
             "N(0, I)). "
         )
     return text + "mutual_information_test: of z and y in nats at the test examples' means. Last parameters."

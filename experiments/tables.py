@@ -2,10 +2,10 @@
 
     python -m experiments.tables --add RUN [RUN ...]   # keep the results.json of finished runs, then write the tables
     python -m experiments.tables                       # write them from what is kept
-    python -m experiments.tables --check               # exit code 1 if a table is not what it would write
+    python -m experiments.tables --check               # exit code 1 if a table is out of date
 
-A kept result is a run's results.json without what only its own folder knows (paths, pictures). Runs of one command
-that differ by their seed alone make one table: mean ± standard deviation over the seeds.
+A kept result is a run's results.json without what belongs to its folder (paths, pictures). Runs of one command that
+differ only in their seed share a table: mean ± standard deviation over the seeds.
 """
 
 import argparse
@@ -43,7 +43,7 @@ only where both follow one protocol.
 
 
 def public(command: str) -> str:
-    """A command without the folders of whoever ran it: absolute paths keep their last part."""
+    """A command without private folders: absolute paths keep only their last part."""
     return re.sub(r"(?<![\w.])/(?:[\w.\-]+/)+", "", command)
 
 
@@ -52,10 +52,10 @@ def keep(run: Path) -> Path:
     checkout had uncommitted changes."""
     path = run / "results.json"
     if not path.exists():
-        raise ValueError(f"{run} holds no results.json: is it evaluated?")
+        raise ValueError(f"{run} holds no results.json: finish its evaluation first")
     found = json.loads(path.read_text())
     if not found.get("command"):
-        raise ValueError(f"{path} does not say which command repeats it: its config is no longer what the files give")
+        raise ValueError(f"{path} has no command that repeats the run: its config differs from the config files")
     if found["commit"].endswith("-dirty"):
         raise ValueError(f"{path} is of a checkout with uncommitted changes: train it from a commit")
     found["command"], found["protocol"] = public(found["command"]), public(found["protocol"])
@@ -87,7 +87,7 @@ def spread(values: Sequence[float]) -> str:
 
 
 def table(label: str, runs: Sequence[Mapping]) -> str:
-    """The section of one command: what it is, its figures, its protocol."""
+    """The section of one command: the command, its conditions, figures and protocol."""
     first = runs[0]
     added = [added_figures(run) for run in runs]
     metrics = [run["metrics"] | {name: e["value"] for name, e in more.items()} for run, more in zip(runs, added)]
@@ -112,16 +112,16 @@ def table(label: str, runs: Sequence[Mapping]) -> str:
 
 
 def counted(entry: Mapping) -> str:
-    """On how many of what a figure rests."""
+    """The counts behind a figure, as text."""
     return ", ".join(f"{count:,} {name}" for name, count in mapping(entry.get("counts")).items())
 
 
 def conditions(runs: Sequence[Mapping]) -> str:
-    """Seeds, steps (of how many, where it was stopped), budget, machine and commits of a table."""
+    """Seeds, steps (of how many planned, if stopped early), time, machine and commits of a table."""
     first = runs[0]
     steps = sorted({run["num_steps"] for run in runs})
     timed = all("seconds" in run for run in runs)  # chains on a known target are not trained
-    known = all("baseline_seconds" in run for run in runs)  # those of before 2026-11-26 do not say
+    known = all("baseline_seconds" in run for run in runs)  # results of before 2026-11-26 lack it
     parts = ("seconds", "baseline_seconds", "evaluation_seconds") if known else ("seconds", "evaluation_seconds")
     minutes = [sum(run[part] for part in parts) / 60 for run in runs if timed]
     of = "training, baselines and evaluation" if known else "training and evaluation"
@@ -150,7 +150,7 @@ def sections(of: Mapping[str, Sequence[Mapping]], level: int) -> str:
 
 
 def cards() -> dict[Path, list[tuple[str, str]]]:
-    """{card: (experiment, method or "" for all) of its tables}, as its text above them says: "`experiments.vera`", or
+    """{card: [(experiment, method or "" for all)]} of its tables, from the text above them: "`experiments.vera`", or
     "`experiments.vera` with config.method = jem"."""
     found = {}
     for path in sorted(METHODS.glob("*.md")):
@@ -163,7 +163,7 @@ def cards() -> dict[Path, list[tuple[str, str]]]:
 
 
 def of_card(found: Mapping, experiment: str, method: str) -> dict[str, list[dict]]:
-    """{label: kept results} of an experiment, of one of its methods if that is named."""
+    """{label: kept results} of an experiment, with method "" of all its methods."""
     kept = found.get(experiment, {})
     return {label: runs for label, runs in kept.items() if method in ("", runs[0]["method"])}
 
@@ -195,7 +195,7 @@ def index_row(experiment: str, label: str, runs: Sequence[Mapping], card: Path) 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command line: 0, 1 if a page is stale, 2 for what cannot be kept."""
+    """The command line. Exit code: 0, 1 if a page is stale, 2 if a result cannot be kept."""
     parser = argparse.ArgumentParser(
         "python -m experiments.tables", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,7 +1,7 @@
 """Classification by the frozen latent vectors of a trained text model (Pang et al. 2021, arXiv 2106.02513).
 
-The feature vector of a sentence is the mean of draws from its short-run posterior. Clusters of them, named by one
-label, and linear classifiers of a few labels are tested on sentences the model has not seen, beside a bag of words.
+The feature vector of a sentence is the mean of draws from its short-run posterior. Clusters of these vectors, each
+named by one label, and linear classifiers of few labels are tested on unseen sentences, beside a bag of words.
 """
 
 import jax
@@ -55,14 +55,14 @@ def make_encoder(method, num_draws):
 
 
 def features_of(encode, state, rng_key, parts, batch_size):
-    """`encode` of each of `parts` `[N, L]`, with noise of its own: arrays `[N, d]`."""
+    """`encode` applied to each of `parts` `[N, L]`, each with its own key: arrays `[N, d]`."""
     keys = jax.random.split(rng_key, len(parts))
     bound = lambda key, x: encode(state, key, jnp.asarray(x))
     return [map_batches(bound, x, batch_size, rng_key=key) for x, key in zip(parts, keys, strict=True)]
 
 
 def bag_of_words(tokens, num_words):
-    """Whether each of the vocabulary's first words, the most frequent ones, occurs: `[N, num_words]`."""
+    """1 where one of the `num_words` most frequent words occurs, else 0: `[N, num_words]`."""
     present = np.zeros((len(tokens), num_words))
     rows, columns = np.nonzero(tokens < num_words)
     present[rows, tokens[rows, columns]] = 1.0
@@ -70,7 +70,7 @@ def bag_of_words(tokens, num_words):
 
 
 def accuracies(config, train, train_y, test, test_y, **options):
-    """{number of labels: (mean accuracy, standard deviation over the draws of labels)}; 0 for clusters."""
+    """{number of labels: (mean accuracy, standard deviation over the draws of labels)}; 0 labels: clusters."""
     found = {}
     for num in config.num_labels:
         if num > len(train):
@@ -138,9 +138,9 @@ def protocol(config, num_train, num_test):
         f"Features: the mean of {config.num_draws} draws of the frozen model's short-run posterior. accuracy_<n> on "
         f"{num_test} test sentences of linear support vector machines, C by cross-validation in the n labelled ones, "
         f"mean over {config.num_repeats} draws of these out of {num_train} (accuracy_sd_<n>: standard deviation over "
-        f"the draws). accuracy_0: Gaussian mixture of PCA to {config.num_components} dimensions, named by the label of "
-        f"its most certain sentence. bag_of_words: the presence of the {config.num_words} most frequent words "
-        "instead; untrained: the model as it was initialised; majority: the more frequent label, whatever n."
+        f"the draws). accuracy_0: Gaussian mixture after PCA to {config.num_components} dimensions, named by the label "
+        f"of its most certain sentence. bag_of_words: presence of the {config.num_words} most frequent words "
+        "instead; untrained: the model at its initialisation; majority: always the more frequent label."
     )
 
 

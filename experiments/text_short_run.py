@@ -27,8 +27,8 @@ NOISE_LIMITS = {
 
 
 def noise_schedule(fields):
-    """Noise scale as a function of the training step: start, then from the step `begin` on one of so many increments
-    `every` steps, until it is `end`; None where both are 1, which is Langevin dynamics."""
+    """step -> noise scale: `start`, rising to `end` in `increments` equal parts, one `every` steps from `begin` on;
+    None if both are 1, which is Langevin dynamics."""
     if fields.start == fields.end == 1:
         return None
     begin, every, increments = fields.begin, fields.every, fields.increments

@@ -1,7 +1,7 @@
 """Joint training of a VAE and an energy of x and z (Han et al. 2020, arXiv 2006.06059).
 
 The energy learns to tell data with their inferred z from generated examples with theirs; a VAE of the same networks is
-trained beside it. Anomaly detection with it: experiments.anomaly --config=configs/anomaly/digits_vae_latent_ebm.py.
+trained for comparison. Anomaly detection: experiments.anomaly --config=configs/anomaly/digits_vae_latent_ebm.py.
 """
 
 from functools import partial

@@ -1,8 +1,8 @@
 """VERA with few labels (Grathwohl, Kelly et al. 2021, arXiv 2010.04230), and JEM by chains (arXiv 1912.03263).
 
-An energy whose negative is the log-sum-exp of a classifier's logits learns from all examples, and from the labels of
-few. It is trained on several draws of the labels at once, and so are the arms beside it: the same net by labels alone
-("supervised"), VERA without the entropy of its generator ("no_entropy"), and JEM ("jem").
+The energy, minus the log-sum-exp of a classifier's logits, learns from all examples and few labels. It is trained on
+several draws of the labels at once, like the other arms: the same net trained on labels alone ("supervised"), VERA
+without the entropy of its generator ("no_entropy"), and JEM ("jem").
 """
 
 from functools import partial
@@ -45,7 +45,7 @@ def build(config, data_spec):
     """The arm config.method on all draws of the labels."""
     choose(dict.fromkeys(METHODS), config.method, "method")
     if config.data.get("standardise") and set(config.evaluate.foreign) - {"uniform", "between"}:
-        raise ConfigError("evaluate.foreign: other data sets are not on the scale of data.standardise = True")
+        raise ConfigError("evaluate.foreign: other data sets lack the scale of data.standardise = True; leave them out")
     return make_arm(config, data_spec, config.method)
 
 
@@ -61,8 +61,8 @@ def confidence_figures(probs, labels) -> Figures:
 
 
 def training_figures(run) -> Figures:
-    """Of every arm the draws of the labels whose training diverged, and the seconds of the whole training of all draws
-    by its median speed, without compilation."""
+    """Of every arm: the number of draws of the labels whose training diverged, and the seconds of training all draws,
+    from the median speed, without compilation."""
     figures: Figures = {}
     for arm, trained in ({OWN: run.trained} | run.baselines).items():
         folder = run.workdir / "baselines" / arm if arm else run.workdir
@@ -82,7 +82,7 @@ def foreign_examples(run, name, test):
         return between(jnp.asarray(test))
     other = load(name)
     if other.x_test.shape[1:] != test.shape[1:]:
-        raise ConfigError(f"evaluate.foreign: {name} has examples of {other.x_test.shape[1:]}, not {test.shape[1:]}")
+        raise ConfigError(f"evaluate.foreign: {name} has shape {other.x_test.shape[1:]}, not {test.shape[1:]}")
     return to_float(other.x_test[: len(test)], other.max_value)
 
 
@@ -152,7 +152,7 @@ def sample_figures(run, train, test) -> tuple[dict, Figures]:
 
 
 def evaluate(run):
-    """Accuracy and calibration of every arm, what tells foreign examples, samples, and pictures of all that."""
+    """Accuracy and calibration of every arm, detection of foreign examples, samples, and their pictures."""
     config, labels = run.config, run.dataset.y_test[: run.config.evaluate.max_examples]
     train, test = images.examples(run)
     probs = few_labels.probabilities(run, test)
@@ -175,10 +175,10 @@ def protocol(config, num_train, num_test):
     kinds = "; ".join(f"{name}: {what}" for name, what in SCORES.items())
     held = ", which stay near N(0, I)" if config.evaluate.refine_prior else ""
     return (
-        f"{num_test} test examples. {few_labels.protocol(config)} supervised: the same net by labels alone with noise "
-        "on its inputs; no_entropy: without the entropy of the generator; jem: by chains. ece: 15 bins. diverged: "
-        "draws whose metrics ceased to be finite, or whose energy gap passed 1e8; they are evaluated as they were "
-        "before. seconds: of training, all draws together, without compilation. auroc_<foreign>_<score>: foreign "
+        f"{num_test} test examples. {few_labels.protocol(config)} supervised: the same net on labels alone, with input "
+        "noise; no_entropy: without the entropy of the generator; jem: by chains. ece: 15 bins. diverged: "
+        "draws whose metrics became infinite or NaN, or whose energy gap passed 1e8; they are evaluated as they were "
+        "before that. seconds: of training, all draws together, without compilation. auroc_<foreign>_<score>: foreign "
         f"examples against test examples, {kinds}; uniform: in the range of each column; between: means of two test "
         f"examples. frechet_pixels: of {num_train} samples to the training examples over the columns; refined: after "
         f"{config.evaluate.refine_steps} Metropolis-adjusted steps over z and the noise{held}; real: test examples. "

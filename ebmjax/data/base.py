@@ -30,7 +30,7 @@ class Dataset(NamedTuple):
     float32 `[N, D]`, or sentences int32 `[N, L]` of tokens (`data.text`). y_train, y_test: int32 `[N]`, or None without
     labels. max_value: the value of white, None for tables and sentences. vocabulary: the word of every token, for
     sentences only, else None. labelled: training rows whose labels may be used, int32 `[M]`, or `[S, M]` for S draws;
-    None for all (`data.labelled`). `x` may be a read-only memory map.
+    None for all (`data.labelled`). x_train and x_test may be read-only memory maps.
     """
 
     name: str

@@ -37,7 +37,7 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
     assert posterior_chain is not None
     (pos_start, pos_key), (neg_start, neg_key) = map(jax.random.split, jax.random.split(step_key(state)))
     # Samples are held fixed in both updates: the learning gradients, eqs. (7) and (8), do not pass through chains.
-    start = model.fresh(pos_start, len(x))  # short-run: every chain starts from N(0, I), at every step
+    start = model.fresh(pos_start, len(x))  # every chain, at every step; `Model.run` does the same for `encode`
     pos_end, pos, _ = sample_chain(posterior_chain, model.posterior(params, x), pos_key, start)
     z_pos, pos = jax.lax.stop_gradient((pos_end.position, pos))
 
@@ -83,8 +83,8 @@ def latent_ebm(
     """Build the method.
 
     Args:
-        energy: Flax module z[B, latent_dim] -> energy[B]; or None for the fixed prior N(0, I), which is short-run
-            inference of a plain generator (the paper's baseline).
+        energy: Flax module z[B, latent_dim] -> energy[B]; or None, which fixes the prior to N(0, I): the paper's
+            baseline, a plain generator trained by short-run inference.
         generator: Flax module z[B, latent_dim] -> x[B, ...], in the range of the data ([-1, 1] for images); or a
             decoder of sentences, `nets.TextDecoder`.
         prior_chain, posterior_chain: short-run chains (paper: Langevin, 60 steps of 0.4; 20 to 40 steps of 0.1).

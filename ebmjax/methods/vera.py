@@ -176,7 +176,7 @@ def vera(
         data_noise: ≥ 0, standard deviation of noise on data, labelled or not.
         labels: weights of the cross-entropy of batch["labelled"] = {"x", "label"}, or of a batch with "label", and of
             the entropy of p(y | x) at all data. None: no classes.
-        num_levels: grey levels of images over which noise is added (256); None for tables, and images as they are.
+        num_levels: grey levels of images (256), to whose width uniform noise is added; None for no such noise.
         posterior_chain: of q(z | x) from the z that made x, instead of importance sampling (the HMC variant: 4
             transitions of 5 leapfrog steps, 2 of them `num_burn_in`). Its adapted state is kept in extra["posterior"].
 

@@ -1,1 +1,1 @@
-"""From a config to what a method takes."""
+"""Arguments of methods, made from a config."""

@@ -1,4 +1,4 @@
-"""Methods of anomaly detection: one and its baselines, trained once for each anomaly on the normal examples."""
+"""Methods of anomaly detection: a method and its baselines, trained on the normal examples of each anomaly."""
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -20,38 +20,38 @@ def base_of(config) -> Experiment:
     """The experiment of config.method."""
     name = str(config.method)
     if name == config.experiment:
-        raise ConfigError(f"method = {name}: name the experiment of a method, e.g. latent_ebm")
+        raise ConfigError(f"method = {name}: choose another experiment, e.g. latent_ebm")
     if "num_seeds" in config.get("labels", {}):
         raise ConfigError(f"method = {name}: anomaly detection does not support labels.num_seeds")
     return find(name, "method")
 
 
 def anomalies(config) -> list[str]:
-    """What is held out, one training each: labels, or "other"."""
+    """The anomalies, one training each: labels that are held out, or "other"."""
     fields = config.anomaly
     if bool(fields.held_out) == bool(fields.other):
-        raise ConfigError("anomaly.held_out names classes, or anomaly.other a data set: give one of them")
+        raise ConfigError("set either anomaly.held_out (classes) or anomaly.other (a data set)")
     return [str(label) for label in fields.held_out] or [OTHER]
 
 
 def prepare(config, data_spec) -> dict:
-    """What the method is built on (a flow, say), of its experiment's own `prepare`, trained on the normal examples of
-    each anomaly: {<name>_<anomaly>: ...}. Raises ConfigError if it is a run of its own, which saw the anomalies."""
+    """The stages of the method's own `prepare` (a flow, say), trained on the normal examples of each anomaly:
+    {<name>_<anomaly>: ...}. Raises ConfigError for a stage from another run, whose training saw the anomalies."""
     found = {}
     for name, stage in base_of(config).prepare(config, data_spec).items():
         if isinstance(stage, Trained):
-            raise ConfigError(f"{name}.run: a run of its own has been trained on the anomalies, too; leave it empty")
+            raise ConfigError(f"{name}.run: that run was trained on the anomalies, too; leave it empty")
         for anomaly in anomalies(config):
             own = ConfigDict(stage[0].to_dict() | {"anomaly": config.anomaly.to_dict()})
             own.anomaly.held_out = () if anomaly == OTHER else (int(anomaly),)
-            for field in ("evaluate_every", "num_evaluations"):  # on which its training does not depend
+            for field in ("evaluate_every", "num_evaluations"):  # they do not affect its training
                 del own.anomaly[field]
             found[f"{name}_{anomaly}"] = own.lock(), stage[1]
     return found
 
 
 def arms_of_anomalies(config, data_spec, prepared) -> dict[str, dict]:
-    """{anomaly: `arms`}: one and the same for all, compiled once, unless they are built on something trained."""
+    """{anomaly: `arms`}: the same object for all, compiled once, unless the arms are built on trained stages."""
     if not prepared:
         return dict.fromkeys(anomalies(config), arms(config, data_spec))
     of = lambda anomaly: {
@@ -71,7 +71,7 @@ def arms(config, data_spec, **prepared) -> dict:
 
 
 def title_of(config, arm: str, anomaly: str) -> str:
-    """What the training of an arm is called, and its folder: "train" for the first anomaly of the method itself."""
+    """The name of an arm's training and of its folder: "train" for the method itself and the first anomaly."""
     return "train" if arm == OWN and anomaly == anomalies(config)[0] else f"{arm or config.method}_{anomaly}"
 
 
@@ -80,7 +80,7 @@ def split(config, dataset: Dataset, anomaly: str):
     if anomaly == OTHER:
         other = load(config.anomaly.other)
         if other.x_test.shape[1:] != dataset.x_test.shape[1:] or other.max_value != dataset.max_value:
-            raise ConfigError(f"anomaly.other: {other.name} has other examples than {dataset.name}")
+            raise ConfigError(f"anomaly.other: {other.name} has another shape or range than {dataset.name}")
         test = np.concatenate([dataset.x_test, other.x_test])
         is_anomaly = np.arange(len(test)) >= len(dataset.x_test)
         order = np.random.RandomState(0).permutation(len(test))
@@ -97,7 +97,7 @@ def split(config, dataset: Dataset, anomaly: str):
 
 
 def data_of(config, dataset, title):
-    """The normal examples of the training of that title."""
+    """The normal examples of the training called `title`."""
     anomaly = anomalies(config)[0] if title == "train" else title.rpartition("_")[2]
     train, test, _, _ = split(config, dataset, anomaly)
     return dataset._replace(x_train=train, y_train=None, x_test=test, y_test=None)

@@ -1,8 +1,7 @@
-"""Decision functions of anomaly detection by name, made of a method's public functions alone.
+"""Anomaly scores by name, computed with a method's public functions alone.
 
-All are larger for what is more anomalous. A method with latents has encode, decode and sample_latent; its energy is
-then U(z) of its prior, where that is learned, and every other method's is E(x). Where z is inferred by an encoder, "one
-posterior sample" is the encoder's mean.
+Larger is more anomalous. A method with latents has encode, decode and sample_latent; its energy, if any, is U(z) of a
+learned prior. The energy of any other method is E(x). If an encoder infers z, "one posterior sample" is its mean.
 """
 
 import jax
@@ -27,7 +26,7 @@ OF_LATENTS = ("joint", "joint_unit", "latent", "reconstruction")
 
 
 def has_latents(functions) -> bool:
-    """Whether `functions` are those of a generator with a posterior, rather than of an energy or a density of x."""
+    """Whether `functions` belong to a generator with a posterior, rather than to an energy or a density of x."""
     return {"encode", "decode", "sample_latent"} <= functions.keys()
 
 
@@ -46,7 +45,7 @@ def known_scores(functions, names) -> list[str]:
 
 
 def check(name: str, functions, wanted) -> None:
-    """Raise ConfigError unless the method called `name` has all the scores `wanted`, of which there is at least one."""
+    """Raise ConfigError unless `wanted` has scores, and the method called `name` has all of them."""
     known = available(functions)
     has = f"{name} has {', '.join(known) or 'none'}"
     if not wanted:
@@ -57,7 +56,7 @@ def check(name: str, functions, wanted) -> None:
 
 
 def make_scores(functions, names, sigma: float | None):
-    """(state, rng_key, x[B, ...]) -> {name: [B]} of the scores `names`, those of a latent at one and the same z.
+    """(state, rng_key, x[B, ...]) -> {name: [B]} of the scores `names`; those that need z share one z.
 
     sigma: of p(x | z), for "joint".
     """

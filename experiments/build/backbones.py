@@ -31,7 +31,7 @@ def make_decoder(config, data_spec):
 
 
 def make_backbone(config, data_spec, prepared):
-    """The trained backbone, with the grey levels over which its training added noise (None: it added none)."""
+    """(the trained backbone, number of grey levels over which its training added noise, or None if it added none)."""
     if "decoder" in prepared:
         params = prepared["decoder"].state.params["generator"]
         latent_dim = config.decoder.model.latent_dim

@@ -11,21 +11,21 @@ from ebmjax.training.config import ConfigError, choose
 
 
 def make_chain(config, name: str) -> Chain:
-    """The chain of config.sampler.<name>: its num_steps of the kernel config.sampler.name, with its other fields, and
-    with config.sampler.options.<name of the kernel> if there is such a section.
+    """The chain of config.sampler.<name>: num_steps of the kernel config.sampler.name, with the section's other fields,
+    and those of config.sampler.options.<kernel> if there is such a section.
 
-    step_size: a number, or a tuple of one for each step.
+    step_size: a number, or a tuple with one for each step.
     """
     options = config.sampler[name].to_dict() | kernel_options(config.sampler)
     num_steps = options.pop("num_steps")
     for field, value in ({"num_steps": num_steps} | options).items():
         lowest = min(value) if isinstance(value, tuple) else value
         if lowest < 0 or (lowest == 0 and field != "noise_scale"):
-            raise ConfigError(f"sampler.{name}.{field} = {value} must be > 0")
+            raise ConfigError(f"sampler.{name}.{field} = {value} must be {'>=' if field == 'noise_scale' else '>'} 0")
     if isinstance(options["step_size"], tuple):
         sizes = jnp.asarray(options["step_size"])
         if len(sizes) != num_steps:
-            raise ConfigError(f"sampler.{name}.step_size has {len(sizes)} values, num_steps = {num_steps}")
+            raise ConfigError(f"sampler.{name}.step_size has {len(sizes)} values, but num_steps = {num_steps}")
         options["step_size"] = lambda step: sizes[step]
     kernel = choose(KERNELS, config.sampler.name, "sampler.name")
     return Chain(partial(kernel, **options), num_steps)
@@ -41,20 +41,20 @@ def noise_free_chain(config, name: str, num_steps: int) -> Chain:
 
 
 def stage_config(config, section: dict) -> ConfigDict:
-    """The config of what is trained first, by `Experiment.prepare`: of `config` no more than that depends on."""
+    """The config of a stage of `Experiment.prepare`: `section`, and the fields of `config` that affect the stage."""
     own = {"experiment": config.experiment, "seed": config.seed, "data": config.data.to_dict()}
     return ConfigDict(own | section).lock()
 
 
 def kernel_options(sampler) -> dict:
-    """The options that the kernel sampler.name has for itself, from sampler.options, {kernel: {option: value}}."""
+    """The options of the kernel sampler.name, from sampler.options, {kernel: {option: value}}."""
     return dict(sampler.get("options", {}).get(sampler.name, {}))
 
 
 def check_target(sampler, field: str = "sampler") -> None:
-    """Raise ConfigError unless a step size can follow sampler.target_acceptance (0: it stays where it is).
+    """Raise ConfigError unless a step size can follow sampler.target_acceptance (0: it is fixed).
 
-    field: of the config, where the sampler stands.
+    field: the config's section that holds the sampler.
     """
     if not 0 <= sampler.target_acceptance < 1:
         raise ConfigError(f"{field}.target_acceptance = {sampler.target_acceptance} must be in [0, 1)")
@@ -66,15 +66,15 @@ def check_target(sampler, field: str = "sampler") -> None:
 
 
 def make_adapting_chain(config, name: str) -> Chain:
-    """`make_chain` with a step size that follows config.sampler.target_acceptance for ever, for the energy moves, too;
-    0 leaves it where it is."""
+    """`make_chain` with a step size that follows config.sampler.target_acceptance (0: it is fixed) without end, because
+    the energy keeps changing."""
     check_target(config.sampler)
     chain, target = make_chain(config, name), config.sampler.target_acceptance
     if not target:
         return chain
     first = config.sampler[name].step_size
     if isinstance(first, tuple):
-        raise ConfigError(f"sampler.{name}.step_size = {first} must be one number, for it follows target_acceptance")
+        raise ConfigError(f"sampler.{name}.step_size = {first} must be one number to follow target_acceptance")
     fields = {"step_size": first, "target": target, "rule": sign_rule()}
     return chain._replace(make_kernel=partial(adapt_step_size, make_kernel=chain.make_kernel, **fields))
 
@@ -82,8 +82,8 @@ def make_adapting_chain(config, name: str) -> Chain:
 def chain_starts(config, data_spec) -> dict:
     """Keyword arguments of `anatomy` from config.initial: initial, noise, initial_scale, bank, reinitialise.
 
-    name: "noise", "data" or "bank"; bank_size: chains it keeps, 0 for one per training example; num_chains: those that
-    take part in a step, 0 for as many as the batch has examples.
+    name: "noise", "data" or "bank"; bank_size: chains in the bank, 0 for one per training example; num_chains: chains
+    that move in a step, 0 for as many as the batch has examples.
     """
     fields = config.initial
     options = {"initial": fields.name, "noise": fields.noise, "initial_scale": fields.scale}

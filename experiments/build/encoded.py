@@ -74,7 +74,7 @@ def make_joint_energy(config, shape):
     }
     make = choose(nets, fields.name, "model.energy.name")
     if fields.name == "dcgan" and (len(shape) != 3 or shape[0] != shape[1] or shape[0] % 8):
-        raise ConfigError(f"model.energy.name = dcgan takes squares with sides of 8 n pixels, not {shape}; choose mlp")
+        raise ConfigError(f"model.energy.name = dcgan needs squares with sides of 8 n pixels, not {shape}; choose mlp")
     return make()
 
 
@@ -101,21 +101,19 @@ def make_mask(config, shape):
 
 
 def with_missing_entries(config, data_spec, method):
-    """`method` trained on examples that lack what config.missing says. Raises ValueError if they cannot."""
+    """`method`, trained on examples with the gaps of config.missing. Raises ValueError for an impossible mask."""
     mask_of = make_mask(config, data_spec.shape)
     if mask_of is None:
         return method
-    jax.eval_shape(mask_of, jnp.zeros(1, jnp.int32))  # an impossible mask is refused here, before the training
+    jax.eval_shape(mask_of, jnp.zeros(1, jnp.int32))  # raises here, before the training
     return concealed(method, mask_of)
 
 
-def make_vae(config, data_spec):
-    """The same generator and encoder trained as a VAE, for as long and by the same optimisers."""
+def baselines(config, data_spec):
+    """`Experiment.baselines`: the same generator and encoder trained as a VAE, as long and by the same optimisers."""
+    if not config.evaluate.vae_baseline:
+        return {}
     options = make_options(config, data_spec)
     del options["optimizers"]["energy"]
-    return with_missing_entries(config, data_spec, vae(**make_networks(config, data_spec.shape), **options))
-
-
-def baselines(config, data_spec):
-    """`Experiment.baselines`: the same generator and encoder as a VAE."""
-    return {"vae": make_vae(config, data_spec)} if config.evaluate.vae_baseline else {}
+    method = vae(**make_networks(config, data_spec.shape), **options)
+    return {"vae": with_missing_entries(config, data_spec, method)}

@@ -4,5 +4,5 @@ from ebmjax.data import Dataset, with_labels
 
 
 def data_of(config, dataset: Dataset, title: str) -> Dataset:
-    """The data set of which training sees labels.per_class labels a class, drawn by the seeds 0, 1, ..."""
+    """The data set with labels.per_class labels per class for training, drawn by the seeds 0, 1, ..."""
     return with_labels(dataset, config.labels.per_class, range(config.labels.num_seeds))

@@ -22,15 +22,14 @@ def flow_of(config, data_spec):
 
 
 def by_likelihood(config, data_spec, groups=None, *, num_steps=None):
-    """The flow of config.model.flow, trained by maximum likelihood. groups, num_steps: as of `optimizers_of`."""
+    """The flow of config.model.flow, trained by maximum likelihood. groups, num_steps: as in `optimizers_of`."""
     optimizers = optimizers_of(config, data_spec, groups, num_steps=num_steps)
     return flow_mle(flow_of(config, data_spec), optimizers=optimizers, num_levels=num_levels(data_spec))
 
 
 def prepare(config, data_spec):
-    """`Experiment.prepare` of a method that needs a trained flow: that of the run config.flow.run, or else the training
-    of config.flow (sections model.flow, train, optimizer.flow), with a config of its own of the fields it depends on.
-    """
+    """`Experiment.prepare` of a method that needs a trained flow: that of the run config.flow.run, if given, or a
+    stage that trains config.flow (sections model.flow, train, optimizer.flow)."""
     if config.flow.get("run"):
         return {"flow": flow_of_run(config)}
     own = stage_config(config, {name: part for name, part in config.flow.to_dict().items() if name != "run"})
@@ -38,12 +37,12 @@ def prepare(config, data_spec):
 
 
 def flow_of_run(config):
-    """The flow trained by the run config.flow.run. Raises ConfigError if that is no run of experiments.flow, or if its
-    data or its flow differ from those of config."""
+    """The flow trained by the run config.flow.run. Raises ConfigError unless that is a run of experiments.flow with the
+    data and the flow of `config`."""
     theirs, trained = restore(config.flow.run)
     if theirs.experiment != "flow":
         raise ConfigError(f"flow.run = {config.flow.run} is a run of experiments.{theirs.experiment}, not of a flow")
-    # How it is computed may differ.
+    # form and remat change only how it is computed.
     fields = [
         {"data.name": c.data.name} | {k: v for k, v in c.model.flow.to_dict().items() if k not in ("form", "remat")}
         for c in (theirs, ConfigDict({"data": config.data, "model": config.flow.model}))

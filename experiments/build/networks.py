@@ -28,7 +28,7 @@ def make_generator(config, shape):
     """The generator of examples of `shape` from config.model.generator.
 
     name: "mlp" (hidden layers `widths`, for any shape), or a stack of `nets.PUBLISHED` (of `width`), whose last layer
-    takes the channels of the data. Raises ConfigError if the stack makes images of another size.
+    has the channels of the data. Raises ConfigError if the stack makes images of another size.
     """
     fields = config.model.generator
     if fields.name == "mlp":

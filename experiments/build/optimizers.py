@@ -13,7 +13,7 @@ def optimizers_of(
     """{group: its optimiser}, one for each parameter group of the method.
 
     groups: {group: its fields}, by default config.optimizer. num_steps: of the training, by default
-    config.train.num_steps; schedules by epoch count those of config.train.batch_size.
+    config.train.num_steps; an epoch of schedules is one of config.train.batch_size.
     """
     steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
     return make_optimizers(

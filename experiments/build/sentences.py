@@ -19,13 +19,13 @@ LIMITS = {
 
 
 def check(config, data_spec):
-    """Raise ConfigError for a config that cannot be, or data that are no sentences."""
+    """Raise ConfigError for data without sentences, or too small a num_draws."""
     if data_spec.vocab_size is None:
-        raise ConfigError(f"this config needs sentences, pydoc or lines:PATH, and {data_spec.name} holds none")
+        raise ConfigError(f"data.name = {data_spec.name} holds no sentences: choose pydoc or lines:PATH")
     if 0 < config.evaluate.num_draws < max(config.model.latent_dim + 2, 4):
         raise ConfigError(
             f"evaluate.num_draws = {config.evaluate.num_draws} must exceed model.latent_dim + 1 = "
-            f"{config.model.latent_dim + 1}, or be 0 for no such figures"
+            f"{config.model.latent_dim + 1}, or be 0 to skip its figures"
         )
 
 
@@ -37,6 +37,6 @@ def make_decoder(config, data_spec):
 
 
 def make_language_model(config, data_spec):
-    """The decoder without a latent vector, trained by the same optimiser as long: what z must improve on."""
+    """The decoder without a latent vector, trained as long by the same optimiser."""
     optimizers = optimizers_of(config, data_spec, {"decoder": config.optimizer.generator})
     return language_model(make_decoder(config, data_spec), length=data_spec.shape[0], optimizers=optimizers)

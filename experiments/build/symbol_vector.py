@@ -28,7 +28,7 @@ GROUPS = ("energy", "generator", "encoder")
 
 
 def data_of(config, dataset, title):
-    """What training sees: few labels, or none where their weight is 0."""
+    """The data set with few labels for training, or with none if their weight is 0."""
     if config.labels.weight == 0:
         return dataset._replace(y_train=None, labelled=None)
     return few_labels.data_of(config, dataset, title)
@@ -37,8 +37,8 @@ def data_of(config, dataset, title):
 def check(config, data_spec) -> None:
     """Raise ConfigError, one line, for fields that do not fit together, or do not fit the data."""
     if (data_spec.vocab_size is not None) != bool(config.model.text):
-        held = "sentences" if data_spec.vocab_size is not None else "no sentences"
-        raise ConfigError(f"data.name = {data_spec.name} holds {held}: model.text = {config.model.text!r} does not fit")
+        fit = "bag or sequence" if data_spec.vocab_size is not None else "''"
+        raise ConfigError(f"data.name = {data_spec.name} needs model.text = {fit}, not {config.model.text!r}")
     choose(ACTIVATIONS, config.model.energy.activation, "model.energy.activation")
     choose(INITIALISATIONS, config.model.energy.init, "model.energy.init")
     for name in config.evaluate.arms:
@@ -50,7 +50,7 @@ def check(config, data_spec) -> None:
 
 
 def num_symbols(config, data_spec) -> int:
-    """K: model.num_symbols, or where that is 0 the number of classes."""
+    """K: model.num_symbols, or the number of classes if that is 0."""
     return config.model.num_symbols or data_spec.num_classes
 
 
@@ -64,7 +64,7 @@ def conv_layers(width: int, size: int) -> tuple[tuple[int, int, int, int], ...]:
 
 
 def make_networks(config, data_spec) -> dict:
-    """generator and encoder with what says p(x | z) and what the encoder sees: keyword arguments of `symbol_vector`.
+    """Keyword arguments of `symbol_vector`: generator, encoder, and those for p(x | z) and the encoder's input.
 
     model.text: "" (images, tables), "bag" (any order of words) or "sequence". Encoders of images and tables: mlp
     (`widths`), conv (`width`) or wide_resnet (depth, widen; LeakyReLU .1 as published); of bags mlp; of sequences a
@@ -94,7 +94,7 @@ def make_networks(config, data_spec) -> dict:
 
 
 def kl_weight(config):
-    """step -> weight of KL and energies from config.model.kl: `largest`, in cycles where there are any."""
+    """step -> weight of KL and energies from config.model.kl: `largest`, or cycles that rise to it."""
     fields = config.model.kl
     if not fields.cycles:
         return lambda step: fields.largest
@@ -121,7 +121,7 @@ def make_coupling(config, data_spec, *, tilted=True, mutual_information=True):
 
 
 def make_supervised(config, data_spec):
-    """A perceptron of the labelled examples alone, with noise on its inputs: config.supervised."""
+    """A perceptron trained on labelled examples alone, with noise on its inputs: config.supervised."""
     fields = config.supervised
     bag = {"features": partial(bag_of_words, vocab_size=data_spec.vocab_size)} if config.model.text else {}
     net = MLPLogits((*fields.widths, data_spec.num_classes), fields.activation)
@@ -139,6 +139,6 @@ ARMS = {
 
 
 def make_arm(config, data_spec, name: str):
-    """An arm on all draws of the labels at once."""
+    """An arm, trained on all draws of the labels at once."""
     check(config, data_spec)
     return replicated(ARMS[name](config, data_spec), config.labels.num_seeds)

@@ -12,13 +12,8 @@ from ebmjax.training.experiment import Trained
 from experiments.build.trained import restore
 
 
-def no_exact_draws(rng_key, num):
-    """The `sample` of a target that cannot be drawn exactly."""
-    return None
-
-
 def make_target(config: ConfigDict) -> Target:
-    """The named analytic target, or the energy of a trained run (no exact draws: compared with nothing)."""
+    """The named analytic target, or the energy of a trained run."""
     if not config.target.workdir:
         return choose(TARGETS, config.target.name, "target.name")()
     run_config, trained = restore(config.target.workdir)
@@ -35,10 +30,10 @@ def energy_of(functions) -> tuple[str | None, bool]:
 
 
 def learned_target(workdir: str, config: ConfigDict, trained: Trained) -> Target:
-    """The density exp(-E / T) that a run has learned, on vectors: of z where E is a function of z.
+    """The density exp(-E / T) that a run has learned, on vectors, without exact draws: of z if E is a function of z.
 
-    T: what the method's function temperature says, 1 without one. workdir, config: of the run. Raises ConfigError for
-    a method without an energy.
+    T: by the method's function temperature, else 1. workdir, config: of the run. Raises ConfigError for a method
+    without an energy.
     """
     method, state = trained
     functions, key = method.functions, jax.random.key(0)
@@ -52,4 +47,4 @@ def learned_target(workdir: str, config: ConfigDict, trained: Trained) -> Target
     temperature = functions["temperature"](state) if "temperature" in functions else 1.0
     energy = lambda x: functions[name](state, jnp.reshape(x, (-1, *shape))) / temperature
     over = "" if temperature == 1.0 else f" / {temperature:g}"
-    return Target(f"energy of {workdir}{over}", prod(shape), energy, no_exact_draws, float("nan"))
+    return Target(f"energy of {workdir}{over}", prod(shape), energy, lambda rng_key, num: None, float("nan"))

@@ -16,7 +16,7 @@ def make_net(config, data_spec):
     """The net of class logits, config.model.energy: name "mlp" (widths, activation, init) or "wide_resnet" (depth,
     widen, slope; images whose sides are multiples of 4)."""
     if data_spec.num_classes is None:
-        raise ConfigError(f"data.name = {data_spec.name} has no labels, and this experiment needs labels to learn from")
+        raise ConfigError(f"data.name = {data_spec.name} has no labels, and this experiment needs labels")
     fields, num = config.model.energy, data_spec.num_classes
     choose(ACTIVATIONS, fields.activation, "model.energy.activation")
     choose(INITIALISATIONS, fields.init, "model.energy.init")
@@ -67,11 +67,11 @@ def make_vera(config, data_spec, entropy_weight: float | None = None) -> Method:
 
 
 def make_jem(config, data_spec) -> Method:
-    """The same classifier by chains from a pool: config.jem, with the chain of config.sampler and config.initial."""
+    """The same classifier trained by chains from a pool: config.jem, with config.sampler and config.initial."""
     fields, labels = config.jem, config.labels
     starts = chain_starts(config, data_spec)
     if starts.pop("initial") != "bank":
-        raise ConfigError(f"initial.name = {config.initial.name}: JEM's chains start from a bank")
+        raise ConfigError(f"initial.name = {config.initial.name}: JEM needs chains that start from a bank")
     return jem(
         make_net(config, data_spec),
         chain=make_chain(config, "chain"),
@@ -87,7 +87,7 @@ def make_jem(config, data_spec) -> Method:
 
 
 def make_supervised(config, data_spec) -> Method:
-    """The same net by labelled examples alone, with noise on its inputs: config.supervised."""
+    """The same net trained on labelled examples alone, with noise on its inputs: config.supervised."""
     fields = config.supervised
     optimizers = optimizers_of(config, data_spec, {"classifier": fields.optimizer})
     return classifier(make_net(config, data_spec), optimizers=optimizers, input_noise=fields.input_noise)
@@ -103,6 +103,6 @@ ARMS = {
 
 
 def make_arm(config, data_spec, name: str) -> Method:
-    """An arm on all draws of the labels at once, each of which stops by itself where it diverges."""
+    """An arm, trained on all draws of the labels at once; a draw that diverges stops alone."""
     method = choose(ARMS, name, "evaluate.arms")(config, data_spec)
     return replicated(stopped_where_diverged(method), config.labels.num_seeds)

@@ -1,4 +1,4 @@
-"""What `experiments.evaluate` can measure of a trained run, by name: each evaluator says its protocol and its error."""
+"""The evaluators of `experiments.evaluate` by name; each states the protocol and the error of its figures."""
 
 from collections.abc import Callable
 

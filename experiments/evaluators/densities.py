@@ -15,8 +15,6 @@ from ebmjax.training.config import ConfigError
 from experiments.build.targets import energy_of, learned_target
 from experiments.evaluators.subject import NO_BATCH, Figure, Subject, references
 
-LOG_Z = "estimated, or learned, by the method, with an error of its own"
-
 
 def log_likelihood(subject: Subject) -> list[Figure]:
     """The method's own log p(x) of test examples: exact, or estimated as the method says; images also in bits/dim."""
@@ -32,10 +30,10 @@ def log_likelihood(subject: Subject) -> list[Figure]:
     batch = min(options["batch_size"], len(x))
     found = map_batches(jax.jit(partial(function, state)), x, batch, rng_key=subject.key)
     error = float(np.std(found, ddof=1) / np.sqrt(len(found)))
-    protocol = (
-        "nats, mean over test examples; images dequantised by one draw of uniform noise; the standard error is of "
-    )
-    protocol += "these examples alone" + ("" if subject.config.experiment == "flow" else f", log Z being {LOG_Z}")
+    protocol = "nats, mean over test examples; images dequantised by one draw of uniform noise; "
+    protocol += "the standard error is of these examples alone"
+    if subject.config.experiment != "flow":
+        protocol += "; log Z, estimated or learned by the method, has an error of its own"
     figures = [Figure("test_log_likelihood", float(np.mean(found)), error, protocol, {"test": len(x)})]
     if dataset.max_value is not None:
         dim, width = int(np.prod(x.shape[1:])), bin_width(dataset.max_value + 1)
@@ -45,11 +43,11 @@ def log_likelihood(subject: Subject) -> list[Figure]:
 
 
 def annealed(subject: Subject) -> list[Figure]:
-    """log Z of the learned energy, between annealing from a base to it and back, each with its standard error.
+    """Bounds on log Z of the learned energy, by annealing from a base to it and back, with standard errors.
 
-    For energies of x the base is a Gaussian with the moments of the training data and the test log-likelihood follows;
-    for those of a latent vector it is N(0, I). The way back starts from the model's own samples: it is an upper bound
-    only so far as these are samples of exp(-E / T).
+    For energies of x the base is a Gaussian fitted to the training data, and the test log-likelihood follows; for those
+    of a latent vector it is N(0, I). The way back starts from the model's samples, and gives an upper bound only if
+    these are samples of exp(-E / T).
     """
     options, (method, state) = subject.options, subject.trained
     target = learned_target(str(subject.workdir), subject.config, subject.trained)
@@ -80,7 +78,7 @@ def annealed(subject: Subject) -> list[Figure]:
         x = np.asarray(to_float(subject.dataset.x_test[: options["num"]], subject.dataset.max_value))
         energy = map_batches(jax.jit(target.energy), x.reshape(len(x), -1), min(options["batch_size"], len(x)))
         spread = np.std(energy, ddof=1) / np.sqrt(len(x))
-        raw = "; grey levels as they are, without the uniform noise of test_log_likelihood"
+        raw = "; grey levels without the uniform noise of test_log_likelihood"
         of_test = raw if subject.dataset.max_value is not None else ""
         for name, bound in (("upper", lower), ("lower", upper)):  # log p(x) = -E(x) / T - log Z
             error, value = np.hypot(spread, float(bound.standard_error)), -np.mean(energy) - float(bound.log_z)

@@ -16,22 +16,22 @@ from experiments.evaluators.subject import Figure, Subject, needs_images, no_sen
 
 
 def frechet_pixels(subject: Subject) -> list[Figure]:
-    """Fréchet distance over the numbers of the examples themselves."""
+    """Fréchet distance over the entries of the examples."""
     no_sentences(subject, "frechet_pixels")
     x, y = samples(subject), references(subject)
     value = frechet_distance(x.reshape(len(x), -1), y.reshape(len(y), -1))
-    protocol = "over the numbers of an example (pixels in [-1, 1], clipped; never called FID), to training examples"
+    protocol = "over the entries of an example (pixels in [-1, 1], clipped; not a FID), to training examples"
     return [Figure("frechet_pixels", value, None, protocol, {"samples": len(x), "reference": len(y)})]
 
 
 def density_pixels(subject: Subject) -> list[Figure]:
-    """Precision, recall, density and coverage over the numbers of the examples themselves."""
+    """Precision, recall, density and coverage over the entries of the examples."""
     no_sentences(subject, "density_pixels")
     x, y = samples(subject), references(subject)
     found = density_coverage(y.reshape(len(y), -1), x.reshape(len(x), -1))
     counts = {"samples": len(x), "reference": len(y)}
     return [
-        Figure(f"{k}_pixels", v, None, "5 neighbours, over the numbers of an example (pixels in [-1, 1])", counts)
+        Figure(f"{k}_pixels", v, None, "5 neighbours, over the entries of an example (pixels in [-1, 1])", counts)
         for k, v in found.items()
     ]
 
@@ -60,7 +60,7 @@ def to_pixels(x) -> np.ndarray:
 
 
 def reference_statistics(subject: Subject, features, digest: str) -> tuple[GaussianFit, int]:
-    """Gaussian fit of the features of the first `num_reference` training images (0: all), kept on disk, and its count.
+    """Gaussian fit of the features of the first `num_reference` training images (0: all), cached, and their number.
 
     The cache's key is a hash of the images themselves, the protocol, and the weights.
     """
@@ -93,7 +93,7 @@ def kid(subject: Subject) -> list[Figure]:
     """Kernel distance over the same features, to as many training images; the error is over 100 subsets."""
     size = subset_rows(min(subject.options["num"], len(subject.dataset.x_train)))
     if size < 2:
-        raise ConfigError("--with kid: subsets are of half of the images at most; it needs 4 samples and 4 of training")
+        raise ConfigError("--with kid: needs 4 samples and 4 training images at least")
     features, digest = features_of(subject, "kid")
     x, y = features(to_pixels(samples(subject))), features(to_pixels(references(subject)))
     value, error = kernel_distance(x, y, num_subsets=100, subset_size=size)

@@ -1,4 +1,4 @@
-"""What `experiments.evaluate` measures, and what a figure is; samples and references, which evaluators share."""
+"""The subject of `experiments.evaluate` and its figures; samples and references, which evaluators share."""
 
 from collections.abc import Callable
 from functools import partial
@@ -20,9 +20,9 @@ NO_BATCH = 2**30
 
 
 class Subject(NamedTuple):
-    """What is measured: a trained run, its data, and the options of the command line (`num`, `batch_size`, ...).
+    """A trained run to be measured, its data, and the options of the command line (`num`, `batch_size`, ...).
 
-    put, progress: of `evaluation.inception.inception_features`.
+    put, progress: arguments of `evaluation.inception.inception_features`.
     """
 
     workdir: Path
@@ -36,7 +36,7 @@ class Subject(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A figure with its standard error (None where nobody knows it), how it was measured, and of how many examples."""
+    """A figure with its standard error (None if unknown), how it was measured, and the numbers of examples."""
 
     name: str
     value: float
@@ -65,6 +65,6 @@ def needs_images(subject: Subject, name: str) -> None:
 
 
 def no_sentences(subject: Subject, name: str) -> None:
-    """Raise ConfigError for tokens, which no distance compares."""
+    """Raise ConfigError for sentences: no distance compares tokens."""
     if subject.dataset.vocabulary is not None:
         raise ConfigError(f"--with {name}: {subject.dataset.name} holds sentences")

@@ -1,1 +1,1 @@
-"""From a trained run to its figures and pictures."""
+"""Figures and pictures of a trained run."""

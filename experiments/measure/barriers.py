@@ -1,4 +1,4 @@
-"""The landscape of a learned energy of images: along paths between examples, and where long chains from them go."""
+"""The landscape of a learned energy of images: along paths between examples, and along long chains from them."""
 
 from functools import partial
 
@@ -39,7 +39,7 @@ def barriers(energies):
 
 
 def with_chain(trained, chain, energy):
-    """`trained` with the function "run" that `long_run` asks for: chains from x on `energy`."""
+    """`trained` with the function "run" that `long_run` needs: chains from x on `energy`."""
 
     def run_from(state, rng_key, x, num_steps=None):
         longer = chain if num_steps is None else chain._replace(num_steps=num_steps)
@@ -78,7 +78,7 @@ def landscape(run, energy, test, z):
 
 
 def draw(run, along, kept):
-    """{path: caption} of the energy along the paths and of the chains."""
+    """{path: caption} of the energy along the paths, and of the chains."""
     path = lambda stem: run.workdir / f"{stem}.png"
     viz.plot_energy_paths(along, path("barriers"), title="the learned energy between pairs of test examples")
     captions = {path("barriers"): "The energy along paths between test examples, above the higher of the two"}

@@ -32,7 +32,7 @@ DATA_SPACE = "data space"
 
 
 class Arm(NamedTuple):
-    """Draws x[num_steps, num_chains, dim] of one way to sample, their diagnostics `[dim]` each, and scalars."""
+    """Draws x[num_steps, num_chains, dim] of one sampler, their diagnostics `[dim]` each, and scalar figures."""
 
     x: np.ndarray
     summary: dict[str, np.ndarray]
@@ -42,7 +42,7 @@ class Arm(NamedTuple):
 def open_chains(
     name: str, arguments: Arguments, limits: Mapping[str, Limit] = {}, samplers: Sequence[str] = ("sampler",)
 ) -> tuple[ConfigDict, Path, str]:
-    """`open_untrained` for a command whose chains are described by the sections `samplers`, which are checked, too."""
+    """`open_untrained` for a command whose chains are described by the sections `samplers`, which it checks too."""
     opened = open_untrained(name, arguments, LIMITS | dict(limits))
     for field in samplers:
         sampler = opened[0][field]
@@ -119,7 +119,7 @@ def print_summary(arms, exact):
 
 
 def figures_of(arms: Mapping[str, Arm], exact) -> Figures:
-    """Figures of {title: arm}: of the first one as our own, of the others as baselines. exact: draws, or None."""
+    """Figures of {title: arm}: the first as our own, the others as baselines. exact: draws, or None."""
     figures: Figures = {}
     for title, arm in arms.items():
         found = dict(arm.figures)
@@ -146,8 +146,8 @@ def draw(config, target, arms: Mapping[str, Arm], exact, workdir: Path) -> list[
 def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "") -> None:
     """Print the tables, draw, and write results.json.
 
-    opened: of `open_chains`. arms: {title: arm}, the method itself first. exact: draws of the target, or None. note:
-    what the protocol says besides.
+    opened: from `open_chains`. arms: {title: arm}, the method itself first. exact: draws of the target, or None. note:
+    added to the protocol.
     """
     config, workdir, command = opened
     print_summary(arms, exact)

@@ -42,7 +42,7 @@ def common_protocol(config, num_train, num_test) -> str:
 def missing_entries(run, train, test) -> tuple[Figures, dict]:
     """(figures, {path: caption}) of the missing entries of training and test examples; nothing where none is missing.
 
-    Test examples have masks of their own, behind those of the training set.
+    Test examples have masks of their own, whose indices follow those of the training set.
     """
     mask_of = make_mask(run.config, train.shape[1:])
     if mask_of is None:
@@ -69,7 +69,7 @@ def missing_entries(run, train, test) -> tuple[Figures, dict]:
 
 
 def filler(run, trained):
-    """(x, mask) -> x with its gaps filled by a trained method: the mean of draws, for squared errors ask for a mean."""
+    """(x, mask) -> x with its gaps filled by the mean of draws of a trained method, as suits squared errors."""
     settings = run.config.evaluate
     inpaint = partial(trained.method.functions["inpaint"], trained.state)
 

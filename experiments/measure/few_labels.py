@@ -1,4 +1,4 @@
-"""Classifiers trained on several draws of the labels: their figures on test examples, and the picture of them."""
+"""Classifiers trained on several draws of the labels: their figures on test examples, and a picture."""
 
 from functools import partial
 
@@ -25,7 +25,7 @@ def each_draw(run, function, state, x):
 
 
 def probabilities(run, x) -> dict[str, np.ndarray]:
-    """{arm: p(y | x) `[S, N, K]` by every draw's classifier}, of our method and of the arms beside it."""
+    """{arm: p(y | x) `[S, N, K]` by every draw's classifier}, of our method and the other arms."""
     found = {}
     for arm, (method, state) in ({OWN: run.trained} | run.baselines).items():
         logits = each_draw(run, jax.jit(method.functions["class_logits"]), state, x)

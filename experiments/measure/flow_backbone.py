@@ -17,7 +17,7 @@ STRIP = 24
 """Points of a chain in the picture of its path."""
 
 ARMS = {"latent": OWN, "data": "data_space"}
-"""The arm of the chains in each space: the model is meant to be sampled in its latent space."""
+"""The arm of the chains in each space; our own samples in latent space."""
 
 
 def normalizer_figures(run) -> dict:

@@ -25,11 +25,11 @@ from experiments.measure import images
 from experiments.measure.plane import TOYS, density_pictures
 
 GRID_LIMIT = 7.0
-"""Half the side of the square on which densities are integrated: beyond it the models have no mass to speak of."""
+"""Half the side of the square on which densities are integrated; beyond it the models have hardly any mass."""
 
 
 def classifier_figures(run, x) -> dict:
-    """V and accuracy, as a classifier, on x `[N, ...]` and as many samples of the flow, in nats and as a fraction."""
+    """V (nats) and accuracy (fraction) of the energy as a classifier of x `[N, ...]` and as many samples of the flow."""
     method, state = run.trained
     settings, ratio = run.config.evaluate, jax.jit(partial(method.functions["log_ratio"], state))
     samples = sample_in_batches(partial(method.sample, state), run.rng_key, len(x), settings.batch_size)
@@ -39,7 +39,7 @@ def classifier_figures(run, x) -> dict:
 
 
 def energies_of(run) -> dict:
-    """{arm: potential}: the model, "flow" the trained flow, "flow_fce" after its game, and the baselines."""
+    """{arm: potential}: the model, the flow before ("flow") and after the game ("flow_fce"), and the baselines."""
     method, state = run.trained
     flow = run.prepared["flow"]
     arms = {
@@ -53,7 +53,7 @@ def energies_of(run) -> dict:
 def plane_figures(run) -> tuple[Figures, dict]:
     """(figures of every arm normalised on the grid, {path: caption} of their densities).
 
-    KL from the known law, test log-likelihood, and how far the learned c is from log Z.
+    KL from the known law, test log-likelihood, and the error of the learned c as log Z.
     """
     data, grid = run.dataset, square_grid(GRID_LIMIT, 400)
     toy, (method, state) = TOYS.get(data.name), run.trained
@@ -94,7 +94,7 @@ def density_figures(run, test) -> Figures:
 
 
 def sample_figures(run, train, test) -> tuple[Figures, dict]:
-    """(Fréchet distances to the training images of the flow's samples, after the game and, the arm "flow", before;
+    """(Fréchet distances to the training images of the flow's samples, after the game and before it ("flow");
     {path: caption} of their grids)."""
     flows = {OWN: run.trained, "flow": run.prepared["flow"]}
     samplers = {arm: partial(trained.method.sample, trained.state) for arm, trained in flows.items()}
@@ -110,8 +110,8 @@ def sample_figures(run, train, test) -> tuple[Figures, dict]:
 
 
 def label_figures(run, train, test) -> Figures:
-    """accuracy_labels of the class logits on test images; the arm "supervised": of a classifier that was fitted to the
-    labelled images alone."""
+    """accuracy_labels of the class logits on test images; "supervised": of a classifier fitted to the labelled images
+    alone."""
     (method, state), data = run.trained, run.dataset
     if "class_logits" not in method.functions:
         return {}

@@ -11,11 +11,11 @@ from ebmjax.report.results import Figures
 from experiments.build.flows import num_levels
 
 MAX_PIXELS = 1024
-"""Above this many pixels a Gaussian's covariance takes longer than it is worth: that opponent is left out."""
+"""Above this many pixels the Gaussian is left out, because its covariance takes too long."""
 
 
 def continuous(run, x):
-    """Examples as the flow sees them: images with noise over their grey levels, a fixed draw of it."""
+    """Examples as the flow sees them: images dequantised by a fixed draw of noise."""
     x, levels = jnp.asarray(to_float(x, run.dataset.max_value)), num_levels(run.dataset)
     return np.asarray(x if levels is None else dequantize(run.rng_key, x, levels))
 
@@ -37,8 +37,7 @@ def likelihood_figures(run, log_prob, **parts) -> dict:
 
 
 def gaussian_figures(run, train, test) -> Figures:
-    """The arm "gaussian", which a flow must beat: test figures of N(mean, covariance) of `train`; {} if that has no
-    density."""
+    """The arm "gaussian": test figures of N(mean, covariance) of `train`; {} if too large, or singular."""
     flat = train.reshape(len(train), -1)
     if flat.shape[1] > MAX_PIXELS:
         return {}

@@ -5,7 +5,7 @@ from ebmjax.viz import health
 
 
 def logged_rows(run):
-    """What was logged up to the state that is evaluated."""
+    """The rows logged up to the state that is evaluated."""
     return [row for row in read_rows(run.workdir / "metrics.jsonl") if row["step"] <= run.trained.state.step]
 
 

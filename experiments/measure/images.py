@@ -43,13 +43,13 @@ def reconstruction_figures(run, test, arms, metric: str = "test_mse") -> Figures
 
 
 def pca_figures(train, test, num_components, metric: str = "test_mse") -> Figures:
-    """The linear opponent's error, where it can be computed."""
+    """The error of PCA, the linear baseline; {} if it cannot be computed."""
     small = train[0].size <= MAX_PIXELS and num_components <= min(len(train), train[0].size)
     return {"pca": {metric: pca_mse(train, test, num_components)}} if small else {}
 
 
 def label_classifier(run, train):
-    """The small classifier of the training labels in whose features distances are taken; None without labels."""
+    """The small classifier of the training labels whose features give distances; None without labels."""
     labels, num_steps = run.dataset.y_train, run.config.evaluate.feature_steps
     if labels is None or not num_steps:
         return None
@@ -58,8 +58,8 @@ def label_classifier(run, train):
 
 
 def feature_spaces(run, train, classifier=None) -> dict:
-    """{name: features} in which Fréchet distances are taken: pixels, and where there are labels those of
-    `label_classifier`, which is fitted unless given."""
+    """{name: features} for Fréchet distances: pixels, and with labels those of `label_classifier`, fitted unless
+    given."""
     classifier = classifier or label_classifier(run, train)
     spaces = {"pixels": lambda x: x.reshape(len(x), -1)} if train[0].size <= MAX_PIXELS else {}
     return spaces if classifier is None else spaces | {"features": classifier.features}

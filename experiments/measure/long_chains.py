@@ -19,7 +19,7 @@ KEPT = (1, 10, 100)
 
 
 class Diagnosis(NamedTuple):
-    """A trained method, and what it does when its training and its chains go on.
+    """A trained method, and the results of continuing its training and its chains.
 
     temperature: of its chain. d_s, r_s: `[continued_steps]` of further training. samples: x`[num_samples, ...]` of its
     chain. long: {steps: x`[num_chains, ...]`} of chains from data. exact: ends of Metropolis-adjusted ones, or None.
@@ -39,7 +39,7 @@ class Diagnosis(NamedTuple):
 
 
 def diagnose(run, trained, temperature):
-    """Continue the training, sample, and run long chains from test data: fields of config.evaluate say for how long."""
+    """Continue the training, sample, and run long chains from test data, as long as config.evaluate says."""
     settings, (method, state) = run.config.evaluate, trained
     d_s, r_s = continue_training(run, trained)
     sample = jax.jit(partial(method.sample, state), static_argnums=1)
@@ -50,7 +50,7 @@ def diagnose(run, trained, temperature):
 
 
 def continue_training(run, trained):
-    """d_s and r_s `[continued_steps]` of further training steps from the final state, which is then forgotten."""
+    """d_s and r_s `[continued_steps]` of further training steps from the final state; their result is discarded."""
     config, data = run.config, run.dataset
     x = jnp.asarray(data.x_train)
     loader = make_loader(len(x), config.train.batch_size, data.max_value)
@@ -76,7 +76,7 @@ def long_run(run, trained, x):
 
 
 def exact_run(run, potential, x):
-    """Ends of Metropolis-adjusted chains from `x`: of exp(-E / T) itself, without the bias of the training's kernel."""
+    """Ends of Metropolis-adjusted chains from `x`: on exp(-E / T) itself, without the bias of training's kernel."""
     settings = run.config.evaluate.mala
     kernel = mala(potential, step_size=settings.step_size, temperature=settings.temperature_factor)
     return jax.jit(lambda key, x: run_chain(kernel, key, x, settings.num_steps)[0].position)(run.rng_key, x)

@@ -44,7 +44,7 @@ TOYS = {
         limit=5.0,
         bandwidth=0.12,
     ),
-    # Its modes are rings: what counts is the radius.
+    # Its modes are rings: only the radius counts.
     "rings": Toy(
         rings(),
         partial(jnp.linalg.norm, axis=1, keepdims=True),

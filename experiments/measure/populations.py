@@ -25,7 +25,7 @@ from ebmjax.types import Array
 
 
 def probabilities(apply, weights, x, batch_size):
-    """Of networks `[M, ...]`, one after another, `batch_size` examples at a time: numpy `[M, N, C]`."""
+    """Class probabilities of networks `[M, ...]`, `batch_size` examples at a time: numpy `[M, N, C]`."""
     return np.moveaxis(map_batches(partial(_probabilities, apply, weights), x, batch_size), 1, 0)
 
 
@@ -95,8 +95,8 @@ def robustness(apply, attackers, ensemble, examples: Attacked, epsilons):
     """Accuracies under the fast gradient sign attack, each `[K, len(epsilons)]` for attacks by gradients of K networks:
 
     "single": of the network that was attacked. "ensemble": of other networks `[M, ...]`, by their mean probabilities,
-    on the same images, which is the paper's protocol. "ensemble_attacked": of that ensemble where the gradient is its
-    own, `[1, len(epsilons)]`. Only the first with ensemble=None.
+    on the same images, which is the paper's protocol. "ensemble_attacked": of that ensemble, attacked by its own
+    gradient, `[1, len(epsilons)]`. With ensemble=None only "single".
     """
     of_one = lambda w, x: jax.nn.log_softmax(apply(w, x))
     of_all = partial(ensemble_log_probs, apply)
@@ -155,7 +155,7 @@ def along_paths(run, target, populations, x, labels):
 
 
 def attack(run, target, populations, x, labels):
-    """{arm: accuracies of `robustness`}; the attacked networks are made apart from the ensemble."""
+    """{arm: accuracies of `robustness`}; the attacked networks are not in the ensemble."""
     settings, examples = run.config.evaluate, slice(run.config.evaluate.path_examples)
     bounds = None if run.dataset.max_value is None else (-1.0, 1.0)
     first = lambda weights, num: jax.tree.map(lambda leaf: leaf[:num], weights)

@@ -45,8 +45,7 @@ def posterior_draws(trained, x, num, batch_size, rng_key):
 
 
 def posterior_figures(draws):
-    """{"kl", "mutual_information", "active_units"} of `posterior_draws`, more of them than dimensions: what each
-    estimates is in evaluation/text.py."""
+    """{"kl", "mutual_information", "active_units"} (evaluation/text.py) of more `posterior_draws` than dimensions."""
     draws = jnp.asarray(draws)
     return {
         "kl": float(jnp.mean(kl_to_prior(draws))),
@@ -68,7 +67,7 @@ def reconstruction_figures(trained, x, batch_size, rng_key, max_swaps=0):
 def likelihood_figures(trained, x, batch_size, rng_key, **options):
     """{"nll", "perplexity"}: nats per sentence, and exp of nats per token, by the method's log_likelihood.
 
-    options: of it, e.g. num_samples. Without latent vectors it is exact, and takes neither key nor options.
+    options: of log_likelihood, e.g. num_samples; without latent vectors it is exact, and takes no key and no options.
     """
     latent = "encode" in trained.method.functions
     measure = lambda f, key, x: f["log_likelihood"](key, x, **options) if latent else f["log_likelihood"](x)
@@ -79,7 +78,7 @@ def likelihood_figures(trained, x, batch_size, rng_key, **options):
 def cross_figures(decoder, train, test, generated, rng_key, *, score_batch=500, **fit_options):
     """{arm: perplexities between its and real sentences} of {arm: generated rows}, by language models fitted alike.
 
-    decoder: of their size. Of `train` and of each arm as many rows are used as the smallest of them has.
+    decoder: the network of the language models. `train` and all arms are cut to the number of rows of the smallest.
     fit_options: of `fit_language_model`.
     """
     parts = {"train": train, "test": test} | {("arm", arm): rows for arm, rows in generated.items()}
@@ -108,7 +107,7 @@ def generate(trained, num, batch_size, rng_key):
 
 
 def write_sentences(path, trained, vocabulary, test, generated, rng_key, num=10):
-    """Samples, test sentences above what their z decode to, and paths between pairs of test sentences, to read."""
+    """Write samples, test sentences with their reconstructions, and paths between pairs of test sentences."""
     test = test[: 2 * (min(2 * num, len(test)) // 2)]
     half, length = len(test) // 2, test.shape[1]
 

@@ -59,7 +59,7 @@ def likelihood_figures(trained, test, draws, settings, rng_key):
     found = map_batches(sentence_scores.compiled(trained, measure), rows, settings.batch_size, rng_key=rng_key)
     if "energy" not in trained.method.functions:
         return {"nll": -np.mean(found), "perplexity": perplexity(found, test)}
-    # By draws of N(0, I) it would be too low by many nats: codes of sentences lie where these never come.
+    # Draws of N(0, I) never reach the codes of sentences: by these log Z would be too low by many nats.
     energy = partial(trained.method.functions["energy"], trained.state)
     options = {"betas": np.linspace(0, 1, NUM_TEMPERATURES + 1), "num_chains": NUM_CHAINS}
     anneal = partial(annealed_log_normalizer, make_kernel=partial(mala, step_size=0.2), **options)
@@ -69,8 +69,8 @@ def likelihood_figures(trained, test, draws, settings, rng_key):
 
 
 def language_model_figures(run, own) -> Figures:
-    """The exact nll and perplexity of the language model, if it was trained: beside ours, or, where `own` figures have
-    only short_run_nll and short_run_perplexity, beside these."""
+    """The exact nll and perplexity of the language model, if it was trained; named short_run_nll and
+    short_run_perplexity if `own` figures have only these."""
     prefix = next((prefix for prefix in ("", "short_run_") if f"{prefix}nll" in own), None)
     if "language_model" not in run.baselines or prefix is None:
         return {}
@@ -81,8 +81,8 @@ def language_model_figures(run, own) -> Figures:
 
 
 def cross_figures(run, arms) -> Figures:
-    """forward_perplexity and reverse_perplexity of samples of every arm; the arm "real": test sentences under the
-    language model of training sentences, which is what both would be of perfect samples.
+    """forward_perplexity and reverse_perplexity of samples of every arm; "real": of test sentences under the language
+    model of training sentences, the value of both for perfect samples.
 
     arms: {name: (key, n) -> sentences}.
     """
@@ -132,8 +132,8 @@ def protocol(config, dataset):
             else:
                 text += (
                     f", given log Z); log Z of the learned prior: {NUM_TEMPERATURES} temperatures from N(0, I), "
-                    f"{NUM_CHAINS} chains by mala, log_z_error its standard error (too low if anything, "
-                    "and nll with it)"
+                    f"{NUM_CHAINS} chains by mala, log_z_error its standard error (any bias makes it "
+                    "and nll too low)"
                 )
         text += (
             f"; kl: Gaussian of {settings.num_draws} draws against N(0, I); active_units: variance between sentences "

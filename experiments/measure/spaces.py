@@ -1,4 +1,4 @@
-"""HMC chains of a flow-backbone EBM in its latent space and in data space, with as many gradients."""
+"""HMC chains of a flow-backbone EBM in its latent space and in data space, with equally many gradients."""
 
 from collections.abc import Callable
 from functools import partial
@@ -82,7 +82,7 @@ def project(x: Array) -> Array:
 
 
 def class_changes(x: np.ndarray, logits: Callable[[PyTree], Array]) -> float:
-    """How often the most likely class changes in 1,000 transitions of a chain: x`[T, C, ...]`."""
+    """Changes of the most likely class in 1,000 transitions of a chain: x`[T, C, ...]`."""
     classes = np.asarray(jnp.argmax(jax.jit(lambda x: jax.lax.map(logits, x))(jnp.asarray(x)), axis=-1))
     return float(1000 * np.mean(classes[1:] != classes[:-1]))
 

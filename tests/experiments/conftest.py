@@ -40,8 +40,8 @@ class Finished(NamedTuple):
 
     @property
     def pictures(self):
-        """Names of the pictures, without .png; of other files with what follows the dot."""
-        return {name.removesuffix(".png") for name in self.results["pictures"]}
+        """Names of the pictures in its folder, without .png."""
+        return {path.stem for path in self.folder.glob("*.png")}
 
 
 def words_of(command, config, words, folder):
@@ -71,11 +71,11 @@ def check(finished):
         assert table and set(table) <= set(finished.metrics), arm
         wrong = [name for name, value in table.items() if not (name.startswith("rhat") or np.isfinite(value))]
         assert not wrong, (arm, wrong)
-    pictures = [name for name in finished.results["pictures"] if name.endswith(".png")]
-    for name in pictures:
-        picture = Image.open(finished.folder / name)
+    assert all((finished.folder / name).exists() for name in finished.results.get("pictures", ()))
+    for name in finished.pictures:
+        picture = Image.open(finished.folder / f"{name}.png")
         assert picture.width >= 600 and np.asarray(picture).std() > 5, name
-    assert not pictures or "data:image/png" in (finished.folder / "report.html").read_text()
+    assert not finished.pictures or "data:image/png" in (finished.folder / "report.html").read_text()
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +94,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def fails(tmp_path, capsys):
-    """fails(command, config, *words, folder=None, code=2): its one line of error; no file is written, but a lock."""
+    """fails(command, config, *words, folder=None, code=2): its one line of error; nothing is trained or measured."""
 
     def fails(command, config, *words, folder=tmp_path / "refused", code=2):
         before = set(folder.rglob("*"))
@@ -105,7 +105,8 @@ def fails(tmp_path, capsys):
         said = capsys.readouterr()
         lines = [line for line in said.err.splitlines() if not line.startswith((f"{command}: ", "using "))]
         assert len(lines) == 1 and lines[0].startswith("error: "), lines
-        assert {path.name for path in set(folder.rglob("*")) - before} <= {".lock"}
+        written = {path.name for path in set(folder.rglob("*")) - before}
+        assert not written & {"checkpoints", "metrics.jsonl", "results.json"}
         return lines[0]
 
     return fails

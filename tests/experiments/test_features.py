@@ -1,22 +1,10 @@
-"""Features of a trained energy: rows by class, the experiment end to end, the SVHN protocol's shapes."""
-
-import json
-from pathlib import Path
+"""Features of a trained energy: rows by class, what a run writes, and what is refused."""
 
 import numpy as np
 import pytest
 
-from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
-from experiments.features import EXPERIMENT, rows_by_class
-
-ROOT = Path(__file__).parents[2]
-
-
-def main(name, workdir, *words):
-    cli.main(
-        EXPERIMENT, ["features", f"--config={ROOT}/configs/features/{name}.py:smoke", f"--workdir={workdir}", *words]
-    )
+from experiments.features import rows_by_class
 
 
 def test_rows_are_balanced():
@@ -29,34 +17,29 @@ def test_rows_are_balanced():
         rows_by_class(labels, 90, 0)
 
 
-def test_digits(tmp_path, capsys):
-    """An energy hardly trained: its features tell digits apart all the same, as pixels do; wrong input is one line."""
-    main("digits", tmp_path)
-    found = json.loads((tmp_path / "results.json").read_text())
+@pytest.mark.slow
+def test_what_a_run_writes(run):
+    """An energy hardly trained: its features tell digits apart all the same, as pixels do."""
+    found = run("features", "digits:smoke")
     kinds = {f"error_{num}_labels" for num in (100, 200, 1437)} | {"num_features"}
-    assert set(found["metrics"]) == kinds
-    others = found["baselines"]
-    assert {arm: set(names) for arm, names in others.items()} == dict.fromkeys(("untrained", "pixels"), kinds)
+    assert set(found.metrics) == kinds
+    assert found.names == dict.fromkeys(("untrained", "pixels"), kinds)
     # Of ten classes: chance is .9. 4 x 4 x 16 + 4 x 4 x 32 features.
-    for figures in (found["metrics"], *others.values()):
-        assert all(0 < value < 0.4 for name, value in figures.items() if name.startswith("error"))
-    assert found["metrics"]["num_features"] == 768 and others["pixels"]["num_features"] == 64
-    capsys.readouterr()
-    for word, message in (
+    for table in (found.metrics, *found.baselines.values()):
+        assert all(0 < value < 0.4 for name, value in table.items() if name.startswith("error"))
+    assert found.metrics["num_features"] == 768 and found.baselines["pixels"]["num_features"] == 64
+
+
+@pytest.mark.parametrize(
+    "word, said",
+    [
         ("--config.data.name=8gaussians", "no labelled images"),
         ("--config.evaluate.probe.num_labels=(15,)", "15 is no multiple of 10"),
         ("--config.source=flow", "experiments.flow declares no network of an energy"),
         ("--config.source=features", "experiments.features declares no network of an energy"),
         ("--config.source=glow", "unknown name 'glow'"),
         ("--config.labels.weight=1.0", "labels.weight = 1.0 must be in [0, 0]"),
-    ):
-        with pytest.raises(SystemExit):
-            main("digits", tmp_path / "wrong", word)
-        assert message in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_svhn(tmp_path):
-    """Glow and a ConvNet on small fake images."""
-    main("svhn", tmp_path)
-    assert {"metrics", "baselines"} <= set(json.loads((tmp_path / "results.json").read_text()))
+    ],
+)
+def test_refusals(word, said, fails):
+    assert said in fails("features", "digits:smoke", word)

@@ -39,6 +39,7 @@ def test_a_trained_flow_is_taken(flow_in_the_plane):
         prepare(config, PLANE)
     config.flow.model.flow = eight_gaussians.get_config().model.flow
     taken, (_, theirs) = prepare(config, PLANE)["flow"], restore(flow_in_the_plane.folder)
+    assert set(taken.state.params) == {"flow"}
     jax.tree.map(np.testing.assert_array_equal, taken.state.params, theirs.state.params)
 
 

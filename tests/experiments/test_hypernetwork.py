@@ -1,84 +1,38 @@
-"""The hypernetwork's experiment: every config builds, has the published numbers, and a small one runs end to end."""
-
-import importlib.util
-import json
-from pathlib import Path
+"""The hypernetwork's experiment: the published numbers, what a run writes, and what is refused."""
 
 import jax
 import numpy as np
 import pytest
 
+from configs.hypernetwork import mnist, mnist_cpu
 from ebmjax.data import DataSpec
-from ebmjax.training import cli
-from ebmjax.training.run import to_settings
-from experiments.hypernetwork import EXPERIMENT, build
+from experiments.hypernetwork import build
 from experiments.measure.populations import path_figures, population_figures
 
-ROOT = Path(__file__).parents[2]
-PATHS = sorted(p for p in (ROOT / "configs" / "hypernetwork").glob("*.py") if p.stem != "common")
-SHAPES = {"digits": (8, 8, 1), "mnist": (28, 28, 1), "mnist_cpu": (28, 28, 1), "cifar10": (32, 32, 3)}
 
-
-def load(path):
-    module = importlib.util.module_from_spec(found := importlib.util.spec_from_file_location(path.stem, path))
-    found.loader.exec_module(module)
-    return module
-
-
-def num_params(config, shape):
-    method = build(config, DataSpec("any", shape, 10_000, 1000, 10, 255))
-    batch = {"x": jax.ShapeDtypeStruct((config.train.batch_size, *shape), np.float32)}
+@pytest.mark.parametrize("module", [mnist, mnist_cpu])
+def test_published_number_of_parameters(module):
+    config = module.get_config()
+    method = build(config, DataSpec("any", (28, 28, 1), 10_000, 1000, 10, 255))
+    batch = {"x": jax.ShapeDtypeStruct((config.train.batch_size, 28, 28, 1), np.float32)}
     batch["label"] = jax.ShapeDtypeStruct((config.train.batch_size,), np.int32)
     state = jax.eval_shape(method.init, jax.random.key(0), batch)
-    return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(state.params["hypernet"]))
-
-
-@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
-def test_config(path):
-    module = load(path)
-    assert "python -m experiments.hypernetwork" in module.__doc__
-    for variant in ("", "smoke"):
-        config = module.get_config(variant)
-        to_settings(config)
-        found = num_params(config, SHAPES[path.stem])
-        if path.stem.startswith("mnist") and not variant:
-            assert found == 633_640
-
-
-def main(*words):
-    cli.main(EXPERIMENT, ["hypernetwork", *map(str, words)])
-
-
-def results(workdir):
-    return json.loads((workdir / "results.json").read_text())
-
-
-@pytest.mark.parametrize("no_diversity", [False, pytest.param(True, marks=pytest.mark.slow)])  # one more to compile
-def test_digits(no_diversity, tmp_path):
-    word = f"--config.evaluate.no_diversity={no_diversity}"
-    main(f"--config={ROOT}/configs/hypernetwork/digits.py:smoke", word, f"--workdir={tmp_path}")
-    found = results(tmp_path)
-    metrics, baselines = found["metrics"], found["baselines"]
-    assert {"accuracy_single_mean", "accuracy_ensemble", "accuracy_vote", "accuracy_distilled"} <= set(metrics)
-    assert {"path_z_middle", "path_straight_middle", "fgsm_ensemble", "entropy", "disagreement"} <= set(metrics)
-    assert set(baselines) == {"direct"} | ({"no_diversity"} if no_diversity else set())
-    assert {"accuracy_single_mean", "path_straight_middle", "fgsm_single"} <= set(baselines["direct"])
-    assert not no_diversity or {"entropy", "disagreement"} <= set(baselines["no_diversity"])
-    assert all(set(figures) <= set(metrics) for figures in baselines.values())
-    assert all(np.isfinite(list(figures.values())).all() for figures in (metrics, *baselines.values()))
-    assert list(found["pictures"]) == ["accuracies.png", "paths_and_attacks.png", "health.png"]
-    assert all((tmp_path / name).exists() for name in found["pictures"])
-    main("--mode=sample", f"--workdir={tmp_path}")
-    assert np.load(tmp_path / "samples.npy").shape == (100, 2410)
+    assert sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(state.params["hypernet"])) == 633_640
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["mnist", "cifar10"])
-def test_images(name, tmp_path):
-    """Convolutional targets on fake images, all but their size as in the configs."""
-    main(f"--config={ROOT}/configs/hypernetwork/{name}.py:smoke", f"--workdir={tmp_path}")
-    found = results(tmp_path)
-    assert all(np.isfinite(list(v.values())).all() for v in (found["metrics"], *found["baselines"].values()))
+@pytest.mark.parametrize("no_diversity", [False, True])
+def test_what_a_run_writes(no_diversity, run):
+    found = run("hypernetwork", "digits:smoke", f"--config.evaluate.no_diversity={no_diversity}")
+    assert {f"accuracy_{of}" for of in ("single_mean", "ensemble", "vote", "distilled")} <= set(found.metrics)
+    others = {"path_z_middle", "path_straight_middle", "fgsm_ensemble", "entropy", "disagreement"}
+    assert others <= set(found.metrics)
+    assert set(found.baselines) == {"direct"} | ({"no_diversity"} if no_diversity else set())
+    assert {"accuracy_single_mean", "path_straight_middle", "fgsm_single"} <= found.names["direct"]
+    assert not no_diversity or {"entropy", "disagreement"} <= found.names["no_diversity"]
+    assert list(found.results["pictures"]) == ["accuracies.png", "paths_and_attacks.png", "health.png"]
+    run("hypernetwork", None, "--mode=sample", folder=found.folder)
+    assert np.load(found.folder / "samples.npy").shape == (100, 2410)
 
 
 def test_figures_of_a_population():
@@ -106,8 +60,5 @@ def test_figures_of_a_population():
         ("--config.evaluate.epsilons=(-1.0,)", "must be at least 0"),
     ],
 )
-def test_bad_input_is_one_line(word, message, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(f"--config={ROOT}/configs/hypernetwork/digits.py:smoke", word, f"--workdir={tmp_path}/run")
-    assert stopped.value.code == 2
-    assert message in capsys.readouterr().err
+def test_refusals(word, message, fails):
+    assert message in fails("hypernetwork", "digits:smoke", word)

@@ -1,19 +1,14 @@
-"""VERA's and JEM's experiment from end to end, its configs, and what it must reach (slow)."""
+"""VERA's and JEM's experiment: its arms, what a run writes and refuses, and what it must reach (slow)."""
 
-import importlib.util
-import json
+from importlib import import_module
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
-from PIL import Image
 
 from ebmjax.data import DataSpec
-from ebmjax.training import cli
-from ebmjax.training.run import to_settings
 from experiments.build.vera import make_arm
-from experiments.vera import EXPERIMENT
 
 FOLDER = Path(__file__).parents[2] / "configs" / "vera"
 SPECS = {
@@ -27,7 +22,7 @@ SPECS = {
     "svhn": ((32, 32, 3), 10),
     "cifar10": ((32, 32, 3), 10),
 }
-PATHS = sorted(p for p in FOLDER.glob("*.py") if p.stem != "common")
+NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "common")
 PUBLISHED = [
     ("hepmass", (15,), 2, 1_018_252),
     ("hepmass", (174,), 7, 1_178_507),
@@ -39,37 +34,20 @@ PUBLISHED = [
 WRN-28-10 without normalisation (tests/nets)."""
 
 
-def load(path):
-    module = importlib.util.module_from_spec(found := importlib.util.spec_from_file_location(path.stem, path))
-    found.loader.exec_module(module)
-    return module
+def spec(shape, num_classes):
+    return DataSpec("any", shape, 10_000, 1000, num_classes, 255 if len(shape) == 3 else None)
 
 
-def main(*words):
-    cli.main(EXPERIMENT, ["vera", *map(str, words)])
+def get_config(name, variant=""):
+    return import_module(f"configs.vera.{name}").get_config(variant)
 
 
-@pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
-def test_config(path):
-    """Builds at full size, every arm of it."""
-    module = load(path)
-    assert "python -m experiments.vera --config=configs/" in module.__doc__ or path.stem == "digits"
-    shape, num_classes = SPECS[path.stem.removeprefix("jem_")]
-    for variant in ("", "smoke"):
-        config = module.get_config(variant)
-        to_settings(config)
-        made = DataSpec("any", shape, 10_000, 1000, num_classes, 255 if len(shape) == 3 else None)
-        for name in (config.method, *config.evaluate.arms):
-            make_arm(config, made, name)
-    with pytest.raises(ValueError, match="unknown variant"):
-        module.get_config("tiny")
-
-
-def check_figures(results):
-    """All figures are finite, and those of every arm stand beside one of ours."""
-    metrics, baselines = results["metrics"], results["baselines"]
-    assert all(set(found) <= set(metrics) for found in baselines.values())
-    assert np.isfinite([value for found in (metrics, *baselines.values()) for value in found.values()]).all()
+@pytest.mark.parametrize("variant", ["", "smoke"])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_arm_builds(name, variant):
+    config = get_config(name, variant)
+    for arm in (config.method, *config.evaluate.arms):
+        make_arm(config, spec(*SPECS[name.removeprefix("jem_")]), arm)
 
 
 def count(tree):
@@ -79,32 +57,27 @@ def count(tree):
 
 @pytest.mark.parametrize(("name", "shape", "num_classes", "expected"), PUBLISHED)
 def test_published_numbers_of_parameters(name, shape, num_classes, expected):
-    config = load(FOLDER / f"{name}.py").get_config()
+    config = get_config(name)
     config.labels.num_seeds = 1
-    made = DataSpec("any", shape, 10_000, 1000, num_classes, 255 if len(shape) == 3 else None)
     part = {"x": jax.ShapeDtypeStruct((8, *shape), np.float32), "label": jax.ShapeDtypeStruct((8,), np.int32)}
-    state = jax.eval_shape(make_arm(config, made, config.method).init, jax.random.key(0), part)
+    state = jax.eval_shape(make_arm(config, spec(shape, num_classes), config.method).init, jax.random.key(0), part)
     assert count(state.params["energy"]) == expected
     if name == "hepmass":  # noise-500-500-500-columns, biases for the offsets of the batch normalisation
         columns = shape[0]
         assert count(state.params["generator"]["net"]) == 128 * 500 + 2 * 500**2 + 500 * columns + 3 * 500 + columns
 
 
-def test_what_a_run_writes(tmp_path):
-    main(f"--config={FOLDER}/digits.py:smoke", f"--workdir={tmp_path}")
-    found = json.loads((tmp_path / "results.json").read_text())
-    metrics, baselines = found["metrics"], found["baselines"]
-    assert {"accuracy_mean", "accuracy_sd", "ece", "nll", "seconds", "diverged", "energy_refined"} <= set(metrics)
-    assert {"auroc_uniform_energy", "auroc_between_max_prob", "auroc_between_grad_norm"} <= set(metrics)
-    assert {"accuracy_mean", "accuracy_sd", "nll", "ece", "diverged", "seconds"} == set(baselines["supervised"])
-    assert set(baselines) == {"supervised", "refined", "real"}
-    assert {"frechet_pixels"} == set(baselines["refined"]) == set(baselines["real"])
-    check_figures(found)
-    assert metrics["diverged"] == 0
-    for name in ("arms", "samples", "samples_refined", "health"):
-        assert np.asarray(Image.open(tmp_path / f"{name}.png")).std() > 5
-    main("--mode=sample", f"--workdir={tmp_path}")
-    assert np.load(tmp_path / "samples.npy").shape == (100, 64)
+@pytest.mark.slow
+def test_what_a_run_writes(run):
+    found = run("vera", "digits:smoke")
+    own = {"accuracy_mean", "accuracy_sd", "ece", "nll", "seconds", "diverged"}
+    auroc = {"auroc_uniform_energy", "auroc_between_max_prob", "auroc_between_grad_norm"}
+    assert own | auroc | {"energy_refined"} <= set(found.metrics)
+    assert found.names == {"supervised": own, "refined": {"frechet_pixels"}, "real": {"frechet_pixels"}}
+    assert found.metrics["diverged"] == 0
+    assert found.pictures >= {"arms", "samples", "samples_refined", "health"}
+    run("vera", None, "--mode=sample", folder=found.folder)
+    assert np.load(found.folder / "samples.npy").shape == (100, 64)
 
 
 @pytest.mark.parametrize(
@@ -119,35 +92,24 @@ def test_what_a_run_writes(tmp_path):
         ("--config.model.posterior.name=exact", "unknown name 'exact'; known: hmc, importance"),
     ],
 )
-def test_bad_input_is_one_line(word, message, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(f"--config={FOLDER}/digits.py:smoke", word, f"--workdir={tmp_path}/run")
-    assert stopped.value.code == 2
-    assert message in capsys.readouterr().err
+def test_refusals(word, message, fails):
+    assert message in fails("vera", "digits:smoke", word)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["cifar10", "jem_cifar10", "mnist", "jem_digits", "against_jem"])
-def test_others(name, tmp_path):
-    """Every other kind of net and arm, on fake images where its data are not at hand."""
-    main(f"--config={FOLDER}/{name}.py:smoke", f"--workdir={tmp_path}")
-    found = json.loads((tmp_path / "results.json").read_text())
-    assert found["method"] == ("jem" if name.startswith("jem_") else "vera")
-    check_figures(found)
+@pytest.mark.parametrize("name", ["jem_digits", "against_jem"])
+def test_other_arms(name, run):
+    assert run("vera", f"{name}:smoke").results["method"] == ("jem" if name.startswith("jem_") else "vera")
 
 
 @pytest.mark.slow
-def test_hmc_variant(tmp_path):
-    words = ["--config.model.posterior.name=hmc", "--config.evaluate.arms=()", f"--workdir={tmp_path}"]
-    main(f"--config={FOLDER}/digits.py:smoke", *words)
-    assert (tmp_path / "results.json").exists()
+def test_hmc_variant(run):
+    run("vera", "digits:smoke", "--config.model.posterior.name=hmc", "--config.evaluate.arms=()")
 
 
 @pytest.mark.slow
-def test_verdict(tmp_path):
+def test_verdict(run):
     """Minutes: not below the tuned net that learns from labels alone."""
-    words = ["--config.evaluate.arms=('supervised',)", "--config.seed=1", f"--workdir={tmp_path}"]
-    main(f"--config={FOLDER}/digits.py", *words)
-    found = json.loads((tmp_path / "results.json").read_text())
-    assert found["metrics"]["accuracy_mean"] >= found["baselines"]["supervised"]["accuracy_mean"]
-    assert found["metrics"]["diverged"] == 0
+    found = run("vera", "digits", "--config.evaluate.arms=('supervised',)", "--config.seed=1")
+    assert found.metrics["accuracy_mean"] >= found.baselines["supervised"]["accuracy_mean"]
+    assert found.metrics["diverged"] == 0

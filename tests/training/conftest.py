@@ -1,4 +1,4 @@
-"""A toy method whose training can be made to fail on purpose, driven by the real loop."""
+"""A toy method whose training can be made to fail on purpose, driven by the real loop; and commands that fail."""
 
 import json
 
@@ -10,9 +10,11 @@ import pytest
 
 from ebmjax.data import Dataset
 from ebmjax.methods.base import apply_gradients, create_state, step_key
+from ebmjax.training import cli
 from ebmjax.training.loop import Hooks, Interrupted, fit
 from ebmjax.training.settings import Settings
 from ebmjax.types import Method
+from experiments.latent_ebm import EXPERIMENT
 
 SIZE = 50_000  # random parameters, so that a checkpoint is large enough to damage in many places
 
@@ -81,3 +83,20 @@ def stopped(toy):
     with pytest.raises(Interrupted, match="step 16"):
         toy.train(stop_requested=lambda: next(asked))
     return toy
+
+
+@pytest.fixture
+def fails(capsys):
+    """fails(*words, code=2): runs experiments.latent_ebm in this process, which exits with `code`; its one line."""
+
+    def fails(*words, code=2, experiment=EXPERIMENT):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            cli.main(experiment, ["latent_ebm", *map(str, words)])
+        assert stopped.value.code == code
+        progress = ("latent_ebm: ", "train  step")
+        lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith(progress)]
+        assert len(lines) == 1 and lines[0].startswith("error: "), lines
+        return lines[0]
+
+    return fails

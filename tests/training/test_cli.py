@@ -1,5 +1,6 @@
 """Bad input gets one clear line and a code that is not 0, and loses nothing."""
 
+import errno
 import re
 from pathlib import Path
 
@@ -7,24 +8,15 @@ import numpy as np
 import pytest
 
 from ebmjax.training import cli, run
+from ebmjax.training.checkpoint import CheckpointError
 from ebmjax.training.config import ConfigError
 from ebmjax.training.guard import Diverged, Problem
+from ebmjax.training.loop import Interrupted
 from experiments.build.trained import restore
 from experiments.latent_ebm import EXPERIMENT
 
 ROOT = Path(__file__).parents[2]
 SMOKE = f"--config={ROOT}/configs/latent_ebm/digits.py:smoke"
-
-
-def fails(capsys, *words, code=2):
-    """Run the command line, expect it to exit with `code`, and return the one line it said."""
-    with pytest.raises(SystemExit) as stopped:
-        cli.main(EXPERIMENT, ["latent_ebm", *map(str, words)])
-    assert stopped.value.code == code
-    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("latent_ebm: ")]
-    assert len(lines) == 1, lines
-    assert lines[0].startswith("error: ")
-    return lines[0]
 
 
 @pytest.mark.parametrize(
@@ -72,9 +64,9 @@ def fails(capsys, *words, code=2):
     ],
     ids=lambda v: " ".join(v)[-45:].replace(str(ROOT), "") if isinstance(v, list) else None,
 )
-def test_one_clear_line(words, expected, capsys, tmp_path, monkeypatch):
+def test_one_clear_line(words, expected, fails, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    line = fails(capsys, *words)
+    line = fails(*words)
     assert re.search(expected, line), line
     assert len(line) < 400
 
@@ -89,39 +81,39 @@ def test_one_clear_line(words, expected, capsys, tmp_path, monkeypatch):
     ],
     ids=["truncated", "four channels", "pickled", "float images"],
 )
-def test_bad_npz(write, expected, capsys, tmp_path, monkeypatch):
+def test_bad_npz(write, expected, fails, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "broken.npz")
-    assert expected in fails(capsys, SMOKE, "--config.data.name=npz:broken.npz")
+    assert expected in fails(SMOKE, "--config.data.name=npz:broken.npz")
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_broken_config_file_is_named(capsys, tmp_path):
+def test_a_broken_config_file_is_named(fails, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("def get_config():\n    return 1 / 0\n")
-    assert "mine.py: ZeroDivisionError" in fails(capsys, f"--config={path}")
+    assert "mine.py: ZeroDivisionError" in fails(f"--config={path}")
     path.write_text("def get_config(:\n")
-    assert "mine.py: SyntaxError" in fails(capsys, f"--config={path}")
+    assert "mine.py: SyntaxError" in fails(f"--config={path}")
 
 
-def test_another_run_in_the_folder_is_refused(capsys, tmp_path):
+def test_another_run_in_the_folder_is_refused(fails, tmp_path):
     workdir = tmp_path / "run"
     (workdir / "checkpoints" / "5").mkdir(parents=True)
     (workdir / "config.json").write_text("{broken")
-    assert "config.json" in fails(capsys, SMOKE, f"--workdir={workdir}")
+    assert "config.json" in fails(SMOKE, f"--workdir={workdir}")
 
 
-def test_a_config_of_something_else(capsys, tmp_path):
+def test_a_config_of_something_else(fails, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("from ml_collections import ConfigDict\n\ndef get_config():\n    return ConfigDict({'a': 1})\n")
-    assert "without the field experiment" in fails(capsys, f"--config={path}", f"--workdir={tmp_path}/run")
+    assert "without the field experiment" in fails(f"--config={path}", f"--workdir={tmp_path}/run")
 
 
-def test_two_processes_in_one_folder(capsys, tmp_path):
+def test_two_processes_in_one_folder(fails, tmp_path):
     from ebmjax.files import only_one
 
     with only_one(tmp_path):
-        assert "another process is using" in fails(capsys, SMOKE, f"--workdir={tmp_path}")
+        assert "another process is using" in fails(SMOKE, f"--workdir={tmp_path}")
 
 
 def test_help(capsys):
@@ -132,20 +124,42 @@ def test_help(capsys):
     assert "A title." in shown and "--workdir" in shown
 
 
-def test_a_folder_that_cannot_be_made(capsys, tmp_path):
-    (tmp_path / "file").write_text("")
-    line = fails(capsys, SMOKE, f"--workdir={tmp_path}/file/run", code=1)
-    assert "file/run" in line
+AGAIN = "the same command goes on from {}: python -m experiments.latent_ebm --config="
 
 
-def test_a_run_that_diverged_leaves_a_page(capsys, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "error, code, said",
+    [
+        (Interrupted(35, 400), 130, "stopped at step 35 of 400; " + AGAIN.format("there")),
+        (KeyboardInterrupt(), 130, "interrupted; " + AGAIN.format("the last checkpoint")),
+        (CheckpointError("cannot write a checkpoint in x"), 1, f"error: cannot write a checkpoint in x{cli.MENDED}"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "x/metrics.jsonl"),
+            1,
+            f"error: cannot read or write x/metrics.jsonl: No space left on device{cli.MENDED}",
+        ),
+    ],
+)
+def test_what_ends_a_training_is_one_line(error, code, said, capsys, tmp_path, monkeypatch):
+    def ended(*arguments):
+        raise error
+
+    monkeypatch.setattr(run, "train", ended)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(EXPERIMENT, ["latent_ebm", SMOKE, f"--workdir={tmp_path}/run"])
+    assert stopped.value.code == code
+    *told, line = capsys.readouterr().err.splitlines()
+    assert line.startswith(said) and all(other.startswith("latent_ebm: ") for other in told)
+
+
+def test_a_run_that_diverged_leaves_a_page(fails, tmp_path, monkeypatch):
     """With the cause on top, in the work directory and not in that of the baseline that broke; until it goes on."""
 
     def broken(*arguments):
         raise Diverged("gaussian", 40, [Problem("energy_gap not finite", "less")], healthy=20, saved=20, rollbacks=0)
 
     monkeypatch.setattr(run, "train", broken)
-    line = fails(capsys, SMOKE, f"--workdir={tmp_path}/run", code=1)
+    line = fails(SMOKE, f"--workdir={tmp_path}/run", code=1)
     said = "gaussian diverged at step 40: energy_gap not finite (healthy at step 20"
     assert line.startswith(f"error: {said}") and line.endswith(f"; see {tmp_path}/run/report.html")
     page = (tmp_path / "run" / "report.html").read_text()

@@ -97,11 +97,13 @@ def assert_close(folder, expected):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * np.sqrt(np.mean(np.square(b, dtype=np.float64))))
 
 
+@pytest.mark.slow
 def test_eight_devices(one_device, tmp_path):
     finish(start(8, tmp_path))
     assert_close(tmp_path, one_device)
 
 
+@pytest.mark.slow
 def test_two_processes_of_four_devices(one_device, tmp_path):
     address = free_address()
     said = finish(*(start(4, tmp_path, address, process) for process in (0, 1)))

@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 from ebmjax import files
-from ebmjax.training import cli
 from ebmjax.training.checkpoint import CheckpointError
 from ebmjax.training.metrics import MetricsWriter
 from experiments.latent_ebm import EXPERIMENT
@@ -95,34 +94,29 @@ def test_a_folder_that_vanishes(stopped, undisturbed):
     assert_equal(stopped.train(), undisturbed)
 
 
-def fails(capsys, *words, experiment=EXPERIMENT):
-    with pytest.raises(SystemExit) as ended:
-        cli.main(experiment, ["latent_ebm", SMOKE, *words])
-    assert ended.value.code == 1
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error")]
-    assert len(lines) == 1
-    return lines[0]
-
-
-def test_a_folder_that_cannot_be(capsys, tmp_path):
+def test_a_folder_that_cannot_be(fails, tmp_path):
     (tmp_path / "file").touch()
-    said = fails(capsys, f"--workdir={tmp_path}/file/run")
+    said = fails(SMOKE, f"--workdir={tmp_path}/file/run", code=1)
     assert said.endswith("file/run: Not a directory; mend that, or choose another --workdir")
 
 
-def test_a_full_disk_at_the_command_line(capsys, tmp_path, monkeypatch):
+def test_a_full_disk_at_the_command_line(fails, tmp_path):
     with files_end_at(1500):
-        said = fails(capsys, f"--workdir={tmp_path}/run")
+        said = fails(SMOKE, f"--workdir={tmp_path}/run", code=1)
     assert said == f"error: cannot read or write {tmp_path}/run/config.json: File too large{MENDED}"
 
+
+@pytest.mark.slow
+def test_a_full_disk_while_training(fails, tmp_path, monkeypatch):
     def full(self, step, metrics):
         raise OSError(errno.ENOSPC, "No space left on device", str(self.path))
 
     monkeypatch.setattr(MetricsWriter, "write", full)
-    said = fails(capsys, f"--workdir={tmp_path}/run")
+    said = fails(SMOKE, f"--workdir={tmp_path}/run", code=1)
     assert said == f"error: cannot read or write {tmp_path}/run/metrics.jsonl: No space left on device{MENDED}"
 
 
+@pytest.mark.slow
 def test_nothing_but_one_line_is_printed(tmp_path):
     """Orbax writes in threads that print pages when the disk is full; the images that it fills first are left out."""
     code = f"""
@@ -146,9 +140,10 @@ cli.main(EXPERIMENT._replace(draw_samples=None), ["latent_ebm", {SMOKE!r}, "--wo
     assert lines[0].endswith(MENDED)
 
 
-def test_a_folder_that_vanishes_at_the_command_line(capsys, tmp_path):
-    away = lambda x, path: (tmp_path / "run").rename(tmp_path / "away")
-    assert "run" in fails(capsys, f"--workdir={tmp_path}/run", experiment=EXPERIMENT._replace(draw_samples=away))
+@pytest.mark.slow
+def test_a_folder_that_vanishes_at_the_command_line(fails, tmp_path):
+    vanishing = EXPERIMENT._replace(draw_samples=lambda x, path: (tmp_path / "run").rename(tmp_path / "away"))
+    assert "run" in fails(SMOKE, f"--workdir={tmp_path}/run", code=1, experiment=vanishing)
 
 
 @pytest.fixture
@@ -167,9 +162,10 @@ def read_only(tmp_path, monkeypatch):
         os.seteuid(0)
 
 
-def test_a_read_only_folder(read_only, capsys):
-    assert f"cannot read or write {read_only}/run: Permission denied" in fails(capsys, f"--workdir={read_only}/run")
-    assert f"{read_only}/.lock: Permission denied" in fails(capsys, f"--workdir={read_only}")
+def test_a_read_only_folder(read_only, fails):
+    said = fails(SMOKE, f"--workdir={read_only}/run", code=1)
+    assert f"cannot read or write {read_only}/run: Permission denied" in said
+    assert f"{read_only}/.lock: Permission denied" in fails(SMOKE, f"--workdir={read_only}", code=1)
 
 
 def test_file_systems_without_locks(tmp_path, capsys, monkeypatch):
