@@ -1,4 +1,4 @@
-"""What configs have in common: their sections, Adam, the papers' figures, the short variant for tests."""
+"""Common parts of configs: sections, Adam, the papers' figures, the short variant for tests."""
 
 from collections.abc import Callable, Iterable
 
@@ -19,15 +19,15 @@ def base(experiment: str, data: str) -> ConfigDict:
             "log_every": 100,
             "checkpoint_every": 1000,  # also draws a sample grid
             "ema_decay": 0.0,  # 0: evaluate the last parameters
-            "on_divergence": "stop",  # or "rollback": to the last healthy checkpoint, on with another key
+            "on_divergence": "stop",  # or "rollback": resume from the last healthy checkpoint with another key
         }
     )
-    # Beside metrics and parameters that are not finite, a run has diverged when (docs/troubleshooting.md):
+    # A run has diverged if a metric or a parameter is not finite, or if (docs/troubleshooting.md):
     config.train.guard = ConfigDict(
         {
-            "max_growth": 1000.0,  # the energy gap or a gradient norm exceeds this many times its usual; 0: off
-            "min_spread": 0.001,  # the spread of the chains falls below this fraction of its usual; 0: off
-            "warmup": 10,  # logged values of a metric before it is judged
+            "max_growth": 1000.0,  # the energy gap or a gradient norm exceeds this many times its usual value; 0: off
+            "min_spread": 0.001,  # the spread of the chains falls below this fraction of its usual value; 0: off
+            "warmup": 10,  # logged values of a metric before it is checked
             "max_rollbacks": 3,
         }
     )
@@ -36,7 +36,7 @@ def base(experiment: str, data: str) -> ConfigDict:
 
 
 def adam(learning_rate: float, **fields) -> ConfigDict:
-    """Adam with a constant rate, for one group of parameters. fields: what differs, or is there besides."""
+    """Adam with a constant rate, for one group of parameters. fields: other values, or further fields."""
     common = {
         "learning_rate": learning_rate,
         "b1": 0.9,
@@ -59,20 +59,20 @@ def net(
 
 
 def each(sections: Iterable[ConfigDict], **fields) -> None:
-    """Set the same fields in each of some sections: each(config.optimizer.values(), schedule="cosine")."""
+    """Set the same fields in all sections: each(config.optimizer.values(), schedule="cosine")."""
     for section in sections:
         section.update(**fields)
 
 
 def images_evaluation(config: ConfigDict, max_examples: int = 50_000) -> None:
-    """The fields of the figures of images."""
+    """The fields of config.evaluate for images."""
     config.evaluate.batch_size = 500
     config.evaluate.max_examples = max_examples  # of training images, samples and test images each
     config.evaluate.feature_steps = 1500  # of the small classifier behind frechet_features; 0: none
 
 
 def paper(config: ConfigDict, source: str, *, protocol: str, data: tuple[str, ...], **figures: float) -> None:
-    """State the paper's figures, under the names of ours that follow the same protocol (ebmjax/report/published.py)."""
+    """Add the paper's figures, named as ours by the same protocol (ebmjax/report/published.py)."""
     config.paper = ConfigDict({"source": source, "protocol": protocol, "data": data, "figures": figures})
 
 
@@ -86,10 +86,10 @@ def variant_of(config: ConfigDict, variant: str, smoke: Callable[[ConfigDict], N
 
 
 def short(config: ConfigDict, num_steps: int = 10, batch_size: int = 16, every: int = 5, /, **evaluate) -> None:
-    """The fields of a smoke variant, which takes seconds instead of minutes, for tests, and has no scientific value.
+    """Make a smoke variant: seconds instead of minutes, for tests, without scientific value.
 
     every: steps of a dispatch, and between logged values and checkpoints. evaluate: fields of config.evaluate, beside
-    those that most experiments have. Of a flow or a decoder that is trained first, too.
+    those that most experiments have. A flow or a decoder that is trained first is shortened too.
     """
     stages = [config[name] for name in ("flow", "decoder") if "train" in config.get(name, {})]
     trains = [section.train for section in (config, *stages)]
@@ -100,13 +100,13 @@ def short(config: ConfigDict, num_steps: int = 10, batch_size: int = 16, every: 
 
 
 def fake_name(data: str) -> str:
-    """The name of fake images of the shape of a published data set's; another name stays."""
+    """The name of fake images with the shape of a published data set; other names are returned as they are."""
     name, _, side = data.partition("@")
     side, channels = side or {"mnist": "28"}.get(name, "32"), 1 if name == "mnist" else 3
     return f"fake:{side}x{side}x{channels}" if name in ("mnist", "svhn_cropped", "cifar10", "celeb_a") else data
 
 
 def fake_data(config: ConfigDict, **evaluate) -> None:
-    """Two steps on fake images of the shape of the config's own data: a published config is tried without its data."""
+    """Two steps on fake images of the data's shape, to try a published config without its data."""
     config.data.name = fake_name(config.data.name)
     short(config, 2, 8, 1, **evaluate)

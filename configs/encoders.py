@@ -1,4 +1,4 @@
-"""What the configs of methods with a generator and an encoder have in common."""
+"""Common parts of the configs of methods with a generator and an encoder."""
 
 from ml_collections import ConfigDict
 
@@ -34,7 +34,7 @@ def encoded(experiment: str, data: str) -> ConfigDict:
 
 
 def small(config: ConfigDict) -> None:
-    """Of the embedded digits: latent size 16, batches of 128, a cosine schedule from 1e-3."""
+    """Settings for the embedded digits: latent size 16, batches of 128, a cosine schedule from 1e-3."""
     config.model.latent_dim = 16
     each(config.optimizer.values(), learning_rate=1e-3, schedule="cosine")
     config.train.update(batch_size=128, steps_per_dispatch=50, log_every=50, checkpoint_every=500)

@@ -1,4 +1,4 @@
-"""The section of a config that describes a flow trained before the method: config.flow, of two experiments."""
+"""The section config.flow of two experiments: a flow that is trained before the method."""
 
 from ml_collections import ConfigDict
 
@@ -11,7 +11,7 @@ WARMED_COSINE = {"schedule": "cosine", "warmup_steps": 0}
 def flow_stage(config: ConfigDict) -> ConfigDict:
     """A flow by maximum likelihood, with the training loop's fields of `config`."""
     fields = {"model": {"flow": {"name": "affine_coupling", "num_layers": 6, "width": 48}}}
-    # run: a finished run of experiments.flow with the same model.flow, whose flow is taken; "": one is trained.
+    # run: a finished run of experiments.flow with the same model.flow, whose flow is used; "": one is trained.
     stage = ConfigDict(
         fields | {"run": "", "train": config.train.to_dict(), "optimizer": {"flow": adam(1e-3, **WARMED_COSINE)}}
     )
@@ -29,9 +29,9 @@ def glow(config: ConfigDict) -> None:
 
 
 def glow_of_mnist(section: ConfigDict) -> None:
-    """A Glow of 28 x 28 images and its training, half an hour of one CPU core: of config, or of config.flow.
+    """A Glow of 28 x 28 images and its training, half an hour of one CPU core. section: config, or config.flow.
 
-    Two levels, for 28 / 2 / 2 is odd; an eighth of the depth and a sixteenth of the width of CIFAR-10's Glow, a rate
+    Two levels, as 28 / 2 / 2 is odd; an eighth of the depth and a sixteenth of the width of CIFAR-10's Glow, a rate
     seven times as high, nothing recomputed.
     """
     fields = section.model.flow

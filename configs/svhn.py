@@ -2,7 +2,7 @@
 
     python -m experiments.latent_ebm --config=configs/svhn.py
 
-The same as configs/latent_ebm/svhn.py, which tells more.
+The same as configs/latent_ebm/svhn.py, which has the details.
 Expected (paper, Table 1): FID 29.44, test MSE .008.
 Cost: 201 epochs of 732 steps on a GPU; not run at full length.
 """

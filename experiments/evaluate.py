@@ -3,9 +3,9 @@
     python -m experiments.evaluate runs/latent_ebm/svhn --with fid kid --num 50000
     python -m experiments.evaluate runs/short_run/digits --with annealed frechet_pixels
 
-Evaluators: frechet_pixels, density_pixels (precision, recall, density, coverage), fid and kid (weights by
---inception, or fetched by python -m ebmjax.evaluation.download), log_likelihood (where the method has one), annealed
-(log Z of the learned energy, from both sides). To repeat an experiment's own figures, run it with --mode=evaluate.
+Evaluators: frechet_pixels, density_pixels (precision, recall, density, coverage), fid and kid (weights by --inception,
+or fetched by python -m ebmjax.evaluation.download), log_likelihood (where the method has one), annealed (log Z of the
+learned energy, from both sides). To repeat an experiment's own figures, run it with --mode=evaluate.
 """
 
 import argparse

@@ -1,8 +1,8 @@
 """Hypernetworks that generate low-loss, diverse weights (Deutsch 2018, arXiv 1801.01952; Deutsch, Nijkamp & Yang 2019,
 arXiv 1905.02898).
 
-Trains a network that makes classifiers from noise, networks trained directly, and a hypernetwork without the
-diversity term, and compares them: alone, as ensembles, distilled, attacked, and along paths between their weights.
+Trains a network that makes classifiers from noise, networks trained directly, and a hypernetwork without the diversity
+term, and compares them: alone, as ensembles, distilled, attacked, and along paths between their weights.
 """
 
 import math

@@ -35,7 +35,7 @@ def build(config, data_spec):
 
 
 def baselines(config, data_spec):
-    """The arms beside it, config.evaluate.arms, trained as long on the same draws."""
+    """The other arms, config.evaluate.arms, trained as long on the same draws."""
     return {name: make_arm(config, data_spec, name) for name in config.evaluate.arms}
 
 

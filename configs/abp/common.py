@@ -27,7 +27,7 @@ def abp(data: str) -> ConfigDict:
     )
     config.optimizer = ConfigDict({"generator": adam(1e-4, b1=0.5, schedule="exponential")})
     images_evaluation(config)
-    config.evaluate.inpainting_samples = 50  # whose mean is the second figure of inpainting
+    config.evaluate.inpainting_samples = 50  # their mean is the second figure of inpainting
     config.evaluate.short_run_baseline = False  # also train with chains that start afresh and compare
     return config
 

@@ -16,9 +16,7 @@ def get_config(variant=""):
     config = abp("digits")
     config.model.latent_dim = 16
     config.model.sigma = 0.1
-    config.optimizer.generator.learning_rate = 1e-3
-    config.optimizer.generator.b1 = 0.9
-    config.optimizer.generator.schedule = "cosine"
+    config.optimizer.generator.update(learning_rate=1e-3, b1=0.9, schedule="cosine")
     config.train.update(num_steps=3000, batch_size=128, steps_per_dispatch=50, log_every=50, checkpoint_every=500)
     config.evaluate.short_run_baseline = True
     return variant_of(config, variant, smoke)

@@ -2,8 +2,8 @@
 
     python -m ebmjax.data.prepare svhn_cropped && python -m experiments.abp --config=configs/abp/svhn.py
 
-Expected: FID 49.71, as Cui et al. 2023 (arXiv 2306.06323), Table 1, report it for this method, by a protocol that they
-do not state: it stands in no table. Not measured here. Generator, latent size, noise and chain are those of the latent
+Expected: FID 49.71, reported for this method by Cui et al. 2023 (arXiv 2306.06323), Table 1; the protocol is not
+stated, so it is not in our tables. Not measured here. Generator, latent size, noise and chain are those of the latent
 EBM's published script, so that the two can be compared.
 Cost: 201 epochs of 732 steps on a GPU; not run at full length.
 """

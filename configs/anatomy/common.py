@@ -19,19 +19,19 @@ def initial(name: str, noise: str = "uniform", scale: float = 1.0) -> ConfigDict
             "noise": noise,
             "scale": scale,
             "bank_size": 0,  # 0: one chain per training example
-            "num_chains": 0,  # that take part in a step; 0: as many as the batch has examples
+            "num_chains": 0,  # that move in a step; 0: as many as the batch has examples
             "reinitialise": 0.0,
         }
     )
 
 
 def optimizer(name: str, learning_rate: float, **fields) -> ConfigDict:
-    """ "adam", or "sgd" without momentum, whose rate is of the loss in E: T times the paper's, of the loss in E / T."""
+    """ "adam", or "sgd" without momentum; the rate is for a loss in E: T times the paper's, for one in E / T."""
     return adam(learning_rate, name=name, decay_rate=0.99995, **fields)
 
 
 def anatomy(data: str) -> ConfigDict:
-    """Images of 32 x 32 pixels without convergence: chains from noise, Adam, "vanilla" net."""
+    """Non-convergent learning of 32 x 32 images: chains from noise, Adam, "vanilla" net."""
     config = base("anatomy", data)
     config.train.update(num_steps=100_000, batch_size=100)
     config.model = ConfigDict(
@@ -57,7 +57,7 @@ def anatomy(data: str) -> ConfigDict:
 
 
 def toy(data: str, scale: float) -> ConfigDict:
-    """Points of the plane, convergent and not; scale: of the non-convergent chains' normal start."""
+    """Points of the plane, convergent and not. scale: of the normal noise that starts non-convergent chains."""
     config = anatomy(data)
     config.train.update(num_steps=200_000, steps_per_dispatch=50, log_every=1000, checkpoint_every=10_000)
     config.model.energy.name = "mlp"

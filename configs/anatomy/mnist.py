@@ -4,7 +4,7 @@ for a CPU.
     python -m ebmjax.data.prepare mnist && python -m experiments.anatomy --config=configs/anatomy/mnist.py
 
 Published (for CIFAR-10): ε = .01, data noise .03, a bank of one chain per image, Adam with 1e-4. Our own, for minutes
-of CPU: an MLP in the place of the convolutions, 50 steps a chain instead of 500, 3,000 iterations instead of 100,000.
+of CPU: an MLP instead of the convolutions, 50 steps a chain instead of 500, 3,000 iterations instead of 100,000.
 Expected: no figure is published. A run of 3,550 iterations, seed 0, did not converge: mean_d_s -52, long chains
 saturate (.88).
 Cost: two and a half hours of a CPU core for these.

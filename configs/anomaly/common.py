@@ -1,4 +1,4 @@
-"""Anomaly detection's config: that of another experiment, whose method it trains, and what is held out."""
+"""Anomaly detection's config: that of the experiment whose method is trained, and the classes held out."""
 
 from ml_collections import ConfigDict
 
@@ -7,7 +7,7 @@ OF_PAIRS = ("joint_energy", "joint", "reconstruction", "latent")
 
 
 def anomaly(config: ConfigDict, scores: tuple[str, ...] = LATENT) -> ConfigDict:
-    """The config of another experiment, extended. scores: of build/anomaly_scores.py, the main first."""
+    """The config of another experiment, extended. scores: of build/anomaly_scores.py, the main one first."""
     config.method = config.experiment
     config.experiment = "anomaly"
     config.anomaly = ConfigDict(
@@ -26,6 +26,6 @@ def anomaly(config: ConfigDict, scores: tuple[str, ...] = LATENT) -> ConfigDict:
 
 
 def smoke(config: ConfigDict) -> None:
-    """Two classes and two evaluations, beside the method's own `smoke`."""
+    """Two classes and two evaluations, after the method's own `smoke`."""
     config.anomaly.update(held_out=(1, 4), evaluate_every=4, num_evaluations=2)
     config.evaluate.max_examples = 128

@@ -3,7 +3,7 @@
     python -m experiments.anomaly --config=configs/anomaly/digits_flow_backbone.py
 
 Trained as in configs/flow_backbone/digits.py, flow and energy once for every class that is held out. The energy alone,
-the tilt, is scored beside their sum.
+that is, the tilt, is scored too.
 Expected: none published for these images, not measured here.
 Cost: not measured; five times the training of configs/flow_backbone/digits.py.
 """

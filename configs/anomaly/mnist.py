@@ -4,9 +4,9 @@
 
 Published, here or in the code of later papers: latent size 8, σ .3, energy 200-200, chains of 60 and 20 steps, the
 digits 1, 4, 5, 7, 9. Our own, for a CPU: perceptrons instead of deconvolutions of width 128, learning rates, length.
-Expected (paper): .336, .630, .619, .463 and .413, its VAE .063, .337, .325, .148 and .104. They stand in no table: the
-network is another, and the share of anomalies is not stated. With all of them in the test, as in the released code of
-Zenati et al. 2018, digit 1 is 39 % of it, and no score can have less than .23; .063 takes a share near the natural one
+Expected (paper): .336, .630, .619, .463 and .413, its VAE .063, .337, .325, .148 and .104. Not in our tables: the
+network differs, and the share of anomalies is not stated. With all of them in the test, as in the released code of
+Zenati et al. 2018, digit 1 is 39 % of it, and no score can be below .23; .063 needs a share near the natural one
 (auprc_natural). Here, seed 0: auprc_joint .30 and auprc_natural_joint .08 for digit 1, .40 and .11 for digit 9.
 Cost: twelve to sixteen minutes of a CPU core for a digit; two minutes of an H200 for all five.
 """
@@ -32,6 +32,6 @@ def get_config(variant=""):
 
 
 def smoke(config):
-    """The method's own on fake images, and the experiment's."""
+    """`smoke` of the method on fake images, and of the experiment."""
     latent.smoke_images(config)
     common.smoke(config)

@@ -4,7 +4,7 @@ against another data set.
     for name in mnist fashion_mnist; do python -m ebmjax.data.prepare $name; done
     python -m experiments.anomaly --config=configs/anomaly/mnist_other.py
 
-Any data set of 28 x 28 grey images by its name, also a file: --config.anomaly.other=npz:omniglot.npz.
+Any data set of 28 x 28 grey images can be named, also a file: --config.anomaly.other=npz:omniglot.npz.
 Expected: none published. Here, with Omniglot, seed 0: auroc_joint_mean .790, N(0, I) .797, PCA .609.
 Cost: 20 minutes of a CPU core.
 """
@@ -21,7 +21,7 @@ def get_config(variant=""):
 
 
 def smoke(config):
-    """That of mnist.py, against the same fake images."""
+    """`smoke` of mnist.py, against the same fake images."""
     mnist.smoke(config)
     config.anomaly.held_out = ()
     config.anomaly.other = "fake:28x28x1"

@@ -5,10 +5,10 @@
 
 Perceptrons of our own, for a CPU; the paper's networks and protocol for this table are not released.
 Expected (paper): .297, .723, .676, .490 and .383 for the digits 1, 4, 5, 7 and 9, its VAE .063, .337, .325, .148 and
-.104. They stand in no table: other networks, and a share of anomalies that is not stated (mnist.py). Here, seed 0,
+.104. Not in our tables: the networks differ, and the share of anomalies is not stated (mnist.py). Here, seed 0,
 auprc_joint_energy .882 and .479 for the digits 1 and 9 (VAE .294 and .460, random .392 and .361); after 8,000 of the
 30,000 iterations, on a CPU, .744 and .337.
-Cost: 20 minutes of one CPU core for each digit, the VAE's training among them; a minute and a half of an H200 for two.
+Cost: 20 minutes of one CPU core for each digit, with the VAE's training; a minute and a half of an H200 for two.
 """
 
 from configs.anomaly import common
@@ -26,6 +26,6 @@ def get_config(variant=""):
 
 
 def smoke(config):
-    """The method's own on fake images, and the experiment's."""
+    """`smoke` of the method on fake images, and of the experiment."""
     smoke_images(config)
     common.smoke(config)

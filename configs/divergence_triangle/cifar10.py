@@ -7,7 +7,7 @@ rates of the official code.
 The objective itself instead of the code's weights: --config.model.kl_weight=1.0 --config.model.latent_weight=1.0
 --config.model.noisy_samples=True.
 Expected (paper): test_mse .028 (VAE .037; number of test images and scale not stated), IS 7.23; FID 30.10, as later
-papers quote it, by a protocol that is not stated, stands in no table.
+papers quote it, is not in our tables: its protocol is not stated.
 Cost: 1,500 epochs of 500 steps on a GPU; not run at full length.
 """
 

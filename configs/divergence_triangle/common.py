@@ -10,9 +10,9 @@ def triangle(data: str) -> ConfigDict:
     """The objective itself, all terms of weight 1; a data set's config states what differs."""
     config = encoders.encoded("divergence_triangle", data)
     config.model.latent_weight = 1.0  # of -log q(z | x) at generated x
-    config.model.noisy_samples = True  # whether energy and encoder see generated x with the observation noise
+    config.model.noisy_samples = True  # energy and encoder see generated x with observation noise
     config.model.energy = ConfigDict(net("mlp", (128, 128), activation="leaky_relu", init="he", slope=0.2))
-    # Of the evaluation's chains alone, which start from test examples: x' = x - s² / (2T) ∇E + s ε.
+    # For the evaluation's chains only, which start from test examples: x' = x - s² / (2T) ∇E + s ε.
     config.sampler = ConfigDict(
         {"name": "langevin", "chain": {"num_steps": 100, "step_size": 0.02, "temperature": 1.0}}
     )
@@ -32,7 +32,7 @@ def official(config: ConfigDict) -> None:
 
 
 def official_weights(config: ConfigDict) -> None:
-    """Those of the official code: the KL's mean over the latent's entries, .1 of -log q, g(z) without noise, σ √½."""
+    """Weights of the official code: the KL's mean over the latent's entries, .1 of -log q, noiseless g(z), σ √½."""
     config.model.sigma = 0.5**0.5
     config.model.kl_weight = 1.0 / config.model.latent_dim
     config.model.latent_weight = 0.1
@@ -40,7 +40,7 @@ def official_weights(config: ConfigDict) -> None:
 
 
 def smoke(config: ConfigDict) -> None:
-    """That of all methods with an encoder, with few and short chains."""
+    """`smoke` of all methods with an encoder, with few and short chains."""
     encoders.smoke(config)
     _short_chains(config)
 

@@ -2,12 +2,12 @@
 
     python -m experiments.divergence_triangle
 
-The default of the experiment: the objective with all weights 1, but for g(z) in the place of samples with noise, which
-the energy would know from the data by their noise alone. Networks, σ, rates and length are our own, chosen on seed 0.
+The default of the experiment: the objective with all weights 1, but with g(z) instead of samples with noise, which the
+energy would tell from the data by their noise alone. Networks, σ, rates and length are our own, chosen on seed 0.
 Expected (seeds 0, 1, 2): frechet_features 6.8, 8.1, 6.9 (VAE 29.7, 28.6, 29.3; real test digits 4.2), frechet_pixels
 .57, .60, .52 (1.2; .37), test_mse .033, .035, .035 (.031, .030, .030). Nothing bounds the energy: chains of 10,000
 steps leave the data for energies hundreds of nats lower.
-Cost: three minutes of a CPU core, the VAE's training not among them.
+Cost: three minutes of a CPU core, without the VAE's training.
 """
 
 from configs import encoders

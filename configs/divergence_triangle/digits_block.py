@@ -5,7 +5,7 @@ block of 4 x 4 pixels missing.
 
 The block's place differs between images and stays the same over the training; otherwise as digits_missing.py.
 Expected (seed 0): missing_mse .257, the VAE .239, 5 nearest neighbours .206, means .411.
-Cost: three and a half minutes of a CPU core, the VAE's training not among them.
+Cost: three and a half minutes of a CPU core, without the VAE's training.
 """
 
 from configs.common import variant_of

@@ -3,10 +3,10 @@ code.
 
     python -m experiments.divergence_triangle --config=configs/divergence_triangle/digits_official.py
 
-Squared error and -log q(z | x) weighed 1 and .1, of the KL the mean over the latent's entries, generated images without
-noise. The VAE beside it has that weight of the KL too.
+Weights 1 for the squared error and .1 for -log q(z | x), the KL's mean over the latent's entries, generated images
+without noise. The VAE has the same weight of the KL.
 Expected: none published, not measured here.
-Cost: not measured; that of digits.py.
+Cost: not measured; as digits.py.
 """
 
 from configs.common import variant_of

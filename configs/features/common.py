@@ -1,4 +1,4 @@
-"""The config of features from a trained energy: that of the experiment that trains it, and how they are judged."""
+"""The config of features of a trained energy: that of the experiment that trains it, and the linear classifier."""
 
 from ml_collections import ConfigDict
 
@@ -9,7 +9,7 @@ def probed(config: ConfigDict, num_labels: tuple[int, ...]) -> ConfigDict:
     config.experiment = "features"
     config.evaluate.probe = ConfigDict(
         {
-            "num_labels": num_labels,  # as many of each class; 0: all
+            "num_labels": num_labels,  # equally many per class; 0: all
             "num_draws": 5,  # of the labelled images
             "penalties": (0.0001, 0.001, 0.01, 0.1),  # C of the linear classifier, chosen by cross-validation
             "grid": 4,  # feature maps are max-pooled to grid x grid
@@ -20,5 +20,5 @@ def probed(config: ConfigDict, num_labels: tuple[int, ...]) -> ConfigDict:
 
 
 def smoke(config: ConfigDict) -> None:
-    """One draw and one penalty, beside the source's own `smoke`."""
+    """One draw and one penalty, after the source's own `smoke`."""
     config.evaluate.probe.update(num_draws=1, penalties=(0.01,))

@@ -3,7 +3,7 @@
     python -m ebmjax.data.prepare svhn_cropped && python -m experiments.features --config=configs/features/svhn.py
 
 Expected (paper): test error in per cent with 1,000, 2,000 and 4,000 labels 27.07, 24.12, 22.05 (DCGAN 38.59, 32.51,
-29.37). Its networks are not known to us: these are ours, for a GPU, and untrained.
+29.37). Its networks are not known to us: these are ours, for a GPU, and untried.
 Cost: a GPU's work, not measured; not run at full length.
 """
 

@@ -2,7 +2,7 @@
 
     python -m ebmjax.data.prepare celeb_a && python -m experiments.flow --config=configs/flow/celeba32.py
 
-CIFAR-10's Glow, for one GPU, and untried. The paper's CelebA is of 256 pixels.
+CIFAR-10's Glow, for one GPU, and untried. The paper's CelebA has 256 pixels a side.
 Expected: none published at this size, not measured here.
 Cost: a GPU's work, not measured; not run at full length.
 """
@@ -12,6 +12,4 @@ from configs.flow.common import images, smoke_images
 
 
 def get_config(variant=""):
-    config = images("celeb_a@32")
-    config.train.num_steps = 200_000
-    return variant_of(config, variant, smoke_images)
+    return variant_of(images("celeb_a@32"), variant, smoke_images)

@@ -13,6 +13,4 @@ from configs.flow.common import images, smoke_images
 
 
 def get_config(variant=""):
-    config = images("cifar10")
-    config.train.num_steps = 200_000
-    return variant_of(config, variant, smoke_images)
+    return variant_of(images("cifar10"), variant, smoke_images)

@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import adam, base, fake_data, short
+from configs.common import adam, base, fake_data
 from configs.flow_stage import WARMED_COSINE
 
 
@@ -28,17 +28,12 @@ def images(data: str) -> ConfigDict:
     fields = {"name": "glow", "num_levels": 3, "num_steps": 32, "width": 512, "coupling_type": "affine"}
     config.model.flow = ConfigDict(fields | {"form": "auto", "remat": True})
     config.optimizer.flow.update(learning_rate=3e-4, clip_norm=50.0, warmup_steps=1000)
-    config.train.update(batch_size=64, ema_decay=0.999)
+    config.train.update(num_steps=200_000, batch_size=64, ema_decay=0.999)
     config.evaluate.batch_size = 100
     return config
 
 
-def smoke(config: ConfigDict) -> None:
-    """`short` of points or of small images."""
-    short(config)
-
-
 def smoke_images(config: ConfigDict) -> None:
-    """The same on fake images, with a small Glow whose slow "plain" form is compiled in a third of the time."""
+    """`short` on fake images, with a small Glow whose slow "plain" form is compiled in a third of the time."""
     fake_data(config)
     config.model.flow.update(num_levels=2, num_steps=2, width=4, form="plain")

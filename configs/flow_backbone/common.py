@@ -17,7 +17,7 @@ def flow_backbone(data: str) -> ConfigDict:
             "energy_l2": 1e-4,
         }
     )
-    # Chains in z on E(g(z)) + ||z||² / 2; the step size follows target_acceptance (0: it stays,
+    # Chains in z on E(g(z)) + ||z||² / 2; the step size follows target_acceptance (0: it is fixed,
     # which langevin and other kernels that accept every proposal need).
     config.sampler = ConfigDict(
         {
@@ -52,7 +52,7 @@ def flow_backbone(data: str) -> ConfigDict:
 
 
 def images(data: str) -> ConfigDict:
-    """32 x 32 colour images: Glow and a convolutional energy, for a GPU. Our own sizes; nothing here was trained."""
+    """32 x 32 colour images: Glow and a convolutional energy, for a GPU. Our own sizes, untried."""
     config = flow_backbone(data)
     flow_stage.glow(config)
     config.model.energy.update(name="conv", width=64)

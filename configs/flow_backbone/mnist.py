@@ -3,7 +3,7 @@
     python -m experiments.flow_backbone --config=configs/flow_backbone/mnist.py
 
 The settings are ours, the flow small enough for half an hour of one CPU core; the tilt is untried.
-Expected: none published, for the paper has no MNIST; not measured here.
+Expected: none published: the paper has no MNIST; not measured here.
 Cost: not measured beyond the flow's half hour.
 """
 

@@ -2,9 +2,9 @@
 
     python -m experiments.flow_backbone --config=configs/flow_backbone/svhn.py
 
-Expected: FID 48.01, as tables of later papers quote it, with a backbone smaller than Glow's own and by a protocol that
-is not stated, so that it stands in no table; the claim is mixing. Widths, rates and chains of the paper are not known
-to us: these are ours, for a GPU, and untrained.
+Expected: FID 48.01, as later papers quote it, with a backbone smaller than the published Glow. Its protocol is not
+stated, so it is not in our tables; the paper's claim is mixing. The paper's widths, rates and chains are not known to
+us: these are ours, for a GPU, and untried.
 Cost: a GPU's work, not measured; not run at full length.
 """
 

@@ -2,9 +2,9 @@
 
     python -m experiments.flow_contrastive --config=configs/flow_contrastive/celeba32.py
 
-Expected (paper): FID of the flow's samples 23.32 by maximum likelihood, 12.21 after. The FID stands in no table, for
-its number of samples and its protocol are not stated. Networks and rates of the paper are not known to us: these are
-ours, for a GPU, and untrained.
+Expected (paper): FID of the flow's samples 23.32 by maximum likelihood, 12.21 after. Not in our tables: its number of
+samples and its protocol are not stated. The paper's networks and rates are not known to us: these are ours, for a GPU,
+and untried.
 Cost: a GPU's work, not measured; not run at full length.
 """
 

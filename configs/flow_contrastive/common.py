@@ -17,9 +17,9 @@ def flow_contrastive(data: str) -> ConfigDict:
         }
     )
     # The energy learns where the accuracy, averaged with `decay`, is below the threshold, and at least every
-    # `energy_every`-th step (0: no such floor); else the flow does. The paper's rule: decay 0, energy_every 0.
+    # `energy_every`-th step (0: no minimum); else the flow does. The paper's rule: decay 0, energy_every 0.
     config.gate = ConfigDict({"threshold": 0.6, "decay": 0.9, "energy_every": 2})
-    # weight > 0: the energy is that of class logits, and learns from per_class labels a class too (0: all of them).
+    # weight > 0: class logits give the energy, which learns from per_class labels per class too (0: all of them).
     config.labels = ConfigDict({"per_class": 10, "weight": 0.0})
     config.optimizer = ConfigDict(
         {
@@ -36,7 +36,7 @@ def flow_contrastive(data: str) -> ConfigDict:
 
 
 def toy(data: str) -> ConfigDict:
-    """Points in the plane: a confined energy, averaged parameters and all opponents."""
+    """Points in the plane: a confined energy, averaged parameters and all baselines."""
     config = flow_contrastive(data)
     config.model.confinement = 0.02
     each((config.train, config.flow.train), batch_size=256, steps_per_dispatch=50, log_every=50)
@@ -46,7 +46,7 @@ def toy(data: str) -> ConfigDict:
 
 
 def images(data: str) -> ConfigDict:
-    """32 x 32 colour images: Glow and a convolutional energy, for a GPU. Our own sizes; nothing here was trained."""
+    """32 x 32 colour images: Glow and a convolutional energy, for a GPU. Our own sizes, untried."""
     config = flow_contrastive(data)
     flow_stage.glow(config)
     config.model.energy.name = "conv"

@@ -2,7 +2,7 @@
 
     python -m experiments.flow_contrastive --config=configs/flow_contrastive/digits_few_labels.py
 
-The energy is that of class logits; it tells data from the flow's samples on all images and the classes apart on the
+Class logits give the energy; it learns to tell data from the flow's samples on all images, and classes apart on the
 labelled ones. Our own settings, the first that were tried.
 Expected: none published for these images. Here, seed 0: accuracy_labels .969, by labels alone .933; the energy has 2.63
 bits/dim, its flow 2.73.

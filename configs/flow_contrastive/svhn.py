@@ -3,8 +3,8 @@
     python -m experiments.flow_contrastive --config=configs/flow_contrastive/svhn.py
 
 Expected (paper): FID of the flow's samples 41.70 by maximum likelihood, 20.19 after; the energy reaches 2.15 bits/dim.
-The FID stands in no table, for its number of samples and its protocol are not stated. Networks and rates of the paper
-are not known to us: these are ours, for a GPU, and untrained.
+The FID is not in our tables: its number of samples and its protocol are not stated. The paper's networks and rates are
+not known to us: these are ours, for a GPU, and untried.
 Cost: a GPU's work, not measured; not run at full length.
 """
 

@@ -4,8 +4,8 @@
 
 The authors' code is a snapshot of research: its last commits set learning rates down to 4e-7 and leave the entropy out
 of the loss. Taken from it: the target (464,442 generated weights, normalised per image), d = 500, the extractor, the
-rules for code sizes and widths, λ = 1000, 50 z. Ours: 16 images per z where it has one, clipping, learning rate 1e-4,
-and the entropy in the loss.
+rules for code sizes and widths, λ = 1000, 50 z. Ours: 16 images per z instead of one, clipping, learning rate 1e-4, and
+the entropy in the loss.
 Expected: none published that could be compared, not measured here.
 Cost: 200,000 steps of 50 networks on a GPU; not run at full length.
 """
@@ -28,7 +28,7 @@ def get_config(variant=""):
 
 
 def smoke(config):
-    """That of images, with one block per scale."""
+    """`smoke_images` with one block per scale."""
     smoke_images(config)
     config.model.target.update(width=4, num_blocks=1)
     config.model.hypernet.update(extractor=(16,), depth=1)

@@ -28,7 +28,7 @@ def hypernetwork(data: str) -> ConfigDict:
             "entropy_weight": 1.0,
             "num_neighbours": 1,
             "norm": "l1",
-            "fix_last": True,  # the entropy is blind to the last layer's scale; False: as published
+            "fix_last": True,  # the entropy ignores the last layer's scale; False: as published
             "input_noise": 0.0,
             "num_direct": 4,  # networks trained directly, to compare with; 0: none
         }
@@ -48,7 +48,7 @@ def hypernetwork(data: str) -> ConfigDict:
     config.evaluate.num_points = 21
     config.evaluate.path_examples = 1000  # test examples of paths and attacks
     config.evaluate.num_attacked = 10
-    # Of attacks, in units of x in [-1, 1]; the figures are those of the middle one.
+    # Sizes of attacks, in units of x in [-1, 1]; the figures are those of the middle one.
     config.evaluate.epsilons = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
     config.evaluate.distill_steps = 5000  # 0: no distillation
     config.evaluate.distill_batch_size = 256

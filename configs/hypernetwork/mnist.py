@@ -4,7 +4,7 @@
 
 Target 20,018 weights, hypernetwork 633,640 trainable parameters, d = 300, λ = 1000, 32 z x 32 images, Adam 3e-4.
 Expected (papers, about): single networks 98.5 %, ensembles 99.1 %; the checkpoints are of steps 13,000 to 18,000. Ours:
-the entropy is blind to the last layer (fix_last), evaluation on the test part.
+the entropy ignores the last layer's scale (fix_last), evaluation on the test part.
 Cost: 18,000 steps of 32 networks; not run at full length.
 """
 

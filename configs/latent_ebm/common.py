@@ -71,7 +71,7 @@ def latent_ebm_text(data: str) -> ConfigDict:
         }
     )
     config.sampler.prior = ConfigDict({"num_steps": 40, "step_size": 0.5, "temperature": 1.0})
-    # Noise-free in the code: z is where 20 steps of gradient descent from N(0, I) get to.
+    # Noise-free in the code: z is where 20 steps of gradient descent from N(0, I) end.
     config.sampler.posterior = ConfigDict({"num_steps": 20, "step_size": 0.5, "temperature": 1.0, "noise_scale": 0.0})
     config.sampler.refine_steps = 0
     config.optimizer = ConfigDict({"energy": adam(1e-4, clip_norm=1.0), "generator": adam(1e-3, clip_norm=5.0)})
@@ -82,7 +82,7 @@ def latent_ebm_text(data: str) -> ConfigDict:
 
 
 def smoke_text(config: ConfigDict) -> None:
-    """That of all models of sentences, with short chains."""
+    """`smoke` of all models of sentences, with short chains."""
     sentences.smoke(config)
     config.model.energy.widths = (4,)
     config.sampler.prior.num_steps = config.sampler.posterior.num_steps = 3

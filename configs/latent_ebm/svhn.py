@@ -3,8 +3,8 @@
     python -m experiments.latent_ebm --config=configs/latent_ebm/svhn.py
 
 Expected (paper, Table 1): FID 29.44, test MSE .008 (VAE 46.78 / .019, short-run inference 44.86 / .018).
-Cost: 201 epochs of 732 steps, about 600 GFLOP each; docs/benchmarks.md has what a step takes on a CPU and on a GPU. Not
-run at full length.
+Cost: 201 epochs of 732 steps, about 600 GFLOP each; docs/benchmarks.md has the time of a step on CPU and GPU. Not run
+at full length.
 """
 
 from configs.common import variant_of

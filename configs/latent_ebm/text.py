@@ -4,8 +4,8 @@
 
 Published: the energy's width, both chains (that of the posterior is a descent without noise, so z is the code of a
 sentence, and the prior has to learn where codes lie), dropout. Our own: everything that makes it minutes of CPU (a GRU
-128 wide, 16 latent dimensions, at most 25 words a sentence), learning rates and length. Forward and reverse perplexity
-beside those of N(0, I) through the same decoder.
+128 wide, 16 latent dimensions, at most 25 words a sentence), learning rates and length. Evaluation compares forward and
+reverse perplexity with those of N(0, I) through the same decoder.
 Expected: none published for this text, no kept run here.
 Cost: not measured; minutes of CPU.
 """

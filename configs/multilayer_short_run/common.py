@@ -23,10 +23,10 @@ def multilayer_short_run(data: str) -> ConfigDict:
         {
             "objective": "marginal",  # marginal, marginal_diagonal or fixed_noise (objectives/variational.py)
             "every": 500,  # iterations from one search to the next; 0: none
-            "grid": (0.01, 0.03, 0.05, 0.07, 0.09),  # one step size for all layers; (): by gradient, one a layer
+            "grid": (0.01, 0.03, 0.05, 0.07, 0.09),  # one step size for all layers; (): by gradient, one per layer
             "width": 0.15,  # of that gradient: a slope between log s ± width; 0: the derivative, which explodes
             "num_examples": 32,  # of the batch
-            "num_chains": 96,  # an example; "marginal" needs more than there are latent dimensions
+            "num_chains": 96,  # per example; "marginal" needs more than latent dimensions
             "num_fixed_noise_chains": 4,  # each of which costs a chain per latent dimension ...
             "num_log_det_terms": 0,  # ... or, if > 0, this many, and estimates its log-determinant
         }
@@ -36,11 +36,11 @@ def multilayer_short_run(data: str) -> ConfigDict:
     images_evaluation(config, 40_000)
     config.evaluate.num_divergence_examples = 32
     config.evaluate.step_sizes = (0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.15, 0.2, 0.3)
-    config.evaluate.inpainting_samples = 50  # whose mean is the second figure of inpainting
+    config.evaluate.inpainting_samples = 50  # their mean is the second figure of inpainting
     # Also train, and compare:
     config.evaluate.fixed_noise_baseline = False  # with the published objective
     config.evaluate.retrained_baselines = False  # with a third and three times the learned step size, fixed
-    config.evaluate.other_start = 0.0  # the same search from this step size; 0: not
+    config.evaluate.other_start = 0.0  # the same search from this step size; 0: none
     return config
 
 

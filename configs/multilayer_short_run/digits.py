@@ -16,13 +16,10 @@ def get_config(variant=""):
     config = multilayer_short_run("digits")
     config.model.latent_dims = (16, 8)
     config.sampler.posterior.num_steps = 20
-    config.sampler.posterior.step_size = 0.03  # a third of what is learned; evaluate.other_start is three times it
+    config.sampler.posterior.step_size = 0.03  # a third of the learned one; evaluate.other_start is three times it
     config.search.update(every=20, grid=(), num_examples=8, num_chains=32, num_fixed_noise_chains=2)
-    config.optimizer.log_step_size.learning_rate = 0.2
-    config.optimizer.log_step_size.schedule = "cosine"
-    config.optimizer.generator.learning_rate = 1e-3
-    config.optimizer.generator.b1 = 0.9
-    config.optimizer.generator.schedule = "cosine"
+    config.optimizer.log_step_size.update(learning_rate=0.2, schedule="cosine")
+    config.optimizer.generator.update(learning_rate=1e-3, b1=0.9, schedule="cosine")
     config.train.update(num_steps=1500, batch_size=128, steps_per_dispatch=50, log_every=50, checkpoint_every=500)
     config.evaluate.num_divergence_examples = 16
     config.evaluate.step_sizes = tuple(0.02 * 1.15**i for i in range(23))  # to .43

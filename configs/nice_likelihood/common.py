@@ -1,4 +1,4 @@
-"""The configs of likelihood by NICE: settings of Grathwohl, Kelly et al. 2021 (arXiv 2010.04230) and of their code."""
+"""Configs of NICE as an energy: settings of Grathwohl, Kelly et al. 2021 (arXiv 2010.04230) and of their code."""
 
 from ml_collections import ConfigDict
 

@@ -4,7 +4,7 @@ section 5.1): published sizes.
     python -m experiments.nice_likelihood --config=configs/nice_likelihood/mnist.py
 
 Expected (paper): -791 nats by maximum likelihood, -1138 by VERA and -2039 by sliced score matching, of logits of the
-pixels. Here densities are of the pixels in [-1, 1] themselves, another family, so that nothing compares; not measured.
+pixels. Here densities are of the pixels in [-1, 1] themselves, so the figures do not compare; not measured.
 Cost: hours of a CPU; not run at full length.
 """
 

@@ -10,16 +10,16 @@ def sample(target: str, variant: str = "") -> ConfigDict:
     config = ConfigDict()
     config.experiment = "sample"
     config.seed = 0
-    # name: of energies.TARGETS. workdir: of a trained run, whose energy (of x, or of z where that is what it learned),
-    # over the temperature of its chains, is sampled instead of the named target.
+    # name: of energies.TARGETS. workdir: of a trained run, whose energy (of x or of z), divided by the temperature of
+    # its chains, is sampled instead of the named target.
     config.target = ConfigDict({"name": target, "workdir": ""})
     config.sampler = ConfigDict(
         {
             "name": "hmc",
             "neural_transport": False,  # run in the latent space of the target's exact map, where it has one
-            "step_size": 0.1,  # the first one, where it adapts
+            "step_size": 0.1,  # at the start, if it adapts
             "temperature": 1.0,
-            "target_acceptance": 0.8,  # the step size adapts to it during the warm-up; 0: it stays
+            "target_acceptance": 0.8,  # the step size adapts to it during the warm-up; 0: it is fixed
             "options": {"hmc": {"num_leapfrog": 5, "jitter": 0.2}, "underdamped": {"friction": 1.0}},
         }
     )

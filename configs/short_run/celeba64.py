@@ -2,10 +2,10 @@
 
     python -m experiments.short_run --config=configs/short_run/celeba64.py
 
-Expected (paper, Table 1): FID 23.02 on 40,000 training images, reconstruction MSE .0387; by protocols of their own that
-are not released, so that they stand in no table. No CelebA code was released: the settings are those for CIFAR-10, and
-our own is one more convolution of stride 2. The images here are TFDS's whole training split, cropped to a square and
-resized. Needs about 2 GB of device memory for the images.
+Expected (paper, Table 1): FID 23.02 on 40,000 training images, reconstruction MSE .0387; by protocols that are not
+released, so they are not in our tables. No CelebA code was released: the settings are those for CIFAR-10, and our own
+is one more convolution of stride 2. The images here are TFDS's whole training split, cropped to a square and resized.
+Needs about 2 GB of device memory for the images.
 Cost: 100,000 steps of 100 gradients for 64 images on a GPU; not run at full length.
 """
 

@@ -4,7 +4,7 @@
 
 Expected (paper): FID 46.61, IS 5.49 with n_f = 64, as here and in the script; Table 1's 44.50 and 6.21 are of n_f = 128
 (`--config.model.energy.width=128`). Both on 40,000 training images and by another FID than fid_float or fid_uint8, so
-that they stand in no table. The images here are TFDS's whole training split.
+not in our tables. The images here are TFDS's whole training split.
 Cost: 100,000 steps of 100 gradients for 64 images on a GPU; not run at full length.
 """
 

@@ -14,11 +14,9 @@ from configs.short_run.common import short_run, smoke
 
 def get_config(variant=""):
     config = short_run("digits")
-    config.model.energy.name = "mlp"
-    config.model.energy.activation = "silu"
+    config.model.energy.update(name="mlp", activation="silu")
     config.sampler.chain.num_steps = 40
-    config.optimizer.energy.learning_rate = 5e-3
-    config.optimizer.energy.schedule = "cosine"
+    config.optimizer.energy.update(learning_rate=5e-3, schedule="cosine")
     config.train.update(
         num_steps=4000, batch_size=128, steps_per_dispatch=50, log_every=50, checkpoint_every=1000, ema_decay=0.995
     )

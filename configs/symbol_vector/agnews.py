@@ -3,11 +3,11 @@
     python -m experiments.symbol_vector --config=configs/symbol_vector/agnews.py --config.data.name=lines:FILE
 
 FILE has lines `label TAB sentence`. Published: nets of 2,000 units, latent size 100, learning rates, chain and weights.
-Not so: the encoder has no dropout (.5 there) and sees log(1 + count) (counts there); the generator has no batch
+Different: the encoder has no dropout (.5 there) and sees log(1 + count) (counts there); the generator has no batch
 normalisation, and no log-frequency of the background is added to its logits.
 Expected (paper): 86.4, 87.4, 87.9 and 88.6 % with 200, 500, 2,500 and 10,000 labels in total, that is labels.per_class
-50, 125, 625 and 2,500, taken as the first ones there, at random here. No table has them, for the labelled examples and
-the nets are others.
+50, 125, 625 and 2,500, the first ones there, random ones here. Not in our tables: the labelled examples and the nets
+differ.
 Cost: 120,000 steps; not run at full length.
 """
 

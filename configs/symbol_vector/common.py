@@ -25,9 +25,9 @@ def symbol_vector(data: str) -> ConfigDict:
             "sigma": 0.3,  # standard deviation of p(x | z)
             "input_noise": 0.0,  # standard deviation, on what the encoder sees while training
             "mutual_information_weight": 100.0,
-            "free_nats": 0.0,  # dimensions of z whose KL is no larger are left out of it
-            # Weight of KL and energies: largest; with cycles > 0, in each of them first zero, then rising. Where it is
-            # zero the mutual information has none either.
+            "free_nats": 0.0,  # dimensions of z whose KL is at most this are left out of it
+            # Weight of KL and energies: largest; with cycles > 0 it is 0 at the start of each cycle, then rises. While
+            # it is 0, so is the weight of the mutual information.
             "kl": {"largest": 1.0, "cycles": 0, "zero": 0.5, "ramp": 0.25},
             "energy": {"widths": (200, 200), "activation": "leaky_relu", "init": "torch"},
             "generator": {"name": "mlp", "widths": (128, 128), "width": 64, "activation": "leaky_relu"},
@@ -60,8 +60,8 @@ def symbol_vector(data: str) -> ConfigDict:
         {
             "batch_size": 500,
             "max_examples": 50_000,
-            "arms": ("supervised",),  # trained beside it: also no_energy, no_mutual_information
-            # Of the importance-sampled likelihood; 0: none. Its log Z is too low by nats for strongly tilted priors.
+            "arms": ("supervised",),  # trained to compare: also no_energy, no_mutual_information
+            # For the importance-sampled likelihood; 0: none. Its log Z is too low by nats for strongly tilted priors.
             "num_samples": 0,
             "class_steps": 100,  # of the chains that draw samples of a symbol
             "picture": (),  # (height, width, channels) of tables whose columns are pixels

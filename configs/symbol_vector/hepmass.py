@@ -2,8 +2,8 @@
 
     python -m experiments.symbol_vector --config=configs/symbol_vector/hepmass.py --config.data.name=npz:FILE
 
-FILE as in crop.py: collisions (UCI) in 2 classes, by the 15 columns that are left of them in configs/vera/hepmass.py.
-Nets and learning rates are ours, for the paper's are not known: it gives no figure here that could be compared.
+FILE as in crop.py: collisions (UCI) in 2 classes, with the 15 columns of configs/vera/hepmass.py. Nets and learning
+rates are ours, because the paper's are not known to us; it has no figure to compare with.
 Expected: none published, not measured here.
 Cost: 30,000 steps; not run at full length.
 """

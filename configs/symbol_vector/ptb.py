@@ -4,11 +4,11 @@
 
 FILE: one sentence a line, "train" in its name, its test part beside it. Settings are those of the published code: GRUs
 of 512, latent size 40, 20 symbols, ten cycles of the KL's weight up to .5, one free nat a dimension, mutual information
-50, dropout .3 in the decoder. Not so: the encoder has no dropout (.3 there); encoder and energy start from PyTorch's
-range of weights (U(±.1) there); 40 epochs (60 there); where the KL's weight is 0, z is μ(x), which that code means to
-take, but draws.
-Expected (paper): 94.7 nats a sentence, by an estimator that is wrong in its released form; an importance-sampled one is
-there by evaluate.num_samples, whose log Z errs too (configs/symbol_vector/common.py).
+50, dropout .3 in the decoder. Different: the encoder has no dropout (.3 there); encoder and energy start from PyTorch's
+range of weights (U(±.1) there); 40 epochs (60 there); where the KL's weight is 0, z is μ(x), as that code intends, but
+does not do.
+Expected (paper): 94.7 nats a sentence, by an estimator that is wrong in its released form; evaluate.num_samples gives
+an importance-sampled one, whose log Z has an error too (configs/symbol_vector/common.py).
 Cost: 56,000 steps; not run at full length.
 """
 

@@ -23,7 +23,7 @@ def get_config(variant=""):
 
 
 def smoke(config):
-    """Seconds instead of minutes: for tests, of no scientific value."""
+    """`smoke` with a small decoder, for tests."""
     smoke_any(config)
     config.model.decoder.update(embed_dim=4, hidden_dim=4)
     config.data.vocabulary_size = 50

@@ -16,7 +16,6 @@ def get_config(variant=""):
     config = symbol_vector("svhn_cropped")
     images(config, "svhn", 64)
     config.labels.per_class = 100
-    config.model.latent_dim = 100
     config.model.encoder.name = "wide_resnet"
     config.train.batch_size = 100
     return variant_of(config, variant, smoke_images)

@@ -4,7 +4,7 @@
     python -m experiments.symbol_vector --config=configs/symbol_vector/yelp.py --config.data.name=lines:FILE
 
 FILE has lines `label TAB sentence`, labels 0 and 1, all of them used. Published settings: 60 steps of the chain, four
-cycles of the KL's weight up to 1 (a fifth of each at 0, a fifth rising), cross entropy 4, batches of 128. Not so: no
+cycles of the KL's weight up to 1 (a fifth of each at 0, a fifth rising), cross entropy 4, batches of 128. Different: no
 dropout in the encoder (.3 there), sentences of at most 40 words (55 there), and the length of the training.
 by_symbol.txt has samples of either sentiment.
 Expected: no figure that we could compare is known, and none was measured here.

@@ -1,5 +1,4 @@
-"""What a text model's frozen latent vectors know of the sentiment of short reviews (Pang et al. 2021, arXiv
-2106.02513).
+"""Sentiment of short reviews, from the frozen latent vectors of a text model (Pang et al. 2021, arXiv 2106.02513).
 
     python -m experiments.text_short_run --config=configs/text_short_run/yelp.py --config.data.name=lines:FILE \\
         --workdir=runs/yelp
@@ -7,8 +6,8 @@
 
 FILE has lines `label TAB sentence`; the published ones are Yelp's, 0 for a bad and 1 for a good review (Shen et al.
 2017).
-Expected (paper, Table 5): accuracies with 0 / 100 / 1,000 / 10,000 labels 73.3 / 85.8 / 89.6 / 90.8 %, of a model of
-512 units. Here, seed 0, of the smaller one that yelp.py trains, 24 draws, 2,000 sentences: 53.6 / 75.7 / 79.7 %.
+Expected (paper, Table 5): accuracies with 0 / 100 / 1,000 / 10,000 labels 73.3 / 85.8 / 89.6 / 90.8 %, with a model of
+512 units. Here, seed 0, with the smaller one that yelp.py trains, 24 draws, 2,000 sentences: 53.6 / 75.7 / 79.7 %.
 Cost: not measured.
 """
 
@@ -23,9 +22,9 @@ def get_config(variant=""):
     config.seed = 0
     config.workdir = ""  # of the trained run: any method of sentences with latent vectors
     config.num_draws = 200  # from the short-run posterior of a sentence; their mean is its feature vector
-    config.num_labels = (0, 100, 1000, 10_000)  # 0: clusters; numbers above that of the training sentences are left out
-    config.num_repeats = 5  # draws of the labelled rows that an accuracy is the mean of
-    config.max_train = 10_000  # sentences, of which the first ones are taken
+    config.num_labels = (0, 100, 1000, 10_000)  # 0: clusters; more than there are training sentences: left out
+    config.num_repeats = 5  # draws of the labelled rows, averaged in an accuracy
+    config.max_train = 10_000  # sentences, the first ones
     config.max_test = 10_000
     config.batch_size = 500
     config.num_components = 4  # of PCA, before clustering

@@ -1,4 +1,4 @@
-"""What the configs of text short-run inference share: the published settings for Penn Treebank (arXiv 2106.02513)."""
+"""Text short-run inference's config: the published settings for Penn Treebank (arXiv 2106.02513)."""
 
 from ml_collections import ConfigDict
 
@@ -14,19 +14,14 @@ def text_short_run(data: str, step_size: float | tuple[float, ...] = 0.5) -> Con
     config.data.max_length = 40  # words of a sentence; what is longer is cut
     config.data.vocabulary_size = 10_000  # of the training sentences' most frequent words; the others are unknown
     config.train.batch_size = 32
-    config.model = ConfigDict(
-        {
-            "latent_dim": 32,
-            "decoder": decoder("lstm", 256, 0.5),
-        }
-    )
+    config.model = ConfigDict({"latent_dim": 32, "decoder": decoder("lstm", 256, 0.5)})
     # x' = x - s² / (2T) ∇E + noise_scale · s ε with s = step_size, T = temperature (docs/conventions.md).
     config.sampler = ConfigDict(
         {
             "name": "langevin",
             "posterior": {"num_steps": 20, "step_size": step_size, "temperature": 1.0},
             # noise_scale is `start`, and from the training step `begin` on rises in `increments`, one `every` steps, to
-            # `end`. 1 is Langevin dynamics. From the first step on it leaves z unused: see pydoc.py.
+            # `end`. 1 is Langevin dynamics; from the first step on, that leaves z unused (pydoc.py).
             "noise_scale": ConfigDict({"start": 0.1, "end": 1.0, "begin": 0, "increments": 1, "every": 1}),
         }
     )
@@ -54,14 +49,14 @@ def evaluation(config: ConfigDict) -> None:
     config.evaluate.max_examples = 1000  # of test sentences
     config.evaluate.num_draws = 50  # of the posterior of each, for kl, active_units, mutual_information; 0: none
     config.evaluate.num_proposals = 200  # of the likelihood, from Gaussians fitted to these draws; 0: no perplexity
-    config.evaluate.num_samples = 0  # proposals by chains and their Jacobians, the published estimate: dear
+    config.evaluate.num_samples = 0  # proposals by chains and their Jacobians, the published estimate: expensive
     config.evaluate.max_swaps = 0  # also reconstruct from sentences with 1 .. max_swaps pairs of words swapped
     config.evaluate.cross_steps = 0  # of the language models behind forward and reverse perplexity; 0: none
-    config.evaluate.max_generated = 10_000  # sentences, and as many of the training part, that these see
+    config.evaluate.max_generated = 10_000  # sentences, and as many training ones, that these see
 
 
 def smoke(config: ConfigDict) -> None:
-    """`short`, on sentences that every Python has, with small nets."""
+    """`short`, on Python's documentation, with small nets."""
     draws = {"num_draws": 4, "num_samples": 2, "num_proposals": 2, "max_generated": 40}
     short(config, 4, 8, 2, batch_size=20, max_examples=40, **draws)
     config.data.update(name="pydoc", max_length=8, vocabulary_size=30)

@@ -7,8 +7,8 @@ FILE as for ptb.py. A schedule of step sizes, .8 to .05 over 20 steps, whose noi
 .05 until epoch 15, then .05 more each epoch up to .2, so the chain is between gradient descent and a sampler. 60 epochs
 of 1,314 steps. Differs from the code: batches mix lengths, and the chain runs without dropout.
 Expected (paper, Table 1): perplexity 94.26, which is by chains and their Jacobians (short_run_perplexity),
-reconstruction 91.14 nats, 32 active units. Its KL, 10.13, is an estimate with the chain's noise fixed, another than our
-kl: it stands in no table.
+reconstruction 91.14 nats, 32 active units. Its KL, 10.13, is an estimate with the chain's noise fixed, unlike our kl,
+so it is not in our tables.
 Cost: 60 epochs on a GPU, or days of a CPU; not run at full length.
 """
 

@@ -2,11 +2,11 @@
 
     python -m experiments.vae_latent_ebm
 
-The default of the experiment. The published momenta and weights; networks, σ, rates and length are our own, of which σ
-and the energy's rate were chosen among four on seed 0.
+The default of the experiment. The published momenta and weights; networks, σ, rates and length are our own; σ and the
+energy's rate were chosen among four on seed 0.
 Expected (seed 0): frechet_features 17.8 (VAE 29.5, real test digits 4.2), frechet_pixels 2.1 (1.2, .37), test_mse .026
-(.031). With its entropy cancelled q(z | x) becomes all but a point: its KL to the prior is 110 nats, the VAE's 17.
-Cost: two minutes of a CPU core, the VAE's training not among them.
+(.031). With its entropy cancelled, q(z | x) becomes almost a point: its KL to the prior is 110 nats, the VAE's 17.
+Cost: two minutes of a CPU core, without the VAE's training.
 """
 
 from configs import encoders

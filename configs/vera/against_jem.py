@@ -9,7 +9,7 @@ The same net, data, labels (10 a class, five draws), steps and batch size; the t
 number of draws whose training diverged for both.
 Expected (seed 0): VERA .936 ± .009 in 61 seconds, JEM .906 ± .019 in 58, which is below the net that learns from labels
 alone (.922 ± .021); no draw of either diverged. JEM's rate and noise are the first that were tried. At this size
-neither claim shows.
+neither claim is confirmed.
 Cost: a minute and a half to three minutes of a CPU core.
 """
 

@@ -3,10 +3,10 @@
     python -m experiments.vera --config=configs/vera/cifar10.py
 
 Published: the classifier but for its dropout, batch 40, λ = 1e-4, γ = .1, cross-entropy × 100, learning rates and their
-warm-up. Ours: a generator of transposed convolutions without batch normalisation for the paper's residual one, a cosine
-schedule for two drops, no crops and flips.
-Expected (paper): 93.2 % and FID 30.5 (JEM 92.9 % and 38.4). They stand in no table: without crops and flips, the
-residual generator and its schedule this is another training, and the protocol of the FID is not stated.
+warm-up. Ours: a generator of transposed convolutions without batch normalisation instead of the residual one, a cosine
+schedule instead of two drops, no crops and flips.
+Expected (paper): 93.2 % and FID 30.5 (JEM 92.9 % and 38.4). Not in our tables: without crops and flips, the residual
+generator and its schedule this is another training, and the FID's protocol is not stated.
 Cost: days of a GPU; not run at full length.
 """
 

@@ -8,7 +8,7 @@ from configs.common import adam, base, fake_data, fake_name, short
 def vera(data: str) -> ConfigDict:
     """The published values for tables with 10 labels a class; a data set's config states what differs."""
     config = base("vera", data)
-    config.method = "vera"  # or jem, the same classifier by chains
+    config.method = "vera"  # or jem, the same classifier trained by chains
     config.train.batch_size = 200
     config.train.guard.min_spread = 0.0  # draws that stopped have no spread of their own
     config.data.standardise = False  # of tables: columns of mean 0 and standard deviation 1
@@ -53,12 +53,7 @@ def vera(data: str) -> ConfigDict:
     )
     config.supervised = ConfigDict({"input_noise": 0.5, "optimizer": adam(1e-3, warmup_steps=0)})
     config.jem = ConfigDict(
-        {
-            "data_noise": 0.03,
-            "energy_l2": 0.0,
-            "gradient_penalty": 0.0,
-            "optimizer": adam(1e-4, warmup_steps=0),
-        }
+        {"data_noise": 0.03, "energy_l2": 0.0, "gradient_penalty": 0.0, "optimizer": adam(1e-4, warmup_steps=0)}
     )
     # JEM's chains: x' = x - ∇E + .01 ε, from a pool (docs/conventions.md).
     config.sampler = ConfigDict(
@@ -71,10 +66,10 @@ def vera(data: str) -> ConfigDict:
         {
             "batch_size": 500,
             "max_examples": 10_000,
-            "arms": ("supervised",),  # trained beside it: supervised, no_entropy, jem, vera
+            "arms": ("supervised",),  # trained to compare: supervised, no_entropy, jem, vera
             "foreign": ("uniform", "between"),  # or data sets by name
             "refine_steps": 100,  # of samples; 0: none
-            "refine_prior": False,  # whether z and the noise stay where the generator was trained
+            "refine_prior": False,  # whether z and the noise stay near N(0, I)
             "picture": (),  # shape of the image that a row of a table is, or ()
         }
     )
@@ -82,7 +77,7 @@ def vera(data: str) -> ConfigDict:
 
 
 def smoke(config: ConfigDict) -> None:
-    """`short`, with few draws; on an embedded table or fake images for those of files."""
+    """`short`, with few draws; an embedded table or fake images replace files."""
     short(config, 4, 16, 2, batch_size=64, refine_steps=2)
     config.data.name = "breast_cancer" if config.data.name.startswith("npz:") else fake_name(config.data.name)
     config.labels.num_seeds = config.model.posterior.num_samples = config.sampler.chain.num_steps = 2

@@ -4,9 +4,9 @@
     python -m experiments.vera --config=configs/vera/hepmass.py --config.data.name=npz:PATH
 
 PATH: an .npz with x_train, y_train, x_test and y_test. 10 labels a class.
-Expected (paper): 88.3 %, 90.9 % with all labels; 81.2 % by labels alone and 54.2 % by JEM are quoted from memory. All
-stand in no table, for the nets and the length are others. Published: nets but for the generator's batch normalisation,
-learning rates, batch size; the length is ours.
+Expected (paper): 88.3 %, 90.9 % with all labels; 81.2 % by labels alone and 54.2 % by JEM are quoted from memory. None
+is in our tables: the nets and the length differ. Published: nets but for the generator's batch normalisation, learning
+rates, batch size; the length is ours.
 Cost: 50,000 steps; not run at full length.
 """
 

@@ -30,8 +30,8 @@ class Model(NamedTuple):
     """The model's functions of (params, z), and the chains that sample z.
 
     observation: p(x | z). latent_dim: d, or a pytree of them. posterior_chain: from fresh noise to z given x, None if a
-    network infers z; refine_chain: run after it by `encode`. energy_fn: E, and prior_chain, which samples p(z): both are
-    None if p(z) is N(0, I).
+    network infers z; refine_chain: run after it by `encode`. energy_fn: E, and prior_chain, which samples p(z): both
+    are None if p(z) is N(0, I).
     """
 
     observation: Observation

@@ -1,4 +1,4 @@
-"""Symbol-vector coupling and the arms beside it, on several draws of the labels, from a config."""
+"""Symbol-vector coupling and its other arms, on several draws of the labels, from a config."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""VERA, JEM and the classifier by labels alone, on several draws of the labels, from a config."""
+"""VERA, JEM and the classifier of labels alone, on several draws of the labels, from a config."""
 
 from ebmjax.mcmc import Chain, adapt_step_size, hmc, sign_rule
 from ebmjax.methods import classifier, jem, vera

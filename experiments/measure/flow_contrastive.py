@@ -29,7 +29,7 @@ GRID_LIMIT = 7.0
 
 
 def classifier_figures(run, x) -> dict:
-    """V (nats) and accuracy (fraction) of the energy as a classifier of x `[N, ...]` and as many samples of the flow."""
+    """V (nats) and accuracy (fraction) of the model as classifier of x `[N, ...]` and as many samples of the flow."""
     method, state = run.trained
     settings, ratio = run.config.evaluate, jax.jit(partial(method.functions["log_ratio"], state))
     samples = sample_in_batches(partial(method.sample, state), run.rng_key, len(x), settings.batch_size)

@@ -106,9 +106,9 @@ def generate(trained, num, batch_size, rng_key):
     return sample_in_batches(partial(draw, trained.state), rng_key, num, batch_size)
 
 
-def write_sentences(path, trained, vocabulary, test, generated, rng_key, num=10):
-    """Write samples, test sentences with their reconstructions, and paths between pairs of test sentences."""
-    test = test[: 2 * (min(2 * num, len(test)) // 2)]
+def write_sentences(path, trained, vocabulary, test, generated, rng_key):
+    """Write samples, up to 20 test sentences with their reconstructions, and paths between pairs of test sentences."""
+    test = test[: min(20, len(test)) // 2 * 2]
     half, length = len(test) // 2, test.shape[1]
 
     def decode(functions, key, x):
@@ -118,7 +118,7 @@ def write_sentences(path, trained, vocabulary, test, generated, rng_key, num=10)
 
     decoded, paths = map(np.asarray, compiled(trained, decode)(rng_key, test))
     say = lambda row: to_sentence(row, vocabulary)
-    lines = ["samples", *(f"  {say(row)}" for row in generated[: 2 * num]), "", "test sentences, and decoded from z"]
+    lines = ["samples", *(f"  {say(row)}" for row in generated), "", "test sentences, and decoded from z"]
     lines += [line for a, b in zip(test, decoded, strict=True) for line in (f"  {say(a)}", f"    {say(b)}")]
     for rows in paths:
         lines += ["", "between two test sentences", *(f"  {say(row)}" for row in rows)]

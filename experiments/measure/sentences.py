@@ -98,12 +98,12 @@ def cross_figures(run, arms) -> Figures:
     return found | {"real": {"forward_perplexity": real, "reverse_perplexity": real}}
 
 
-def write(run, title, num=10) -> dict:
+def write(run, title) -> dict:
     """{path: caption} of sentences.txt, whose samples are printed, and health.png."""
     path = run.workdir / "sentences.txt"
-    generated = sentence_scores.generate(run.trained, 2 * num, 2 * num, run.rng_key)
+    generated = sentence_scores.generate(run.trained, 20, 20, run.rng_key)
     test = run.dataset.x_test
-    sentence_scores.write_sentences(path, run.trained, run.dataset.vocabulary, test, generated, run.rng_key, num)
+    sentence_scores.write_sentences(path, run.trained, run.dataset.vocabulary, test, generated, run.rng_key)
     print(path.read_text(encoding="utf-8"))
     health = draw_health(run, f"{title} on {run.dataset.name}")
     return {path: "Samples, reconstructions and interpolations."} | health

@@ -67,7 +67,7 @@ def test_parameters_and_temperatures(path):
         ("--config.evaluate.long_run_steps=150", "long_run_steps = 150 must be a multiple of 100"),
         ("--config.optimizer.energy.name=lion", "known: adam, sgd"),
         ("--config.initial.name=banks", "banks"),
-        ("--config.initial.bank_size=8", "bank"),
+        ("--config.initial.bank_size=8", "cannot be drawn from 8 chains"),
     ],
 )
 def test_refusals(word, said, fails):

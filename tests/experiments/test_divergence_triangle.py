@@ -36,7 +36,7 @@ def test_a_joint_energy_and_its_anomalies(run):
     assert {"auprc_joint_energy_4", "auprc_joint_4", "auprc_reconstruction_4"} <= set(found.metrics)
     vae = found.baselines["vae"]
     assert vae["auprc_joint_energy_4"] == vae["auprc_joint_4"] and "auprc_reconstruction_4" in vae
-    others = "beside those of joint_energy stand also other scores: vae: joint; pca: squared error"
+    others = "where one lacks joint_energy, another score replaces it: vae: joint; pca: squared error"
     assert others in found.results["protocol"]
 
 

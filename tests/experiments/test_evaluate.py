@@ -50,9 +50,9 @@ def test_figures_are_added_and_stay(trained, run, capsys):
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["fdi"], "--with fdi: there is no such evaluator; there are frechet_pixels"),
+        (["fdi"], "--with fdi: no such evaluator; choose from frechet_pixels"),
         (["fid"], "--with fid: 8gaussians does not hold images"),
-        (["kid", "--num", "0"], "--num 0 is too small"),
+        (["kid", "--num", "0"], "--num 0 must be at least 1"),
         (["density_pixels", "--num", "4"], "neighbours need more points"),
         (["annealed", "--step_size", "0"], "--step_size 0.0 must be > 0"),
     ],

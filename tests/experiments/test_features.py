@@ -34,9 +34,9 @@ def test_what_a_run_writes(run):
     "word, said",
     [
         ("--config.data.name=8gaussians", "no labelled images"),
-        ("--config.evaluate.probe.num_labels=(15,)", "15 is no multiple of 10"),
-        ("--config.source=flow", "experiments.flow declares no network of an energy"),
-        ("--config.source=features", "experiments.features declares no network of an energy"),
+        ("--config.evaluate.probe.num_labels=(15,)", "15 must be a multiple of the 10"),
+        ("--config.source=flow", "experiments.flow has no energy network"),
+        ("--config.source=features", "experiments.features has no energy network"),
         ("--config.source=glow", "unknown name 'glow'"),
         ("--config.labels.weight=1.0", "labels.weight = 1.0 must be in [0, 0]"),
     ],

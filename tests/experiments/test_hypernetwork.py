@@ -53,7 +53,7 @@ def test_figures_of_a_population():
     [
         ("--config.train.batch_size=18", "must be a multiple of model.num_latents = 4"),
         ("--config.model.target.name=cnn", "unknown name 'cnn'"),
-        ("--config.model.hypernet.widths=(3,)", "one per layer of the target, which has 2"),
+        ("--config.model.hypernet.widths=(3,)", "must have one entry for each of 2 layers"),
         ("--config.model.hypernet.last_code=all", "unknown name 'all'"),
         ("--config.model.norm=l3", "unknown norm 'l3'"),
         ("--config.data.name=8gaussians", "classifiers need labels"),

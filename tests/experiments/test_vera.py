@@ -88,7 +88,7 @@ def test_what_a_run_writes(run):
         ("--config.model.energy.name=wide_resnet", "wide_resnet needs images"),
         ("--config.model.entropy_weight=-1.0", "entropy_weight = -1.0 must be ≥ 0"),
         ("--config.labels.per_class=1000", "1000 labels a class must be at least 1"),
-        ("--config.data.name=8gaussians", "needs labels"),
+        ("--config.data.name=8gaussians", "has no labels"),
         ("--config.model.posterior.name=exact", "unknown name 'exact'; known: hmc, importance"),
     ],
 )

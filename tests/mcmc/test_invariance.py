@@ -58,7 +58,12 @@ def starts(case, name):
     return jnp.stack([exact_draws(name, temperature) for temperature in case.temperatures], axis=1)
 
 
-@pytest.mark.parametrize("kernel_name", TABLE)
+QUICK = {"langevin", "mala", "hmc", "underdamped", "independence_mh"}
+
+
+@pytest.mark.parametrize(
+    "kernel_name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in TABLE]
+)
 def test_the_target_is_invariant(kernel_name):
     """From exact draws, means and second moments stay within 4 standard errors of their exact values.
 

@@ -98,7 +98,11 @@ TABLE = {
     "blackjax_barker": Case(plain(KERNELS["blackjax_barker"]), foreign=True),
     "blackjax_mclmc": Case(plain(KERNELS["blackjax_mclmc"]), exact=False, foreign=True),
 }
-every_kernel = pytest.mark.parametrize("name", TABLE)
+# Combinations of what the others test, and blackjax's own steps, which take long to compile.
+HEAVY = {"hmc_jitter_mass", "adapt_step_size_frozen", *(name for name, case in TABLE.items() if case.foreign)}
+every_kernel = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in TABLE]
+)
 
 
 def walled(x):
