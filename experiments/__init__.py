@@ -1,9 +1,10 @@
-"""The commands, python -m experiments.<name>, and `find`, which returns the experiment of a command."""
+"""The commands, `python -m experiments.<name>`; `find` returns the experiment of a name."""
 
+import difflib
 from importlib import import_module
 from pathlib import Path
 
-from ebmjax.training.config import ConfigError, choose
+from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Experiment
 
 MODULES = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem != "__init__"}
@@ -11,8 +12,12 @@ MODULES = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.py")
 
 def find(name: str, field: str = "experiment") -> Experiment:
     """The experiment of the command `name`. Raises ConfigError, naming the field, if there is none that trains."""
-    training = {stem: stem for stem, path in MODULES.items() if "\nEXPERIMENT = " in path.read_text()}
-    if name in MODULES and name not in training:
+    known = [stem for stem, path in MODULES.items() if "\nEXPERIMENT = " in path.read_text()]
+    if name in MODULES and name not in known:
         raise ConfigError(f"{field} = {name}: experiments.{name} trains no method")
-    # Imported by its name, so that only the chosen module is loaded.
-    return import_module(f"experiments.{choose(training, name, field)}").EXPERIMENT
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]!r}? Known" if close else "known"
+        raise ConfigError(f"{field}: unknown experiment {name!r}; {hint}: {', '.join(known)}")
+    # The one import by a computed name: only the chosen command is loaded.
+    return import_module(f"experiments.{name}").EXPERIMENT

@@ -55,7 +55,7 @@ def keep(run: Path) -> Path:
         raise ValueError(f"{run} holds no results.json: finish its evaluation first")
     found = json.loads(path.read_text())
     if not found.get("command"):
-        raise ValueError(f"{path} has no command that repeats the run: its config differs from the config files")
+        raise ValueError(f"{path} has no command that repeats the run: start the run again with --config=FILE")
     if found["commit"].endswith("-dirty"):
         raise ValueError(f"{path} is of a checkout with uncommitted changes: train it from a commit")
     found["command"], found["protocol"] = public(found["command"]), public(found["protocol"])

@@ -167,7 +167,7 @@ def test_no_mean_over_some_of_the_anomalies():
         (["--config.anomaly.train_fraction=1.5"], "train_fraction = 1.5 must lie between 0 and 1"),
         (["--config.anomaly.held_out=()", "--config.anomaly.other=fake:8x8x3"], "has another shape or range than"),
         (["--config.data.name=8gaussians"], "8gaussians has no labels"),
-        (["--config.method=latnt_ebm"], "method: unknown name 'latnt_ebm'; did you mean 'latent_ebm'?"),
+        (["--config.method=latnt_ebm"], "method: unknown experiment 'latnt_ebm'; did you mean 'latent_ebm'?"),
         (["--config.method=report"], "method = report: experiments.report trains no method"),
         (["--config.method=anomaly"], "method = anomaly: choose another experiment"),
         (["--config.sampler.refine_steps=-1"], "sampler.refine_steps = -1 must be at least 0"),

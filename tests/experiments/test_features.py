@@ -37,7 +37,7 @@ def test_what_a_run_writes(run):
         ("--config.evaluate.probe.num_labels=(15,)", "15 must be a multiple of the 10"),
         ("--config.source=flow", "experiments.flow has no energy network"),
         ("--config.source=features", "experiments.features has no energy network"),
-        ("--config.source=glow", "unknown name 'glow'"),
+        ("--config.source=glow", "unknown experiment 'glow'"),
         ("--config.labels.weight=1.0", "labels.weight = 1.0 must be in [0, 0]"),
     ],
 )

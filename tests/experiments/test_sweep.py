@@ -18,7 +18,7 @@ def pretend(code=0, calls=None):
             return code
         job.workdir.mkdir(parents=True)
         (job.workdir / "config.json").write_text(to_json(job.config))
-        figures = {"metrics": {"mse": job.config.seed + job.config.model.sigma}, "baselines": {"pca_mse": 0.5}}
+        figures = {"metrics": {"mse": job.config.seed + job.config.model.sigma}, "baselines": {"pca": {"mse": 0.5}}}
         (job.workdir / "results.json").write_text(json.dumps(figures | {"num_steps": job.config.train.num_steps}))
         return 0
 
@@ -77,13 +77,13 @@ def test_a_failure_is_named_and_the_others_go_on(here, capsys, monkeypatch):
 def test_stopped(here, capsys, monkeypatch):
     monkeypatch.setattr(sweep, "run", pretend(code=130))
     assert sweep.main(["latent_ebm", "--seeds", "0", "1", "2"]) == 130
-    assert "the same sweep goes on" in capsys.readouterr().err
+    assert "run the same sweep again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     "words, expected",
     [
-        (["latent_ebmm"], "unknown experiment 'latent_ebmm'; known: "),
+        (["latent_ebmm"], "unknown experiment 'latent_ebmm'; did you mean 'latent_ebm'"),
         (["latent_ebm", "--vary", "model.sigma"], "give at least one value"),
         (["latent_ebm", "--vary", "model.sigm", "1"], 'Did you mean "sigma"'),
         (["latent_ebm", "--", "--workdir=x"], "leave out --workdir"),

@@ -177,5 +177,5 @@ def test_a_foreign_folder_names_no_module(name, tmp_path):
     """`experiment` of a config.json that came from elsewhere is looked up among the experiments, and nowhere else."""
     (tmp_path / "checkpoints" / "5").mkdir(parents=True)
     (tmp_path / "config.json").write_text(f'{{"experiment": "{name}"}}')
-    with pytest.raises(ConfigError, match="config.json: .*(unknown name|trains no method)"):
+    with pytest.raises(ConfigError, match="config.json: .*(unknown experiment|trains no method)"):
         restore(tmp_path)
