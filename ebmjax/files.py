@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 @contextmanager
-def naming(path: Path) -> Generator[None, None, None]:
+def named_in_errors(path: Path) -> Generator[None, None, None]:
     """A context that adds `path` to an OSError without a file name, such as that of a full disk."""
     try:
         yield
@@ -27,7 +27,7 @@ def replacing(path: str | Path) -> Generator[Path, None, None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with naming(path):
+        with named_in_errors(path):
             yield temporary
             temporary.replace(path)
     finally:

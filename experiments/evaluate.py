@@ -32,7 +32,7 @@ from ebmjax.training.devices import make_mesh, split
 from experiments import find
 from experiments.build.trained import restore
 from experiments.evaluators import EVALUATORS
-from experiments.evaluators.subject import Figure, Subject
+from experiments.evaluators.base import Figure, Measured
 
 LOWEST = {"num": 1, "num_reference": 0, "batch_size": 1, "num_betas": 1, "num_chains": 2}
 
@@ -102,7 +102,7 @@ def evaluate(arguments: argparse.Namespace) -> list[dict]:
     config, trained = restore(arguments.workdir)
     dataset = find(config.experiment).data_of(config, load(**config.data), "train")
     mesh = make_mesh(arguments.batch_size)
-    subject = Subject(
+    run = Measured(
         arguments.workdir,
         config,
         dataset,
@@ -116,7 +116,7 @@ def evaluate(arguments: argparse.Namespace) -> list[dict]:
     for name in arguments.names:
         print(f"{name} ...", file=sys.stderr, flush=True)
         with input_errors():
-            figures = EVALUATORS[name](subject)
+            figures = EVALUATORS[name](run)
         added = [record(figure, int(trained.state.step), arguments.seed) for figure in figures]
         add(arguments.workdir, added)
         found += added

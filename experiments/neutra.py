@@ -17,7 +17,7 @@ from ebmjax.flows import autoregressive
 from ebmjax.optimizers import adam, learning_rate_schedule
 from ebmjax.training import cli
 from ebmjax.training.config import choose
-from ebmjax.training.hosts import say
+from ebmjax.training.hosts import print_once
 from ebmjax.training.workdir import begin
 from experiments.measure.chains import DATA_SPACE, NUM_EXACT, open_chains, run_arm, write
 
@@ -64,7 +64,7 @@ def neutra(arguments):
     fields = config.flow
     flow = autoregressive(target.dim, num_layers=fields.num_layers, hidden=fields.hidden, scale=fields.scale)
     begin(workdir, config, command)
-    say(f"neutra: {config.sampler.name} on {target.name}, {config.num_chains} chains, in {workdir}")
+    print_once(f"neutra: {config.sampler.name} on {target.name}, {config.num_chains} chains, in {workdir}")
     keys = jax.random.split(jax.random.key(config.seed), 4)
     params, losses = train_flow(flow, target.energy, config.train, keys[0])
     transport = partial(flow.decode, params)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
-from ebmjax.training.hosts import say
+from ebmjax.training.hosts import print_once
 from ebmjax.training.workdir import begin
 from experiments.build.targets import make_target
 from experiments.measure.chains import DATA_SPACE, NUM_EXACT, open_chains, run_arm, write
@@ -23,7 +23,7 @@ def sample(arguments):
     if config.sampler.neural_transport and target.transport is None:
         raise ConfigError(f"{target.name} has no exact map: set --config.sampler.neural_transport=False")
     begin(workdir, config, command)
-    say(f"sample: {config.sampler.name} on {target.name}, {config.num_chains} chains, in {workdir}")
+    print_once(f"sample: {config.sampler.name} on {target.name}, {config.num_chains} chains, in {workdir}")
     keys = jax.random.split(jax.random.key(config.seed), 3)
     arms = {DATA_SPACE: run_arm(config, target, None, keys[0])}
     note = ""

@@ -26,7 +26,7 @@ from rich.table import Table
 
 from ebmjax.training.arguments import ROOT, parse
 from ebmjax.training.config import ConfigError, check_same_run, from_json
-from ebmjax.training.signals import handling
+from ebmjax.training.signals import signal_handler
 from experiments import find
 
 
@@ -85,7 +85,7 @@ def is_done(job: Job) -> bool:
 def run(job: Job) -> int:
     """Run one command to its end; a signal to the sweep is passed on to it, once."""
     child = subprocess.Popen(job.command, start_new_session=True)
-    with handling(lambda number, frame: child.send_signal(number), signal.SIGINT, signal.SIGTERM):
+    with signal_handler(lambda number, frame: child.send_signal(number), signal.SIGINT, signal.SIGTERM):
         return child.wait()
 
 

@@ -16,7 +16,7 @@ from ebmjax.report.run_page import write_report
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError, input_errors
 from ebmjax.training.devices import enable_compilation_cache
-from ebmjax.training.hosts import say
+from ebmjax.training.hosts import print_once
 from ebmjax.training.workdir import begin, open_untrained
 from ebmjax.viz.classifiers import plot_linear_probes
 from experiments.build.trained import restore
@@ -110,7 +110,7 @@ def classify(arguments):
     (method, state), dataset, rows = restored(config)
     begin(workdir, config, command)
     train_x, train_y, test_x, test_y = rows
-    say(f"{NAME}: {len(train_x)} and {len(test_x)} sentences of {dataset}, in {workdir}")
+    print_once(f"{NAME}: {len(train_x)} and {len(test_x)} sentences of {dataset}, in {workdir}")
     keys = jax.random.split(jax.random.key(config.seed), 2)
     states = {OWN: state}
     if config.untrained_baseline:

@@ -119,7 +119,7 @@ class Checkpointer:
             if hosts.is_first():
                 (self._folder / str(step)).rename(place)
             hosts.wait_for_all(f"set checkpoint {step} aside")
-            hosts.say(f"checkpoint {step} cannot be read ({why}); set aside as {place}")
+            hosts.print_once(f"checkpoint {step} cannot be read ({why}); set aside as {place}")
         if unsound:
             self._manager.reload()
 

@@ -66,7 +66,7 @@ EXPLODING = (
 COLLAPSED = "a higher temperature or fresh starts for the chains, or a smaller step_size"
 
 
-def judge(guard: Guard, scales: Scales, values: dict[str, float]) -> list[Problem]:
+def find_problems(guard: Guard, scales: Scales, values: dict[str, float]) -> list[Problem]:
     """Problems of the metrics of one logging step, given the running scales of the steps before it."""
     broken = [name for name, value in values.items() if not math.isfinite(value)]
     if broken:

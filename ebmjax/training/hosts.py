@@ -66,7 +66,7 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def say(text: str) -> None:
+def print_once(text: str) -> None:
     """Print one line, from the first process only."""
     if is_first():
         print(text, file=sys.stderr, flush=True)

@@ -128,7 +128,7 @@ def roll_back(error: Diverged, newest: Callable[[], Start], settings: Settings, 
     key, old = jax.jit(make_key, out_shardings=devices.replicated(mesh))(rollbacks), start.state.rng_key
     key = jax.random.split(key, old.shape) if old.ndim else key  # one for each replica
     words = jax.random.key_data(devices.local(key)).tolist()
-    hosts.say(f"{error.what}: back to step {start.step}, with key {words} (rollback {rollbacks})")
+    hosts.print_once(f"{error.what}: back to step {start.step}, with key {words} (rollback {rollbacks})")
     return start._replace(state=start.state._replace(rng_key=key), rollbacks=rollbacks)
 
 

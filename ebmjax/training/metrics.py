@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-from ebmjax.files import naming, write_atomically
+from ebmjax.files import named_in_errors, write_atomically
 
 
 def read_rows(path: str | Path) -> list[dict]:
@@ -78,7 +78,7 @@ class JsonLines:
     def write(self, step: int, metrics: dict[str, float]) -> None:
         """Add one row."""
         row = {"step": step} | {k: (v if math.isfinite(v) else None) for k, v in metrics.items()}
-        with naming(self._path), self._path.open("a") as file:
+        with named_in_errors(self._path), self._path.open("a") as file:
             file.write(json.dumps(row) + "\n")
 
     def close(self) -> None:
@@ -107,7 +107,7 @@ class TensorBoard:
         """Add the scalars of one step."""
         from tensorboardX.summary import scalar
 
-        with naming(self._folder):
+        with named_in_errors(self._folder):
             for name, value in metrics.items():
                 self._add(step, summary=scalar(name, value))
             self._file.flush()

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 
 from ebmjax.training import devices, hosts
-from ebmjax.training.guard import Diverged, Scales, broken_params, judge, updated
+from ebmjax.training.guard import Diverged, Scales, broken_params, find_problems, updated
 from ebmjax.training.metrics import MetricsWriter
 from ebmjax.training.progress import ProgressBar
 from ebmjax.training.settings import Settings
@@ -87,7 +87,7 @@ class Recorder:
         if self._writer is not None:
             self._writer.write(step, values)
             self._show(step, values)
-        problems = judge(settings.guard, self.scales, values)
+        problems = find_problems(settings.guard, self.scales, values)
         if log and not problems:  # not at a stop by a signal, so that a resumed run has the same scales
             self.scales = updated(self.scales, values)
         if params is not None and not problems:

@@ -9,7 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from ebmjax.data import load
-from ebmjax.files import naming
+from ebmjax.files import named_in_errors
 from ebmjax.methods.wrappers import first_replica, for_evaluation
 from ebmjax.report.published import paper_of
 from ebmjax.report.results import write_results
@@ -19,7 +19,7 @@ from ebmjax.training.arguments import Arguments
 from ebmjax.training.config import ConfigError, check_same_run, from_json, input_errors, to_json
 from ebmjax.training.devices import enable_compilation_cache, make_mesh
 from ebmjax.training.experiment import Experiment, Job, Run, Trained
-from ebmjax.training.hosts import say
+from ebmjax.training.hosts import print_once
 from ebmjax.training.loop import Hooks, Interrupted, fit
 from ebmjax.training.metrics import rollbacks_of
 from ebmjax.training.settings import restored_only, to_settings
@@ -45,7 +45,7 @@ def run(experiment: Experiment, arguments: Arguments) -> None:
                 if hosts.is_first():
                     begin(job.workdir, job.config, job.command)
                 if done >= job.settings.num_steps:
-                    say(f"training is finished ({done} steps): only evaluating")
+                    print_once(f"training is finished ({done} steps): only evaluating")
             trained, seconds = train(job, method)
             key = jax.random.fold_in(jax.random.key(job.config.seed), 2)
             finished = Run(job.config, job.workdir, job.dataset, trained, {}, key, prepared)
@@ -76,9 +76,11 @@ def open_job(experiment: Experiment, arguments: Arguments) -> Job:
     hosts.connect_devices(mesh)
     processes = f", {jax.process_count()} processes" if hosts.several() else ""
     devices = f"{mesh.size} x {jax.default_backend()}{processes}"
-    say(f"{experiment.name}: {arguments.mode} on {config.data.name}, in {workdir} ({devices})")
+    print_once(f"{experiment.name}: {arguments.mode} on {config.data.name}, in {workdir} ({devices})")
     if mesh.size < (there := jax.device_count()):
-        say(f"using {mesh.size} of {there} devices: train.batch_size = {settings.batch_size} does not divide over more")
+        print_once(
+            f"using {mesh.size} of {there} devices: train.batch_size = {settings.batch_size} does not divide over more"
+        )
     return Job(experiment, config, load(**config.data), settings, workdir, arguments.mode, command)
 
 
@@ -112,7 +114,7 @@ def train_baselines(job: Job, methods: dict[str, Method], at_least: int) -> tupl
     for name, method in methods.items():
         folder = job.workdir / "baselines" / name
         if steps_done(folder) < at_least:
-            say(f"the baseline {name} is left out: it has fewer than {at_least} steps")
+            print_once(f"the baseline {name} is left out: it has fewer than {at_least} steps")
             continue
         baselines[name], more = train(job._replace(workdir=folder), method, name)
         seconds += more
@@ -135,7 +137,7 @@ def train(job: Job, method: Method, title: str = "train") -> tuple[Trained, floa
             (folder / "samples").mkdir(exist_ok=True)
             x = method.sample(for_evaluation(state), draw_key, NUM_DRAWN)
             path = folder / "samples" / f"{step:07d}.png"
-            with naming(path):
+            with named_in_errors(path):
                 experiment.draw_samples(x, path)
 
     with stop_on_signal() as stop_requested:
@@ -171,7 +173,7 @@ def finish(job: Job, finished: Run, times: dict[str, float]) -> None:
     config, path, name = job.config, job.workdir / "results.json", job.experiment.name
     write_report(job.workdir)  # so that there is a page while the evaluation runs, or if it fails
     started = time.monotonic()
-    say("evaluating ...")
+    print_once("evaluating ...")
     found = job.experiment.evaluate(finished)
     times |= {"evaluation_seconds": time.monotonic() - started}
     origin = {

@@ -17,7 +17,7 @@ def stop_on_signal() -> Generator[Callable[[], bool], None, None]:
         asked.append(number)
         print("\nstopping at the end of this chunk (again: at once) ...", file=sys.stderr, flush=True)
 
-    with handling(handle, signal.SIGINT, signal.SIGTERM):
+    with signal_handler(handle, signal.SIGINT, signal.SIGTERM):
         yield lambda: bool(asked)
 
 
@@ -28,12 +28,12 @@ def terminate_like_ctrl_c() -> Generator[None, None, None]:
     def handle(number, frame):
         raise KeyboardInterrupt
 
-    with handling(handle, signal.SIGTERM):
+    with signal_handler(handle, signal.SIGTERM):
         yield
 
 
 @contextmanager
-def handling(handle: Callable, *numbers: signal.Signals) -> Generator[None, None, None]:
+def signal_handler(handle: Callable, *numbers: signal.Signals) -> Generator[None, None, None]:
     """A context in which `handle(number, frame)` is called for these signals."""
     old = {number: signal.signal(number, handle) for number in numbers}
     try:

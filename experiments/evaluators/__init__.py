@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
+from experiments.evaluators.base import Figure, Measured
 from experiments.evaluators.densities import annealed, log_likelihood
 from experiments.evaluators.samples import density_pixels, fid, frechet_pixels, kid
-from experiments.evaluators.subject import Figure, Subject
 
-EVALUATORS: dict[str, Callable[[Subject], list[Figure]]] = {
+EVALUATORS: dict[str, Callable[[Measured], list[Figure]]] = {
     "frechet_pixels": frechet_pixels,
     "density_pixels": density_pixels,
     "fid": fid,

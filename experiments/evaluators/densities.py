@@ -13,26 +13,26 @@ from ebmjax.flows.dequantize import bin_width, bits_per_dim, dequantize
 from ebmjax.mcmc import annealed_importance_sampling, base_from, mala, reverse_annealed_importance_sampling
 from ebmjax.training.config import ConfigError
 from experiments.build.targets import energy_of, learned_target
-from experiments.evaluators.subject import NO_BATCH, Figure, Subject, references
+from experiments.evaluators.base import NO_BATCH, Figure, Measured, references
 
 
-def log_likelihood(subject: Subject) -> list[Figure]:
+def log_likelihood(run: Measured) -> list[Figure]:
     """The method's own log p(x) of test examples: exact, or estimated as the method says; images also in bits/dim."""
-    (method, state), dataset, options = subject.trained, subject.dataset, subject.options
+    (method, state), dataset, options = run.trained, run.dataset, run.options
     function = method.functions.get("log_likelihood")
-    if subject.config.experiment == "anomaly":
+    if run.config.experiment == "anomaly":
         raise ConfigError("--with log_likelihood: the test part of an anomaly run holds the anomalies")
     if function is None:
-        raise ConfigError(f"--with log_likelihood: {subject.config.experiment} has no likelihood; try annealed")
+        raise ConfigError(f"--with log_likelihood: {run.config.experiment} has no likelihood; try annealed")
     x = np.asarray(to_float(dataset.x_test[: options["num"]], dataset.max_value))
     if dataset.max_value is not None:
-        x = np.asarray(dequantize(jax.random.fold_in(subject.key, NO_BATCH + 1), jnp.asarray(x), dataset.max_value + 1))
+        x = np.asarray(dequantize(jax.random.fold_in(run.key, NO_BATCH + 1), jnp.asarray(x), dataset.max_value + 1))
     batch = min(options["batch_size"], len(x))
-    found = map_batches(jax.jit(partial(function, state)), x, batch, rng_key=subject.key)
+    found = map_batches(jax.jit(partial(function, state)), x, batch, rng_key=run.key)
     error = float(np.std(found, ddof=1) / np.sqrt(len(found)))
     protocol = "nats, mean over test examples; images dequantised by one draw of uniform noise; "
     protocol += "the standard error is of these examples alone"
-    if subject.config.experiment != "flow":
+    if run.config.experiment != "flow":
         protocol += "; log Z, estimated or learned by the method, has an error of its own"
     figures = [Figure("test_log_likelihood", float(np.mean(found)), error, protocol, {"test": len(x)})]
     if dataset.max_value is not None:
@@ -42,27 +42,25 @@ def log_likelihood(subject: Subject) -> list[Figure]:
     return figures
 
 
-def annealed(subject: Subject) -> list[Figure]:
+def annealed(run: Measured) -> list[Figure]:
     """Bounds on log Z of the learned energy, by annealing from a base to it and back, with standard errors.
 
     For energies of x the base is a Gaussian fitted to the training data, and the test log-likelihood follows; for those
     of a latent vector it is N(0, I). The way back starts from the model's samples, and gives an upper bound only if
     these are samples of exp(-E / T).
     """
-    options, (method, state) = subject.options, subject.trained
-    target = learned_target(str(subject.workdir), subject.config, subject.trained)
+    options, (method, state) = run.options, run.trained
+    target = learned_target(str(run.workdir), run.config, run.trained)
     latent = energy_of(method.functions)[1]
-    base = standard_gaussian(target.dim) if latent else base_of(subject)
+    base = standard_gaussian(target.dim) if latent else base_of(run)
     draw = method.functions["sample_latent"] if latent else method.sample
-    start = jnp.reshape(
-        draw(state, jax.random.fold_in(subject.key, NO_BATCH + 2), options["num_chains"]), (-1, target.dim)
-    )
+    start = jnp.reshape(draw(state, jax.random.fold_in(run.key, NO_BATCH + 2), options["num_chains"]), (-1, target.dim))
     betas = np.linspace(0.0, 1.0, options["num_betas"] + 1)
     walk = {"betas": betas, "make_kernel": partial(mala, step_size=options["step_size"])}
     forth = partial(annealed_importance_sampling, num_chains=options["num_chains"], **walk)
     back = partial(reverse_annealed_importance_sampling, **walk)
-    lower = jax.jit(lambda key: forth(key, base_from(base), target.energy))(subject.key)
-    upper_key = jax.random.fold_in(subject.key, NO_BATCH + 3)
+    lower = jax.jit(lambda key: forth(key, base_from(base), target.energy))(run.key)
+    upper_key = jax.random.fold_in(run.key, NO_BATCH + 3)
     upper = jax.jit(lambda key, x: back(key, x, base_from(base), target.energy))(upper_key, start)
     counts = {"chains": options["num_chains"], "temperatures": options["num_betas"]}
     acceptance = float(jnp.mean(lower.info.acceptance_rate))
@@ -74,12 +72,12 @@ def annealed(subject: Subject) -> list[Figure]:
     figures = [
         Figure(f"log_z_{name}", float(b.log_z), float(b.standard_error), protocol, counts) for name, b in bounds.items()
     ]
-    if not latent and subject.config.experiment != "anomaly":
-        x = np.asarray(to_float(subject.dataset.x_test[: options["num"]], subject.dataset.max_value))
+    if not latent and run.config.experiment != "anomaly":
+        x = np.asarray(to_float(run.dataset.x_test[: options["num"]], run.dataset.max_value))
         energy = map_batches(jax.jit(target.energy), x.reshape(len(x), -1), min(options["batch_size"], len(x)))
         spread = np.std(energy, ddof=1) / np.sqrt(len(x))
         raw = "; grey levels without the uniform noise of test_log_likelihood"
-        of_test = raw if subject.dataset.max_value is not None else ""
+        of_test = raw if run.dataset.max_value is not None else ""
         for name, bound in (("upper", lower), ("lower", upper)):  # log p(x) = -E(x) / T - log Z
             error, value = np.hypot(spread, float(bound.standard_error)), -np.mean(energy) - float(bound.log_z)
             name = f"test_log_likelihood_annealed_{name}"
@@ -87,8 +85,8 @@ def annealed(subject: Subject) -> list[Figure]:
     return figures
 
 
-def base_of(subject: Subject):
+def base_of(run: Measured):
     """A Gaussian with the mean of the training data and 1.5 times their covariance, with a floor for dead pixels."""
-    x = references(subject).reshape(-1, int(np.prod(subject.dataset.x_train.shape[1:])))
+    x = references(run).reshape(-1, int(np.prod(run.dataset.x_train.shape[1:])))
     covariance = 1.5 * np.atleast_2d(np.cov(x.T)) + 1e-2 * np.eye(x.shape[1])
     return gaussian(x.mean(axis=0), covariance)

@@ -12,22 +12,22 @@ from ebmjax.evaluation.download import given_or_downloaded
 from ebmjax.evaluation.inception import inception_features, load_inception, make_inception_features
 from ebmjax.evaluation.kernel_distance import kernel_distance, subset_rows
 from ebmjax.training.config import ConfigError
-from experiments.evaluators.subject import Figure, Subject, needs_images, no_sentences, references, samples
+from experiments.evaluators.base import Figure, Measured, needs_images, no_sentences, references, samples
 
 
-def frechet_pixels(subject: Subject) -> list[Figure]:
+def frechet_pixels(run: Measured) -> list[Figure]:
     """Fréchet distance over the entries of the examples."""
-    no_sentences(subject, "frechet_pixels")
-    x, y = samples(subject), references(subject)
+    no_sentences(run, "frechet_pixels")
+    x, y = samples(run), references(run)
     value = frechet_distance(x.reshape(len(x), -1), y.reshape(len(y), -1))
     protocol = "over the entries of an example (pixels in [-1, 1], clipped; not a FID), to training examples"
     return [Figure("frechet_pixels", value, None, protocol, {"samples": len(x), "reference": len(y)})]
 
 
-def density_pixels(subject: Subject) -> list[Figure]:
+def density_pixels(run: Measured) -> list[Figure]:
     """Precision, recall, density and coverage over the entries of the examples."""
-    no_sentences(subject, "density_pixels")
-    x, y = samples(subject), references(subject)
+    no_sentences(run, "density_pixels")
+    x, y = samples(run), references(run)
     found = density_coverage(y.reshape(len(y), -1), x.reshape(len(x), -1))
     counts = {"samples": len(x), "reference": len(y)}
     return [
@@ -36,10 +36,10 @@ def density_pixels(subject: Subject) -> list[Figure]:
     ]
 
 
-def features_of(subject: Subject, name: str):
+def features_of(run: Measured, name: str):
     """(features of pixels in [0, 255], digest of the weights)."""
-    needs_images(subject, name)
-    given, protocol = subject.options["inception"], subject.options["protocol"]
+    needs_images(run, name)
+    given, protocol = run.options["inception"], run.options["protocol"]
     try:
         path = given_or_downloaded(given)
     except DataError as error:
@@ -50,7 +50,7 @@ def features_of(subject: Subject, name: str):
         where = f"--inception {path}" if given else f"{path} is damaged, delete it and download it again"
         raise ConfigError(f"{where}: {error}") from None
     compiled = make_inception_features(weights, protocol)
-    more = {"batch_size": subject.options["batch_size"], "put": subject.put, "progress": subject.progress}
+    more = {"batch_size": run.options["batch_size"], "put": run.put, "progress": run.progress}
     return partial(inception_features, compiled, protocol=protocol, **more), digest
 
 
@@ -59,17 +59,17 @@ def to_pixels(x) -> np.ndarray:
     return (np.asarray(x) + 1.0) * 127.5
 
 
-def reference_statistics(subject: Subject, features, digest: str) -> tuple[GaussianFit, int]:
+def reference_statistics(run: Measured, features, digest: str) -> tuple[GaussianFit, int]:
     """Gaussian fit of the features of the first `num_reference` training images (0: all), cached, and their number.
 
     The cache's key is a hash of the images themselves, the protocol, and the weights.
     """
-    num = subject.options["num_reference"] or len(subject.dataset.x_train)
-    x = np.ascontiguousarray(subject.dataset.x_train[:num])
+    num = run.options["num_reference"] or len(run.dataset.x_train)
+    x = np.ascontiguousarray(run.dataset.x_train[:num])
     key = hashlib.sha256(x.tobytes()).hexdigest()[:16]
-    folder = cache.root() / "inception" / f"{key}-{subject.options['protocol']}-{digest}"
+    folder = cache.root() / "inception" / f"{key}-{run.options['protocol']}-{digest}"
     if not folder.exists():
-        white = subject.dataset.max_value
+        white = run.dataset.max_value
         found = features(x if white == 255 else to_pixels(to_float(x, white)))  # bytes are enlarged batch by batch
         with cache.filling(folder) as new:
             for name, array in zip(("mean", "factor"), fit_gaussian(found), strict=True):
@@ -79,25 +79,25 @@ def reference_statistics(subject: Subject, features, digest: str) -> tuple[Gauss
     return GaussianFit(mean, factor), int(count)
 
 
-def fid(subject: Subject) -> list[Figure]:
+def fid(run: Measured) -> list[Figure]:
     """Fréchet distance over the features of the FID Inception, by the protocol `options["protocol"]`."""
-    features, digest = features_of(subject, "fid")
-    reference, count = reference_statistics(subject, features, digest)
-    found = features(to_pixels(samples(subject)))
-    name, counts = subject.options["protocol"], {"samples": len(found), "reference": count}
+    features, digest = features_of(run, "fid")
+    reference, count = reference_statistics(run, features, digest)
+    found = features(to_pixels(samples(run)))
+    name, counts = run.options["protocol"], {"samples": len(found), "reference": count}
     protocol = f"protocol {name!r}, weights {digest}, to the statistics of training images"
     return [Figure(f"fid_{name}", frechet_distance(found, reference), None, protocol, counts)]
 
 
-def kid(subject: Subject) -> list[Figure]:
+def kid(run: Measured) -> list[Figure]:
     """Kernel distance over the same features, to as many training images; the error is over 100 subsets."""
-    size = subset_rows(min(subject.options["num"], len(subject.dataset.x_train)))
+    size = subset_rows(min(run.options["num"], len(run.dataset.x_train)))
     if size < 2:
         raise ConfigError("--with kid: needs 4 samples and 4 training images at least")
-    features, digest = features_of(subject, "kid")
-    x, y = features(to_pixels(samples(subject))), features(to_pixels(references(subject)))
+    features, digest = features_of(run, "kid")
+    x, y = features(to_pixels(samples(run))), features(to_pixels(references(run)))
     value, error = kernel_distance(x, y, num_subsets=100, subset_size=size)
-    name, counts = subject.options["protocol"], {"samples": len(x), "reference": len(y)}
+    name, counts = run.options["protocol"], {"samples": len(x), "reference": len(y)}
     protocol = f"protocol {name!r}, weights {digest}, cubic kernel, 100 subsets of {size}"
     protocol += "; the error is of the subsets alone, not of drawing the images"
     return [Figure(f"kid_{name}", value, error, protocol, counts)]

@@ -117,9 +117,9 @@ def write_sentences(path, trained, vocabulary, test, generated, rng_key):
         return greedy(start, step, z, length), paths
 
     decoded, paths = map(np.asarray, compiled(trained, decode)(rng_key, test))
-    say = lambda row: to_sentence(row, vocabulary)
-    lines = ["samples", *(f"  {say(row)}" for row in generated), "", "test sentences, and decoded from z"]
-    lines += [line for a, b in zip(test, decoded, strict=True) for line in (f"  {say(a)}", f"    {say(b)}")]
+    text_of = lambda row: to_sentence(row, vocabulary)
+    lines = ["samples", *(f"  {text_of(row)}" for row in generated), "", "test sentences, and decoded from z"]
+    lines += [line for a, b in zip(test, decoded, strict=True) for line in (f"  {text_of(a)}", f"    {text_of(b)}")]
     for rows in paths:
-        lines += ["", "between two test sentences", *(f"  {say(row)}" for row in rows)]
+        lines += ["", "between two test sentences", *(f"  {text_of(row)}" for row in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")

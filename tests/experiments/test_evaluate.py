@@ -20,7 +20,7 @@ from ebmjax.training.experiment import Trained
 from ebmjax.types import Method
 from experiments import evaluate
 from experiments.evaluators import EVALUATORS
-from experiments.evaluators.subject import Subject
+from experiments.evaluators.base import Measured
 
 OPTIONS = {"num": 500, "num_reference": 0, "batch_size": 500, "num_betas": 200, "num_chains": 200, "step_size": 0.5}
 KEY = jax.random.key(0)
@@ -69,9 +69,9 @@ def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
     assert "holds no trained run" in error and "Traceback" not in error
 
 
-def subject(functions, sample, dataset, **options):
+def run(functions, sample, dataset, **options):
     trained = Trained(Method(None, None, sample, None, functions), None)
-    return Subject(Path("run"), ConfigDict({"experiment": "toy"}), dataset, trained, KEY, OPTIONS | options)
+    return Measured(Path("run"), ConfigDict({"experiment": "toy"}), dataset, trained, KEY, OPTIONS | options)
 
 
 def gaussian_data(sd):
@@ -84,7 +84,7 @@ def test_annealed_in_closed_form():
     data = gaussian_data(1.0)
     energy = lambda state, x: jnp.sum(x**2, axis=1) / 2
     sample = lambda state, key, num: jax.random.normal(key, (num, 2))
-    found = {f.name: f for f in EVALUATORS["annealed"](subject({"energy": energy}, sample, data))}
+    found = {f.name: f for f in EVALUATORS["annealed"](run({"energy": energy}, sample, data))}
     for bound in ("log_z_lower", "log_z_upper"):
         figure = found[bound]
         assert abs(figure.value - np.log(2 * np.pi)) < 4 * figure.standard_error < 0.2
@@ -102,7 +102,7 @@ def test_a_method_with_an_energy_of_x_and_latents_is_annealed_in_x():
         "sample_latent": lambda state, key, num: jnp.zeros((num, 3)),
     }
     sample = lambda state, key, num: jax.random.normal(key, (num, 2))
-    found = {f.name: f for f in EVALUATORS["annealed"](subject(functions, sample, data, num_betas=50))}
+    found = {f.name: f for f in EVALUATORS["annealed"](run(functions, sample, data, num_betas=50))}
     assert abs(found["log_z_upper"].value - np.log(2 * np.pi)) < 0.3 and "test_log_likelihood_annealed_lower" in found
 
 
@@ -110,16 +110,16 @@ def test_what_a_method_lacks_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("EBMJAX_CACHE", str(tmp_path))
     data = gaussian_data(1.0)
     with pytest.raises(ConfigError, match="toy has no likelihood; try annealed"):
-        EVALUATORS["log_likelihood"](subject({}, None, data))
+        EVALUATORS["log_likelihood"](run({}, None, data))
     images = data._replace(max_value=255)
     with pytest.raises(ConfigError, match="no weights of the FID Inception: pass --inception"):
-        EVALUATORS["fid"](subject({}, None, images, inception="", protocol="float"))
+        EVALUATORS["fid"](run({}, None, images, inception="", protocol="float"))
     with pytest.raises(ConfigError, match="--inception nowhere.npz"):
-        EVALUATORS["kid"](subject({}, None, images, inception="nowhere.npz", protocol="float"))
+        EVALUATORS["kid"](run({}, None, images, inception="nowhere.npz", protocol="float"))
     weights_path().parent.mkdir(parents=True)
     np.savez(weights_path(), other=np.zeros(3))  # downloaded ones are found by themselves
     with pytest.raises(ConfigError, match="is damaged, delete it and download it again: .*no array"):
-        EVALUATORS["fid"](subject({}, None, images, inception="", protocol="float"))
+        EVALUATORS["fid"](run({}, None, images, inception="", protocol="float"))
 
 
 def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):
@@ -128,7 +128,7 @@ def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):
     monkeypatch.setattr(evaluators, "features_of", lambda *_: (lambda x: np.asarray(x).reshape(len(x), -1), "digest"))
     draw = lambda key, num: jax.random.uniform(key, (num, 2, 2, 1), minval=-1.0)
     images = np.asarray(127.5 * (draw(KEY, 40) + 1), np.uint8)
-    made = lambda num: subject(
+    made = lambda num: run(
         {}, lambda _, *words: draw(*words), Dataset("toy", images, None, images, None, 255), num=num, protocol="float"
     )
     (figure,) = EVALUATORS["kid"](made(40)._replace(key=jax.random.key(1)))
@@ -148,7 +148,7 @@ def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
         return np.asarray(x, np.float32).reshape(len(x), -1)
 
     images = np.random.default_rng(0).integers(0, 256, (100, 2, 2, 1)).astype(np.uint8)
-    made = lambda x: subject({}, None, Dataset("toy", x, None, x, None, 255), protocol="uint8")
+    made = lambda x: run({}, None, Dataset("toy", x, None, x, None, 255), protocol="uint8")
     first, count = evaluators.reference_statistics(made(images), features, "digest")
     again, _ = evaluators.reference_statistics(made(images), features, "digest")
     assert calls == [100] and count == 100

@@ -17,7 +17,7 @@ from ebmjax.mcmc.bank import make_bank
 from ebmjax.methods import abp, backbone_of_decoder, flow_backbone
 from ebmjax.metrics import kind_of
 from ebmjax.nets import MLPEnergy
-from ebmjax.training.guard import Diverged, Guard, judge, updated
+from ebmjax.training.guard import Diverged, Guard, find_problems, updated
 from ebmjax.training.loop import Interrupted, fit
 from ebmjax.training.settings import Settings
 
@@ -45,7 +45,7 @@ def fired_at(values, name="prior_grad_norm", guard=DEFAULT):
     """Index of the first value that the guard refuses, or None."""
     scales = {}
     for i, value in enumerate(values):
-        if judge(guard, scales, {name: value}):
+        if find_problems(guard, scales, {name: value}):
             return i
         scales = updated(scales, {name: value})
     return None

@@ -1,4 +1,4 @@
-"""The subject of `experiments.evaluate` and its figures; samples and references, which evaluators share."""
+"""The run of `experiments.evaluate` and its figures; samples and references, which evaluators share."""
 
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +19,7 @@ NO_BATCH = 2**30
 """Batch i of samples has the key fold_in(key, i): keys for anything else are folded in from here on."""
 
 
-class Subject(NamedTuple):
+class Measured(NamedTuple):
     """A trained run to be measured, its data, and the options of the command line (`num`, `batch_size`, ...).
 
     put, progress: arguments of `evaluation.inception.inception_features`.
@@ -45,26 +45,26 @@ class Figure(NamedTuple):
     counts: dict[str, int]
 
 
-def samples(subject: Subject) -> np.ndarray:
+def samples(run: Measured) -> np.ndarray:
     """`options["num"]` samples of the model, in the units of training, images clipped to [-1, 1]."""
-    (method, state), options = subject.trained, subject.options
+    (method, state), options = run.trained, run.options
     draw = jax.jit(partial(method.sample, state), static_argnums=1)
-    x = sample_in_batches(draw, subject.key, options["num"], options["batch_size"])
-    return np.clip(x, -1.0, 1.0) if subject.dataset.max_value is not None else x
+    x = sample_in_batches(draw, run.key, options["num"], options["batch_size"])
+    return np.clip(x, -1.0, 1.0) if run.dataset.max_value is not None else x
 
 
-def references(subject: Subject) -> np.ndarray:
+def references(run: Measured) -> np.ndarray:
     """The first `options["num"]` training examples, in the units of training."""
-    return np.asarray(to_float(subject.dataset.x_train[: subject.options["num"]], subject.dataset.max_value))
+    return np.asarray(to_float(run.dataset.x_train[: run.options["num"]], run.dataset.max_value))
 
 
-def needs_images(subject: Subject, name: str) -> None:
+def needs_images(run: Measured, name: str) -> None:
     """Raise ConfigError unless the examples are images."""
-    if subject.dataset.max_value is None:
-        raise ConfigError(f"--with {name}: {subject.dataset.name} does not hold images")
+    if run.dataset.max_value is None:
+        raise ConfigError(f"--with {name}: {run.dataset.name} does not hold images")
 
 
-def no_sentences(subject: Subject, name: str) -> None:
+def no_sentences(run: Measured, name: str) -> None:
     """Raise ConfigError for sentences: no distance compares tokens."""
-    if subject.dataset.vocabulary is not None:
-        raise ConfigError(f"--with {name}: {subject.dataset.name} holds sentences")
+    if run.dataset.vocabulary is not None:
+        raise ConfigError(f"--with {name}: {run.dataset.name} holds sentences")
