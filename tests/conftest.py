@@ -15,8 +15,8 @@ CACHE = Path(os.environ.get("EBMJAX_TEST_CACHE", ROOT / ".cache" / "tests"))
 # Subprocesses of tests inherit these: most of a short run is compilation.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
-if "slow" not in sys.argv:  # the slow tests train: they need what takes long to compile
-    os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+# A third of a cold run is XLA's optimisation of programs that run for a second; see `optimised`.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 
 def pytest_xdist_auto_num_workers(config):
@@ -36,3 +36,14 @@ def release_compiled_programs():
     import jax
 
     jax.clear_caches()
+
+
+@pytest.fixture
+def optimised():
+    """All of XLA's optimisations, for tests that train for minutes and look at the figures."""
+    import jax
+
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)

@@ -4,7 +4,6 @@ import json
 from importlib import import_module
 from pathlib import Path
 
-import jax
 import pytest
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -16,15 +15,6 @@ PICTURES = {
     "latent_ebm": {"samples"},
     "symbol_vector": {"by_symbol"},
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def compiled_in_haste():
-    """A few steps of large networks: compilation is most of it."""
-    before = jax.config.jax_disable_most_optimizations
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
 
 
 def stand_ins():

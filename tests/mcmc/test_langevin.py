@@ -124,6 +124,7 @@ def test_short_run_posterior_of_a_linear_gaussian():
     np.testing.assert_allclose(expected, limit, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_drawn_noise_gives_the_same_law():
     """The same posterior with 40,000 chains: everything within 4.5 standard errors."""
     potential, precision, mean = linear_gaussian()
@@ -177,6 +178,7 @@ def test_scaled_energy_and_temperature_cancel_bit_for_bit():
     np.testing.assert_array_equal(drive(scaled, start, noise), drive(plain, start, noise))
 
 
+@pytest.mark.slow
 def test_stationary_balance_of_a_mixture():
     """E||∇F||² + N s² = 2 E<x, ∇F> for F = (s² / 2) U, whatever U: E<x, ∇U> - (s² / 4) E||∇U||² = N."""
     target, s, num = mixture([[-1.5, 0.0], [1.5, 0.5]], [1.0, 0.8]), 0.6, 40_000

@@ -30,6 +30,7 @@ def by_hand(num_steps, step_size, temperature=lambda k: 1.0, noise_scale=1.0):
     return x
 
 
+@pytest.mark.slow
 def test_schedules_are_functions_of_the_step():
     step_size, temperature = (lambda k: 0.2 / (1.0 + k)), (lambda k: 2.0 - 0.1 * k)
     expected = by_hand(6, step_size, temperature)

@@ -28,6 +28,7 @@ def small_method(**options):
     )
 
 
+@pytest.mark.slow
 def test_a_cold_start_is_short_run_inference():
     """Without a bank it is the latent EBM without an energy, bit for bit, for the same keys."""
     refine = chain(3, 0.1, noise_scale=0)

@@ -99,6 +99,7 @@ def test_what_is_reported():
     assert metrics["num_nonfinite"] == 0
 
 
+@pytest.mark.slow
 def test_the_temperature_that_is_reported_changes_no_update():
     x = {"x": gaussian(16)}
     found = {}
@@ -150,6 +151,7 @@ def test_penalties_have_the_weights_they_say():
     np.testing.assert_allclose(grads["energy_l2"], 0.7 * np.mean(x**4), rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_only_drawn_chains_of_the_bank_change_and_only_in_training():
     bank = make_bank(50, 12)
     method = method_of(initial="bank", bank=bank, initial_scale=2.0)

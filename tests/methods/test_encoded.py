@@ -131,6 +131,7 @@ class Quadratic(nn.Module):
         return 0.5 * self.param("theta", nn.initializers.constant(1 / 1.69), ()) * jnp.sum(x**2, axis=1)
 
 
+@pytest.mark.slow
 def test_the_truth_is_a_fixed_point():
     """x = 1.2 z + .5 e and its own posterior and energy: gradients vanish up to the noise of 200,000 draws; those of
     the official weights do not, nor those of samples without noise."""
@@ -195,6 +196,7 @@ class Normed(nn.Module):
         return y.reshape(-1, *SHAPE) if self.heads == 16 else tuple(jnp.split(y, 2, axis=1))
 
 
+@pytest.mark.slow
 def test_statistics_move_in_training_alone():
     rates = {group: optax.sgd(1e-3) for group in ("energy", "encoder", "generator")}
     method = vae_latent_ebm(

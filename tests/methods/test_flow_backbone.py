@@ -54,6 +54,7 @@ def unbent(p, x):
     return jnp.stack([z, (x[:, 1] - z**2) * jnp.exp(-z)], 1), -1.5 * z - jnp.log(0.5)
 
 
+@pytest.mark.slow
 def test_latent_and_data_energy_are_one_model():
     """U(z) + (dim / 2) log 2π = E(x) - log q(x) - log|det ∂x/∂z| at x = g(z), and so do the gradients (float64)."""
     with jax.enable_x64(True):
@@ -142,6 +143,7 @@ def adapting(step_size=0.05):
     return Chain(kernel, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chains", [None, make_bank(2048, 512)], ids=["fresh", "persistent"])
 def test_maximum_likelihood_tilt(chains):
     """q = N(0, 1), E = -a x: the maximum-likelihood a is the mean of the data; the backbone stays as it is."""
@@ -176,6 +178,7 @@ def test_the_step_size_follows_its_target():
     assert abs(np.mean(metrics["acceptance_rate"][-30:]) - 0.8) < 0.05
 
 
+@pytest.mark.slow
 def test_noise_contrastive_tilt():
     """Data N(0.6, 1) against q = N(0, 1): a -> 0.6 and c -> log Z = a² / 2, without any chain."""
     adam = {group: optax.adam(0.02) for group in ("energy", "log_normalizer")}

@@ -124,6 +124,7 @@ def ravel(tree):
     return jnp.concatenate([jnp.ravel(a) for a in jax.tree.leaves(tree)])
 
 
+@pytest.mark.slow
 def test_noise_contrastive_estimation_is_consistent():
     """Data N(0, 1.3²), a frozen flow N(0, 2²): θ -> 1 / 1.69 and c -> log(2π · 1.69) / 2 = 1.181 from mean r = 0."""
     frozen = START | {"log_scale": jnp.log(jnp.array([2.0]))}
@@ -165,6 +166,7 @@ def test_the_flow_finds_the_data_of_a_true_energy():
     assert metrics["value"][1] > metrics["value"][-1] and abs(metrics["value"][-1] + 2 * np.log(2)) < 0.01
 
 
+@pytest.mark.slow
 def test_alternation():
     """Never both; with threshold 0 and a floor the energy exactly every fourth time; above 1 the flow never."""
     for threshold, energy_every, expected in ((1.1, 0, 12), (0.0, 4, 3)):
