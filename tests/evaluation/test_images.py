@@ -30,6 +30,7 @@ def test_mean_shift_costs_its_square():
     assert frechet_distance(x, x + shift) == pytest.approx(np.sum(shift**2), rel=1e-9)
 
 
+@pytest.mark.slow
 def test_isotropic_covariances_in_2048_dimensions():
     eye, zero = np.eye(2048), np.zeros(2048)
     expected = 2048 * (np.sqrt(2.0) - np.sqrt(0.5)) ** 2

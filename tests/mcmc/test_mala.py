@@ -103,6 +103,7 @@ def test_without_the_bias_of_langevin():
         assert abs(variance(langevin, s) / biased - 1.0) < 4 * error < biased - 1.0
 
 
+@pytest.mark.slow
 def test_temperature_schedules_and_leaves():
     energy, x = double_well().energy, np.random.default_rng(0).normal(size=(32, 2)).astype(np.float32)
 

@@ -111,6 +111,7 @@ def test_swap_rule():
     np.testing.assert_array_equal(source, [[1, 0, 3, 2], [0, 2, 1, 3]])
 
 
+@pytest.mark.slow
 def test_two_modes_are_joined():
     """Modes ±4 of width 0.5, a barrier of 31 nats: MALA from one never sees the other, replica exchange halves."""
     target = mixture(((-4.0, 0.0), (4.0, 0.0)), 0.5)

@@ -36,6 +36,7 @@ def arms():
     return {"diverse": trained(), "plain": trained(entropy_weight=0.0)}
 
 
+@pytest.mark.slow
 def test_both_arms_classify_and_one_is_diverse(arms):
     """Both train; the entropy term raises the entropy of weights of fresh z, as estimated from 64 of them."""
     entropies = {}

@@ -24,6 +24,7 @@ def method_of(**options):
     return jem(MLP((16, 2)), chain=chain, optimizers=optimizers, shape=(1,), bank=make_bank(64, 32), **options)
 
 
+@pytest.mark.slow
 def test_it_learns_to_classify_and_to_sample():
     method = method_of(initial_scale=4.0, temperature=0.005)
     batch = BATCH | LABELLED

@@ -71,6 +71,7 @@ def test_jacobian_of_the_chain_is_exact():
         np.testing.assert_allclose(stepwise, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_importance_sampled_likelihood_is_unbiased():
     """w = 1.5, σ = .7, b = 0, x = 1.2, K = 3, s = .15: p(x) = .185316, and the bound tightens with M."""
     num = 200_000
@@ -198,6 +199,7 @@ def test_output_bias_of_the_energy_never_learns():
     assert np.any(last(old)["kernel"] != last(new)["kernel"])
 
 
+@pytest.mark.slow
 def test_functions_have_their_shapes_and_carry_no_state():
     method = small_method(MLPEnergy((8,)), {"energy": optax.adam(1e-3), "generator": optax.adam(1e-3)})
     state = method.init(jax.random.key(0), X)
