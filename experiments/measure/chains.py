@@ -46,6 +46,7 @@ def open_chains(
     opened = open_untrained(name, arguments, LIMITS | dict(limits))
     for field in samplers:
         sampler = opened[0][field]
+        choose(KERNELS, sampler.name, f"{field}.name")
         if sampler.step_size <= 0 or sampler.temperature <= 0:
             raise ConfigError(f"{field}.step_size and {field}.temperature must be > 0")
         check_target(sampler, field)

@@ -75,7 +75,8 @@ def check(finished):
     for name in finished.pictures:
         picture = Image.open(finished.folder / f"{name}.png")
         assert picture.width >= 600 and np.asarray(picture).std() > 5, name
-    assert not finished.pictures or "data:image/png" in (finished.folder / "report.html").read_text()
+    shown = finished.pictures - {"health"}  # the page draws the curves itself
+    assert not shown or "data:image" in (finished.folder / "report.html").read_text()
 
 
 @pytest.fixture(scope="session")

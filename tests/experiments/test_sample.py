@@ -24,6 +24,7 @@ def test_what_a_run_writes(run, capsys):
     assert found.results["command"] == "python -m experiments.sample --config=configs/sample/funnel.py:smoke"
     assert found.metrics["ess_per_second"] > 0 and found.results["protocol"]
     assert found.pictures >= {"traces", "autocorrelation", "density"}
+    assert "data:image/png" in (found.folder / "report.html").read_text()
     assert "exact sd" in capsys.readouterr().out
 
 

@@ -63,7 +63,7 @@ def test_from_end_to_end(reviews, run):
     assert baselines["majority"]["accuracy_0"] == baselines["majority"]["accuracy_20"] >= 0.5
     assert all(0 <= value <= 1 for table in (metrics, *baselines.values()) for value in table.values())
     assert "2 draws" in found.results["protocol"] and str(trained.folder) in found.results["command"]
-    assert found.pictures == {"probes"}
+    assert found.pictures == {"probes"} and "data:image/png" in (found.folder / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
