@@ -21,6 +21,7 @@ def classifier(digits):
     return fit_classifier(jax.random.key(0), *digits[0], 10)
 
 
+@pytest.mark.slow
 def test_digits_are_recognised(classifier, digits):
     # Six seeds gave .981 to .997 on 360 test rows; one standard error is .006.
     assert accuracy(classifier, *digits[1]) > 0.96

@@ -99,9 +99,7 @@ def build_method(experiment, config, found, traced):
             assert set(params) == set(config.optimizer) == GROUPS[config.experiment]
 
 
-@pytest.mark.parametrize("variant", ["", "smoke"])
-@pytest.mark.parametrize("name", NAMES)
-def test_config_builds(name, variant):
+def builds(name, variant, traced=False):
     config = load_module(name).get_config(variant).lock()
     assert isinstance(config, ConfigDict)
     if config.experiment in UNTRAINED:
@@ -110,7 +108,19 @@ def test_config_builds(name, variant):
     experiment = find(config.experiment)
     experiment.check(config)
     to_settings(config)
-    build_method(experiment, config, data_spec(config.data), traced=not variant)
+    build_method(experiment, config, data_spec(config.data), traced)
+
+
+@pytest.mark.parametrize("variant", ["", "smoke"])
+@pytest.mark.parametrize("name", NAMES)
+def test_config_builds(name, variant):
+    builds(name, variant)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_config_initialises(name):
+    builds(name, "", traced=True)
 
 
 @pytest.mark.parametrize("name", NAMES)

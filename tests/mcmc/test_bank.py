@@ -190,6 +190,7 @@ assert "gather" in text and not re.findall("all-gather|all-reduce|all-to-all|col
 """
 
 
+@pytest.mark.slow
 def test_eight_devices_agree_with_one(tmp_path):
     out = tmp_path / "eight.npz"
     code = SCRIPT.format(tests=str(Path(__file__).parent), out=str(out))

@@ -138,6 +138,7 @@ def test_step_size_is_learned(objective, best, width):
     np.testing.assert_allclose(learned(build({"log_step_size": adam}, ()), 80)[-1], best, rtol=0.04)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0.05, 0.8])
 def test_the_start_of_the_search_is_forgotten(start):
     """From chains that hardly move, and from chains thrown about by a tanh generator: to the same step size."""

@@ -72,6 +72,7 @@ def test_an_energy_of_zero_is_short_run_inference(trained, energy):
     assert metrics["reconstruction_nll"] > 0
 
 
+@pytest.mark.slow
 def test_functions_have_their_shapes_and_carry_no_state(trained):
     method, state, metrics = trained
     functions = {name: jax.jit(partial(f, state)) for name, f in method.functions.items() if name != "sample_latent"}

@@ -88,6 +88,7 @@ def test_the_gradient_penalty_is_of_data_alone():
     assert abs(of_samples / square - 1) > 0.1
 
 
+@pytest.mark.slow
 def test_without_entropy_the_generator_falls_into_the_mode():
     """λ = 0: w -> 0, and σ to the smallest there is; a flat energy with λ = 1 spreads the samples without end."""
     fall = vera(Quadratic(), nn.Dense(1), latent_dim=1, optimizers=FROZEN, sigma=0.2, entropy_weight=0.0)
@@ -100,6 +101,7 @@ def test_without_entropy_the_generator_falls_into_the_mode():
     np.testing.assert_allclose(metrics["sigma"][-1], 0.3, rtol=1e-5)  # the largest there is
 
 
+@pytest.mark.slow
 def test_a_learned_energy_has_the_variance_of_the_data():
     """Both learn: the energy's 1 / a goes to E x², where ML puts it, and the samples follow."""
     batch = {"x": 2 * X["x"]}

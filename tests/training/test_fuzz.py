@@ -87,14 +87,29 @@ def nothing_runs(tmp_path_factory):
     os.chdir(before)
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(argv=st.lists(well_typed(), min_size=1, max_size=6) | st.lists(override() | override() | other, max_size=6))
+LINES = st.lists(well_typed(), min_size=1, max_size=6) | st.lists(override() | override() | other, max_size=6)
+FIXED = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.slow
+@settings(FIXED, max_examples=300)
+@given(argv=LINES)
+def test_many_command_lines(nothing_runs, argv):
+    one_line_or_a_run(argv)
+
+
+@settings(FIXED, max_examples=40)
+@given(argv=LINES)
 @example(argv=["--config.train.guard.max_growth=0.5"])
 @example(argv=["--config.train.on_divergence=continue"])
 @example(argv=["--config.model.latent_dim=9999999999999999999999"])
 @example(argv=["--config.train.num_steps=9999999999999999999999"])
 @example(argv=["--config.sampler.prior.step_size=nan"])
 def test_one_line_or_a_run(nothing_runs, argv):
+    one_line_or_a_run(argv)
+
+
+def one_line_or_a_run(argv):
     out, err, code = io.StringIO(), io.StringIO(), 0
     started = time.monotonic()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
