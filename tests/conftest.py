@@ -15,7 +15,7 @@ CACHE = Path(os.environ.get("EBMJAX_TEST_CACHE", ROOT / ".cache" / "tests"))
 # Subprocesses of tests inherit these: most of a short run is compilation.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
-# A third of a cold run is XLA's optimisation of programs that run for a second; see `optimised`.
+# A third of a cold run is XLA's optimisation of programs that run for a second; see `whole_training`.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 
 
@@ -39,8 +39,11 @@ def release_compiled_programs():
 
 
 @pytest.fixture
-def optimised():
-    """All of XLA's optimisations, for tests that train for minutes and look at the figures."""
+def whole_training():
+    """For tests that train to the end, several minutes each, and look at the figures: with all of XLA's optimisations,
+    and only if the variable EBMJAX_WHOLE_TRAININGS is set. Kept results (docs/runs) hold what they check."""
+    if not os.environ.get("EBMJAX_WHOLE_TRAININGS"):
+        pytest.skip("trains for minutes: set EBMJAX_WHOLE_TRAININGS=1")
     import jax
 
     before = jax.config.read("jax_disable_most_optimizations")

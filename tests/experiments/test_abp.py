@@ -36,7 +36,7 @@ def test_what_a_run_writes(run):
 
 
 @pytest.mark.slow
-def test_verdict(optimised, run):
+def test_verdict(whole_training, run):
     """Minutes: a better reconstruction than PCA's with as many components, and samples nearer than short-run's."""
     metrics, baselines = run("abp", "digits", "--config.seed=1").figures
     assert metrics["test_mse"] < 0.5 * baselines["pca"]["test_mse"]

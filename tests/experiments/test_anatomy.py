@@ -94,7 +94,7 @@ def test_rings_are_modes_by_their_radius():
 
 
 @pytest.mark.slow
-def test_verdict(optimised, run):
+def test_verdict(whole_training, run):
     """The default pair, minutes long: one energy is in balance with its samples, the other is not."""
     metrics, baselines = run("anatomy", "gmm", "--config.seed=1").figures
     assert metrics["bank_occupancy_max_error"] <= 0.04

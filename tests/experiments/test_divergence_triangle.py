@@ -56,14 +56,14 @@ def test_refusals(words, said, fails):
 
 
 @pytest.mark.slow
-def test_verdict(optimised, run):
+def test_verdict(whole_training, run):
     """Minutes: samples nearer than the VAE's to the training images, over features."""
     found = run("divergence_triangle", "digits", "--config.seed=1")
     assert found.metrics["frechet_features"] < found.baselines["vae"]["frechet_features"]
 
 
 @pytest.mark.slow
-def test_verdict_on_missing_pixels(optimised, run):
+def test_verdict_on_missing_pixels(whole_training, run):
     """Minutes: half of the pixels are recovered far better than by their means, and as well as by the VAE."""
     found = run("divergence_triangle", "digits_missing")
     own, others = found.metrics["missing_mse"], found.baselines

@@ -57,7 +57,7 @@ def test_refusals(word, said, fails):
 
 
 @pytest.mark.slow
-def test_verdict(optimised, run):
+def test_verdict(whole_training, run):
     """Minutes: the learned step size reconstructs better than a third and three times itself, with the same generator
     and with one trained for them, and where the search starts does not matter."""
     learned, others = run("multilayer_short_run", "digits", "--config.seed=1").figures

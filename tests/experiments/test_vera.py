@@ -108,7 +108,7 @@ def test_hmc_variant(run):
 
 
 @pytest.mark.slow
-def test_verdict(optimised, run):
+def test_verdict(whole_training, run):
     """Minutes: not below the tuned net that learns from labels alone."""
     found = run("vera", "digits", "--config.evaluate.arms=('supervised',)", "--config.seed=1")
     assert found.metrics["accuracy_mean"] >= found.baselines["supervised"]["accuracy_mean"]
