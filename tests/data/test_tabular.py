@@ -73,7 +73,7 @@ def test_all_labels():
 def test_refused():
     with pytest.raises(DataError, match=r"table: 14 labels a class .* class 1 has 13"):
         with_labels(table(), 14, 0)
-    with pytest.raises(DataError, match="needs labels"):
+    with pytest.raises(DataError, match="has no labels"):
         with_labels(table()._replace(y_train=None), 5, 0)
     with pytest.raises(DataError, match="standardise is for tables"):
         load("digits", standardise=True)
