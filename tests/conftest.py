@@ -39,11 +39,18 @@ def release_compiled_programs():
 
 
 @pytest.fixture
-def whole_training():
-    """For tests that train to the end, several minutes each, and look at the figures: with all of XLA's optimisations,
-    and only if the variable EBMJAX_WHOLE_TRAININGS is set. Kept results (docs/runs) hold what they check."""
-    if not os.environ.get("EBMJAX_WHOLE_TRAININGS"):
-        pytest.skip("trains for minutes: set EBMJAX_WHOLE_TRAININGS=1")
+def takes_minutes():
+    """For tests of minutes: they run only if the variable EBMJAX_LONG_TESTS is set, as CI has forty minutes."""
+    if not os.environ.get("EBMJAX_LONG_TESTS"):
+        pytest.skip("takes minutes: set EBMJAX_LONG_TESTS=1")
+
+
+@pytest.fixture
+def whole_training(takes_minutes):
+    """For tests that train to the end and look at the figures: with all of XLA's optimisations.
+
+    Kept results (docs/runs) hold what they check.
+    """
     import jax
 
     before = jax.config.read("jax_disable_most_optimizations")

@@ -48,7 +48,7 @@ def kill(workdir, rng):
 
 
 @pytest.mark.slow
-def test_twenty_kills(tmp_path):
+def test_twenty_kills(takes_minutes, tmp_path):
     undisturbed = start(tmp_path / "undisturbed")
     assert undisturbed.wait(600) == 0
     rng = np.random.default_rng(0)
