@@ -29,6 +29,14 @@ def pytest_xdist_auto_num_workers(config):
     return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or (min(os.cpu_count() or 1, 4) if whole else 0))
 
 
+def pytest_collection_modifyitems(items):
+    """Mark as slow what tests/slow.txt lists."""
+    listed = set((ROOT / "tests" / "slow.txt").read_text().splitlines())
+    for item in items:
+        if item.nodeid.removeprefix("tests/") in listed:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def release_compiled_programs():
     """JAX keeps every program that it compiles; over the whole suite that is gigabytes."""

@@ -21,7 +21,6 @@ def images(num, shape, seed=1):
     return jax.random.uniform(jax.random.key(seed), (num, *shape), minval=-1, maxval=1)
 
 
-@pytest.mark.slow
 def test_three_levels_in_float32():
     """L = 3, K = 8: inverse to 1e-4, log|det| to 1e-3 √D, at the start and nearby; the size of the image is no matter.
 
