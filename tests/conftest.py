@@ -29,6 +29,7 @@ def pytest_xdist_auto_num_workers(config):
     return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS") or (min(os.cpu_count() or 1, 4) if whole else 0))
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
     """Mark as slow what tests/slow.txt lists."""
     listed = set((ROOT / "tests" / "slow.txt").read_text().splitlines())
