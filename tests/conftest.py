@@ -49,7 +49,7 @@ def release_compiled_programs():
 
 @pytest.fixture
 def takes_minutes():
-    """For tests of minutes: they run only if the variable EBMJAX_LONG_TESTS is set, as CI has forty minutes."""
+    """For tests of a minute or more, cold: they run only if EBMJAX_LONG_TESTS is set, as CI has forty minutes."""
     if not os.environ.get("EBMJAX_LONG_TESTS"):
         pytest.skip("takes minutes: set EBMJAX_LONG_TESTS=1")
 

@@ -35,7 +35,7 @@ def test_both_arms(run):
 
 
 @pytest.mark.slow  # minutes of compilation
-def test_images(run):
+def test_images(takes_minutes, run):
     """A bank of images and the non-local net, without a toy's figures."""
     found = run("anatomy", "cifar10_convergent:smoke")
     assert set(found.metrics) == {"mean_d_s", "mean_r_s", "long_run_saturated"} and not found.baselines

@@ -70,7 +70,7 @@ def test_a_generator_without_a_learned_prior(run):
 
 
 @pytest.mark.slow
-def test_a_method_built_on_a_flow_that_has_not_seen_the_anomalies(run):
+def test_a_method_built_on_a_flow_that_has_not_seen_the_anomalies(takes_minutes, run):
     found = run("anomaly", "digits_flow_backbone:smoke", ONE[1])
     assert {"auprc_data_energy_1", "auprc_data_energy_4", "auprc_energy_4"} <= set(found.metrics)
     assert "auprc_data_energy_4" in found.baselines["pca"]

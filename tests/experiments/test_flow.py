@@ -54,7 +54,7 @@ def test_a_flow_is_not_taken_from_another_experiment(monkeypatch):
 
 
 @pytest.mark.slow  # minutes of compilation
-def test_glow_on_fake_images_of_the_published_size(run):
+def test_glow_on_fake_images_of_the_published_size(takes_minutes, run):
     """Uniform noise of 8 bits takes 8 bits/dim; after two steps a narrow Glow is near the Gaussian's 8.1."""
     found = run("flow", "cifar10:smoke")
     assert set(found.metrics) == {f"{a}_{b}" for a in ("test", "train") for b in ("log_likelihood", "bits_per_dim")}

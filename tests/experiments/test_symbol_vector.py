@@ -89,7 +89,7 @@ def test_what_a_run_writes(run):
 
 
 @pytest.mark.slow
-def test_all_arms(run):
+def test_all_arms(takes_minutes, run):
     found = run("symbol_vector", "wine:smoke")
     assert found.names["supervised"] == {"accuracy_mean", "accuracy_sd"}
     for arm in ("no_energy", "no_mutual_information"):
@@ -100,7 +100,7 @@ def test_all_arms(run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["bag", "sequence"])
-def test_sentences_without_labels(name, run):
+def test_sentences_without_labels(takes_minutes, name, run):
     found = run("symbol_vector", f"{name}:smoke")
     assert {"mutual_information_test", "nll", "reconstruction_nll"} <= set(found.metrics)
     assert "symbol 1" in (found.folder / "by_symbol.txt").read_text()
