@@ -24,6 +24,7 @@ from ml_collections import ConfigDict
 from rich.console import Console
 from rich.table import Table
 
+from ebmjax.report.workdir import mapping
 from ebmjax.training.arguments import ROOT, parse
 from ebmjax.training.config import ConfigError, check_same_run, from_json
 from ebmjax.training.signals import signal_handler
@@ -94,7 +95,8 @@ def print_table(jobs: Sequence[Job]) -> None:
     found: dict[str, list[dict]] = {}
     for job in jobs:
         results = json.loads((job.workdir / "results.json").read_text())
-        of_arms = {f"{name}, {arm}": v for arm, of in results["baselines"].items() for name, v in of.items()}
+        arms = {arm: mapping(of) for arm, of in results["baselines"].items()}  # numbers in files of earlier versions
+        of_arms = {f"{name}, {arm}": value for arm, of in arms.items() for name, value in of.items()}
         found.setdefault(job.setting, []).append(results["metrics"] | of_arms)
     table = Table("figure", *(f"{setting or 'value'} (n = {len(of)})" for setting, of in found.items()))
     for name in dict.fromkeys(name for of in found.values() for figures in of for name in figures):

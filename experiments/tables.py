@@ -56,6 +56,8 @@ def keep(run: Path) -> Path:
     found = json.loads(path.read_text())
     if not found.get("command"):
         raise ValueError(f"{path} has no command that repeats the run: start the run again with --config=FILE")
+    if not all(isinstance(figures, Mapping) for figures in found["baselines"].values()):
+        raise ValueError(f"{path} is of an earlier version: evaluate the run again with --mode=evaluate")
     if found["commit"].endswith("-dirty"):
         raise ValueError(f"{path} is of a checkout with uncommitted changes: train it from a commit")
     found["command"], found["protocol"] = public(found["command"]), public(found["protocol"])

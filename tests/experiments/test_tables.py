@@ -129,7 +129,9 @@ def test_results_without_a_card_are_refused(docs, capsys):
 def test_what_cannot_be_repeated_is_not_kept(docs, capsys):
     dirty, unknown = write(docs / "dirty", commit="01-dirty"), write(docs / "unknown", command="x")
     (unknown / "results.json").write_text(json.dumps(results() | {"command": None}))
+    earlier = write(docs / "earlier", baselines={"pca_mse": 0.5})
     for run, said in (
+        (earlier, "evaluate the run again with --mode=evaluate"),
         (dirty, "uncommitted changes"),
         (unknown, "has no command that repeats the run"),
         (docs, "holds no results"),

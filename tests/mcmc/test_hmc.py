@@ -1,5 +1,6 @@
 """Hamiltonian Monte Carlo against the laws of the leapfrog on Gaussians."""
 
+import sys
 from functools import partial
 from unittest import mock
 
@@ -238,3 +239,17 @@ def test_one_gradient_a_leapfrog_step():
 def test_bad_options_are_named(options):
     with pytest.raises(ValueError, match="num_leapfrog >= 1 and 0 <= jitter < 1"):
         hmc(standard_normal, step_size=0.1, **options)
+
+
+def test_momentum_and_acceptance_have_keys_of_their_own():
+    """A momentum drawn with the key of the acceptance would be correlated with it; which keys are used is recorded."""
+    seen = []
+    record = lambda draw: lambda key, *rest: (seen.append(np.asarray(jax.random.key_data(key))), draw(key, *rest))[1]
+    module = sys.modules[leapfrog.__module__]
+    with (
+        mock.patch.object(module.pytree, "normal_like", record(pytree.normal_like)),
+        mock.patch.object(module, "accept_or_reject", record(module.accept_or_reject)),
+    ):
+        kernel = hmc(standard_normal, step_size=0.3, num_leapfrog=2)
+        kernel.step(KEY, kernel.init(jnp.ones((4, 2))))
+    assert len(seen) == 2 and not np.array_equal(*seen)

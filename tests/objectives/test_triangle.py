@@ -133,3 +133,12 @@ def test_closed_forms_of_diagonal_gaussians():
     # One standard deviation away in each dimension, on average over which the density's log is minus the entropy.
     away = diagonal_log_prob(mean + jnp.exp(0.5 * log_variance), mean, log_variance)
     assert diagonal_entropy(log_variance)[0] == pytest.approx(float(-away[0]))
+
+
+def test_the_weight_is_of_the_whole_divergence_of_q_from_p():
+    """λ multiplies the reconstruction and the KL, and neither the energies nor the entropy; by hand."""
+    terms = [jnp.float32([1.0, 3.0]), jnp.float32([0.5, 1.5]), jnp.float32([2.0, 4.0]), jnp.float32([7.0]), 0.25]
+    for weight in (0.0, 1.0, 3.0):
+        np.testing.assert_allclose(
+            triangle(*terms, weight=weight), weight * (2.0 + 1.0) + (7.0 - 3.0) + 0.25, rtol=1e-6
+        )
