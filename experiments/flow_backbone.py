@@ -24,6 +24,7 @@ from experiments.build.chains import make_adapting_chain
 from experiments.build.flows import num_levels
 from experiments.build.networks import make_data_energy
 from experiments.build.optimizers import optimizers_of
+from experiments.measure.estimates import PROTOCOL
 from experiments.measure.flow_backbone import ARMS, image_figures, normalizer_figures, plane_figures
 from experiments.measure.history import draw_health
 from experiments.measure.spaces import compare_spaces, independent_draws
@@ -101,7 +102,8 @@ def protocol(config, num):
     return (
         f"log_z of the tilt, in nats: importance, {settings.num_importance} samples of the {base}; annealed, "
         f"{settings.num_annealed} latent chains over {settings.num_betas} temperatures; quadrature, on the "
-        f"grid; _error: standard errors. rhat, ess, class_changes: HMC of {mixing.num_leapfrog} leapfrog steps "
+        f"grid; _error: standard errors; {PROTOCOL} "
+        f"rhat, ess, class_changes: HMC of {mixing.num_leapfrog} leapfrog steps "
         f"in {spaces}, {mixing.num_chains} chains from the same samples of the {base}, "
         f"{mixing.num_warmup} transitions that adapt the step size to acceptance {mixing.target_acceptance}, "
         f"{mixing.num_steps} kept; rank-normalised split R-hat and bulk ESS, the worst of E and 10 random "

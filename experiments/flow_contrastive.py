@@ -19,6 +19,7 @@ from experiments.build.flows import by_likelihood, flow_of, num_levels, prepare
 from experiments.build.networks import make_confined_energy
 from experiments.build.optimizers import optimizers_of
 from experiments.measure import images
+from experiments.measure.estimates import PROTOCOL
 from experiments.measure.flow_contrastive import (
     GRID_LIMIT,
     classifier_figures,
@@ -132,7 +133,8 @@ def protocol(config):
         "nats; log_z_error: |c - log Z| there. frechet_features: of the flow's samples, after the game, to the "
         "training images; real: of the test images. value, accuracy: of the classifier, on test data and as many "
         "samples of the flow. bits_per_dim of the model uses the learned c, log_normalizer, and is no bound; "
-        f"log_z_importance: log Z, the goal of c, by {config.evaluate.num_importance} samples of the flow. "
+        f"log_z_importance: log Z, the goal of c, by {config.evaluate.num_importance} samples of the flow; "
+        f"{PROTOCOL} "
         f"accuracy_labels: of the class logits on test images, {config.labels.per_class} labels a class (0: all); "
         "supervised: of a classifier fitted to these alone. energy_updates: share of the steps. Averaged parameters "
         "where training averages, no selection."

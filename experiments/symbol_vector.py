@@ -23,6 +23,7 @@ from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.viz import latent, pictures
 from experiments.build.symbol_vector import LIMITS, data_of, make_arm, num_symbols
 from experiments.measure import few_labels, images
+from experiments.measure.estimates import EXAMPLES, over_examples
 from experiments.measure.history import draw_health
 
 SHOWN = 10
@@ -51,13 +52,14 @@ def likelihood_figures(run, test) -> Figures:
     """nll in nats per example of the first draw's models; nothing where num_samples is 0."""
     settings, figures = run.config.evaluate, {}
     for arm, trained in ({OWN: run.trained} | run.baselines).items():
-        if not settings.num_samples or "log_likelihood" not in trained.method.functions:
+        if not settings.num_samples or "log_likelihood_estimate" not in trained.method.functions:
             continue
         method, state = few_labels.first_draw(trained)
         # One key for all batches: each subtracts the same estimate of log Z.
-        estimate = partial(method.functions["log_likelihood"], num_samples=settings.num_samples)
+        estimate = partial(method.functions["log_likelihood_estimate"], num_samples=settings.num_samples)
         fn = jax.jit(lambda x, estimate=estimate, state=state: estimate(state, run.rng_key, x))
-        figures[arm] = {"nll": -np.mean(map_batches(fn, test, min(settings.batch_size, len(test))))}
+        found = map_batches(fn, test, min(settings.batch_size, len(test)))
+        figures[arm] = {"nll": -np.mean(found.log_mean)} | over_examples("nll", found)
     return figures
 
 
@@ -154,7 +156,7 @@ def protocol(config, num_test):
         text += (
             f"nll: nats per example, importance-sampled from q(z | x) by {config.evaluate.num_samples} draws, of the "
             "first draw of the labels (a bound, but for the error of log Z, which is too low where p(z) is far from "
-            "N(0, I)). "
+            f"N(0, I)); {EXAMPLES} "
         )
     return text + "mutual_information_test: of z and y in nats at the test examples' means. Last parameters."
 

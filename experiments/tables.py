@@ -19,7 +19,7 @@ import numpy as np
 
 from ebmjax.report.commands import label_of, values_of
 from ebmjax.report.published import published
-from ebmjax.report.results import added_figures
+from ebmjax.report.results import UNRELIABLE, added_figures, marked
 from ebmjax.report.workdir import mapping
 
 ROOT = Path(__file__).parents[1]
@@ -95,8 +95,9 @@ def table(label: str, runs: Sequence[Mapping]) -> str:
     metrics = [run["metrics"] | {name: e["value"] for name, e in more.items()} for run, more in zip(runs, added)]
 
     def of(tables, name):
-        values = [t[name] for t in tables if name in t]
-        return spread(values) + (f" (n = {len(values)})" if len(values) < len(runs) else "")
+        having = [t for t in tables if name in t]
+        told = spread([t[name] for t in having]) + (f" (n = {len(having)})" if len(having) < len(runs) else "")
+        return max((marked(told, name, t) for t in having), key=len)
 
     arms = dict.fromkeys(arm for run in runs for arm in run["baselines"])
     papers = published(first)
@@ -107,6 +108,8 @@ def table(label: str, runs: Sequence[Mapping]) -> str:
         paper = f"{papers[name][0]:g}" if name in papers else ""
         lines.append(f"| {name} | {of(metrics, name)} | {paper} | {listed} |")
     notes = sorted({note for name, (_, note) in papers.items() if any(name in found for found in metrics)})
+    if any(" †" in line for line in lines):
+        lines += ["", UNRELIABLE]
     told = [f"`{without_seed(first['command'])}`", "", conditions(runs), "", *lines, "", first["protocol"]]
     joined = {name: entry for more in added for name, entry in more.items()}
     told += [f"{name}: {entry.get('protocol')}; {counted(entry)}." for name, entry in joined.items()]

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE, COMMANDS = ROOT / "ebmjax", ROOT / "experiments"
 LAYERS = [
     {"types", "metrics", "files"},
-    {"pytree", "optimizers"},
+    {"pytree", "optimizers", "importance"},
     {"energies", "nets", "data"},
     {"flows"},
     {"mcmc", "objectives"},
@@ -25,12 +25,13 @@ RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}
 UPPER = [{"build"}, {"measure"}, {"evaluators"}]
 UPPER_RANK = {name: i for i, layer in enumerate(UPPER) for name in layer}
 # Third-party modules that stay out of the mathematics, so that it can be read and used without them.
-PURE = {"energies", "mcmc", "objectives", "types", "pytree", "diagnostics", "metrics", "files"}
+PURE = {"energies", "mcmc", "objectives", "types", "pytree", "importance", "diagnostics", "metrics", "files"}
 NOT_IN_PURE = {"flax", "optax", "distrax", "absl", "ml_collections", "matplotlib", "orbax", "tensorflow"}
 # Config objects stop in experiments/ and in these files.
 CONFIG_FILES = {f"training/{name}.py" for name in ("arguments", "config", "experiment", "run", "settings", "workdir")}
 # What methods share. A method imports no other.
-SHARED = {"base", "data_space", "encoded", "entropy_sampler", "latent_space", "tilted_flow"}
+SHARED = {"base", "data_space", "encoded", "entropy_sampler", "tilted_flow"}
+SHARED |= {"latent_likelihood", "latent_model", "latent_space"}
 BY_STRING = {"import_module", "__import__", "run_module", "exec", "eval"}
 # Files that import by a name that is computed, and what for.
 COMPUTED = {"ebmjax/__init__.py": "subpackages on first use", "experiments/__init__.py": "the chosen command"}

@@ -112,13 +112,3 @@ def ess_tail(x: Array, probabilities: tuple[float, float] = (0.05, 0.95)) -> Arr
         return nan_unless_finite(jnp.min(low_and_high), draws)
 
     return over_quantities(statistic, x, name="ess_tail")
-
-
-def kish_ess(log_weights: Array, axis: int = 0) -> Array:
-    """Kish ESS (Σ w)² / Σ w² of importance weights, in [1, N]; equal weights give N, one dominant weight gives 1.
-
-    log_weights: unnormalised; -inf is a weight of 0. The result loses `axis`. NaN if every weight is 0.
-    """
-    log_weights = jnp.asarray(log_weights)
-    weights = jnp.exp(log_weights - jnp.max(log_weights, axis=axis, keepdims=True))
-    return jnp.sum(weights, axis=axis) ** 2 / jnp.sum(weights**2, axis=axis)

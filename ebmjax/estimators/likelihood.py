@@ -8,13 +8,20 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from ebmjax.energies import standard_gaussian
+from ebmjax.importance import WeightedMean, average_weights
 from ebmjax.mcmc import annealed_importance_sampling, base_from, run_chain
-from ebmjax.objectives import gaussian_log_prob, log_mean_exp
+from ebmjax.objectives import gaussian_log_prob
 from ebmjax.types import Array, Kernel, Potential, PyTree
 
 
 def log_abs_det_rows(fn: Callable[[Array], Array], z: Array) -> tuple[Array, Array]:
-    """fn(z) and log|det ∂fn/∂z| of each row: `[B, d]` -> (`[B, d]`, `[B]`).
+    """fn(z) and log|det ∂fn/∂z| of each row: `[B, d]` -> (`[B, d]`, `[B]`)."""
+    value, _, log_det = signed_log_det_rows(fn, z)
+    return value, log_det
+
+
+def signed_log_det_rows(fn: Callable[[Array], Array], z: Array) -> tuple[Array, Array, Array]:
+    """fn(z), and the sign and log|·| of det ∂fn/∂z of each row: `[B, d]` -> (`[B, d]`, `[B]`, `[B]`).
 
     Exact: d forward-mode products with the unit vectors give all columns of every row's Jacobian, since row i of
     the result depends on row i alone.
@@ -22,7 +29,7 @@ def log_abs_det_rows(fn: Callable[[Array], Array], z: Array) -> tuple[Array, Arr
     dim = z.shape[1]
     value, push = jax.linearize(fn, z)
     columns = jax.vmap(lambda unit: push(jnp.broadcast_to(unit, z.shape)))(jnp.eye(dim, dtype=z.dtype))
-    return value, jnp.linalg.slogdet(jnp.transpose(columns, (1, 2, 0)))[1]
+    return value, *jnp.linalg.slogdet(jnp.transpose(columns, (1, 2, 0)))
 
 
 def estimated_log_abs_det_rows(
@@ -87,19 +94,24 @@ def short_run_log_likelihood(
     num_rows: int,
     dim: int,
     num_samples: int,
-) -> Array:
+) -> WeightedMean:
     """log p(x) by importance sampling with the short-run chain as the proposal, `[B]` in nats: log of the average of
 
         p(x, z_K) |det ∂z_K/∂z_0| / p_0(z_0),   z_0 ~ N(0, I).
 
-    Unbiased for p(x) with any noise and step size, by change of variables: z_K = transport(key, z_0) with its noise
-    held fixed is one-to-one near z_0. The same key, hence the same noise, must serve z_K and its Jacobian.
-    The log of the average is a lower bound of log p(x) in expectation, non-decreasing in `num_samples`.
-    Its variance grows with how much the chain contracts: once |det| is tiny, z_K hardly depends on z_0, a few draws
+    **It needs a chain that is one-to-one in z_0** with its noise held fixed: then, by change of variables, the average
+    is unbiased for p(x), and its log a lower bound in expectation. A Langevin step z - (s² / 2T) ∇U(z) + s ε is
+    one-to-one if s² λ / 2T < 1, λ the largest curvature of U anywhere; past that it folds, several z_0 share a z_K,
+    and the average counts them all: it was 3 to 8 times p(x) where s² λ / 2T reached 2.3. A step that folds reverses
+    orientation somewhere, so a determinant < 0 proves a fold, and such rows are NaN; two folds at once (two such
+    directions) go unseen. `gaussian_proposal_log_likelihood` has no such condition.
+
+    The variance grows with how much the chain contracts: once |det| is tiny, z_K hardly depends on z_0, a few draws
     carry all the weight, and the bound is loose at any affordable `num_samples`. Short chains estimate best.
 
     Args:
-        transport: (rng_key, z_0[B, d]) -> z_K[B, d], the chain, rows independent.
+        transport: (rng_key, z_0[B, d]) -> z_K[B, d], the chain, rows independent. The same key, hence the same noise,
+            serves z_K and its Jacobian.
         log_joint: z[B, d] -> log p(x_i, z_i), `[B]`, with x bound.
 
     Reference: Pang et al. 2021 (arXiv 2106.02513); Nijkamp et al. 2020 (arXiv 1912.01909).
@@ -108,10 +120,11 @@ def short_run_log_likelihood(
     def log_weight(key):
         start_key, noise_key = jax.random.split(key)
         z_0 = jax.random.normal(start_key, (num_rows, dim))
-        z_k, log_det = log_abs_det_rows(lambda z: transport(noise_key, z), z_0)
-        return log_joint(z_k) + log_det - gaussian_log_prob(z_0, jnp.zeros_like(z_0), 1.0)
+        z_k, sign, log_det = signed_log_det_rows(lambda z: transport(noise_key, z), z_0)
+        log_weight = log_joint(z_k) + log_det - gaussian_log_prob(z_0, jnp.zeros_like(z_0), 1.0)
+        return jnp.where(sign < 0, jnp.nan, log_weight)
 
-    return log_mean_exp(jax.lax.map(log_weight, jax.random.split(rng_key, num_samples)))
+    return average_weights(jax.lax.map(log_weight, jax.random.split(rng_key, num_samples)))
 
 
 def thermodynamic_log_likelihood(
@@ -153,12 +166,13 @@ def thermodynamic_log_likelihood(
 
 def gaussian_proposal_log_likelihood(
     rng_key: Array, log_joint: Callable[[Array], Array], draws: Array, *, num_samples: int, inflation: float = 1.2
-) -> Array:
+) -> WeightedMean:
     """log p(x) in nats, `[N]`, by importance sampling from a Gaussian around draws of each row's posterior.
 
     The proposal of row i is N(mean, inflation² · variance) of draws[:, i], dimension by dimension. Whatever the draws,
-    it is unbiased for p(x), hence a lower bound of log p(x) in expectation, non-decreasing in num_samples. No Jacobian
-    of a chain is needed, and the weights are even if the posterior is nearly Gaussian.
+    the average of the weights is unbiased for p(x), and its log a lower bound of log p(x) in expectation,
+    non-decreasing in num_samples. No Jacobian of a chain is needed, and the weights are even if the posterior is nearly
+    Gaussian.
 
     Args:
         log_joint: z[N, d] -> log p(x_i, z_i), `[N]`, with x bound. draws: `[M, N, d]`, M ≥ 2. inflation: ≥ 1, of the
@@ -171,15 +185,26 @@ def gaussian_proposal_log_likelihood(
         log_q = gaussian_log_prob(noise, jnp.zeros_like(noise), 1.0) - jnp.sum(jnp.log(scale), axis=1)
         return log_joint(mean + scale * noise) - log_q
 
-    return log_mean_exp(jax.lax.map(log_weight, jax.random.split(rng_key, num_samples)))
+    return average_weights(jax.lax.map(log_weight, jax.random.split(rng_key, num_samples)))
 
 
-def log_normalizer(rng_key: Array, energy: Potential, dim: int, num_samples: int) -> tuple[Array, Array]:
-    """log Z = log E_{z ~ N(0, I)}[exp(-E(z))] of the tilted prior, and its standard error (delta method), scalars."""
-    log_weights = -energy(jax.random.normal(rng_key, (num_samples, dim)))
-    log_z = log_mean_exp(log_weights)
-    weights = jnp.exp(log_weights - log_z)
-    return log_z, jnp.std(weights) / jnp.sqrt(num_samples)
+def over_normalizer(unnormalised: WeightedMean, normalizer: WeightedMean) -> WeightedMean:
+    """log p(x) = log p(x) Z - log Z with the errors of both: the worst ESS and k̂, standard errors added in squares."""
+    return WeightedMean(
+        unnormalised.log_mean - normalizer.log_mean,
+        jnp.hypot(unnormalised.standard_error, normalizer.standard_error),
+        jnp.minimum(unnormalised.ess, normalizer.ess),
+        jnp.maximum(unnormalised.pareto_k, normalizer.pareto_k),
+    )
+
+
+def log_normalizer(rng_key: Array, energy: Potential, dim: int, num_samples: int) -> WeightedMean:
+    """log Z = log E_{z ~ N(0, I)}[exp(-E(z))] of the tilted prior, in nats, and how far to trust it.
+
+    Where E varies by several nats over N(0, I) the estimate is too low, by many nats in many dimensions, and its
+    standard error inf: use `annealed_log_normalizer`.
+    """
+    return average_weights(-energy(jax.random.normal(rng_key, (num_samples, dim))))
 
 
 def annealed_log_normalizer(
@@ -191,12 +216,12 @@ def annealed_log_normalizer(
     num_chains: int,
     make_kernel: Callable[[Potential], Kernel],
     num_steps: int = 1,
-) -> tuple[Array, Array]:
+) -> WeightedMean:
     """log E_{N(0, I)}[exp(-E(z))] of the potential U(z) = E(z) + ||z||² / 2 by annealing from N(0, I) to it, in nats.
 
-    betas, num_chains, num_steps, make_kernel: of `mcmc.annealed_importance_sampling`. Returns the estimate, whose
-    exponential is unbiased, and its standard error. Unlike `log_normalizer` it works if E varies by many nats over
-    N(0, I). If chains cannot follow the annealing, it is too low by more than the error.
+    betas, num_chains, num_steps, make_kernel: of `mcmc.annealed_importance_sampling`. The exponential of log_mean is
+    unbiased. Unlike `log_normalizer` it works if E varies by many nats over N(0, I). If chains cannot follow the
+    annealing, it is too low by more than the error.
     """
     base = standard_gaussian(dim)
     # Normalised, like the base, so that the log Z of annealing is that of the tilt.
@@ -209,4 +234,4 @@ def annealed_log_normalizer(
         num_chains=num_chains,
         num_steps=num_steps,
     )
-    return found.log_z, found.standard_error
+    return WeightedMean(found.log_z, found.standard_error, found.ess, found.pareto_k)

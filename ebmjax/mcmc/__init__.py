@@ -9,7 +9,6 @@ from ebmjax.mcmc.ais import (
     Base,
     annealed_importance_sampling,
     base_from,
-    log_mean_weight,
     reverse_annealed_importance_sampling,
 )
 from ebmjax.mcmc.bank import Bank, make_bank
@@ -65,7 +64,6 @@ __all__ = [
     "in_data_space",
     "independence_mh",
     "langevin",
-    "log_mean_weight",
     "make_bank",
     "mala",
     "neural_transport",

@@ -9,6 +9,7 @@ import numpy as np
 from jax.typing import ArrayLike
 
 from ebmjax.energies import Target
+from ebmjax.importance import average_weights
 from ebmjax.mcmc.base import run_chain
 from ebmjax.types import Array, Info, Kernel, Potential, PyTree
 
@@ -31,7 +32,8 @@ def base_from(target: Target) -> Base:
 class Annealed(NamedTuple):
     """The result of annealing N chains over K changes of temperature.
 
-    log_z: scalar, in nats. standard_error: of log_z, by the delta method; trust it while it is well below 1.
+    log_z: scalar, in nats. standard_error, ess, pareto_k: of the average of the weights, see `importance.WeightedMean`;
+    the error is inf where k̂ is past its limit.
     log_weights: `[N]`; their exponentials average to Z (forward) or 1 / Z (reverse).
     position: ends of the chains; weighted by exp(log_weights) they represent the target (forward) or the base.
     info: `Info` at each inverse temperature, `[K]`: means over chains, `num_nonfinite` a sum.
@@ -39,19 +41,11 @@ class Annealed(NamedTuple):
 
     log_z: Array
     standard_error: Array
+    ess: Array
+    pareto_k: Array
     log_weights: Array
     position: PyTree
     info: Info
-
-
-def log_mean_weight(log_weights: Array) -> tuple[Array, Array]:
-    """log of the mean of exp(log_weights) over axis 0, and its standard error: sd(w) / (mean(w) √N), N ≥ 2.
-
-    `[N]` gives scalars; N runs with one chain per example, stacked to `[N, B]`, give one estimate per example.
-    """
-    num = log_weights.shape[0]
-    log_mean = jax.nn.logsumexp(log_weights, axis=0) - jnp.log(num)
-    return log_mean, jnp.std(jnp.exp(log_weights - log_mean), axis=0, ddof=1) / np.sqrt(num)
 
 
 def check_betas(betas: ArrayLike) -> Array:
@@ -129,7 +123,7 @@ def annealed_importance_sampling(
     betas = check_betas(betas)
     position = base.sample(start_key, num_chains)
     position, log_weights, info = anneal(chain_key, position, base, potential, betas, make_kernel, num_steps)
-    return Annealed(*log_mean_weight(log_weights), log_weights, position, info)
+    return Annealed(*average_weights(log_weights), log_weights, position, info)
 
 
 def reverse_annealed_importance_sampling(
@@ -155,5 +149,5 @@ def reverse_annealed_importance_sampling(
     """
     betas = check_betas(betas)[::-1]
     position, log_weights, info = anneal(rng_key, position, base, potential, betas, make_kernel, num_steps)
-    log_mean, standard_error = log_mean_weight(log_weights)
-    return Annealed(-log_mean, standard_error, log_weights, position, info)
+    log_mean, *trust = average_weights(log_weights)
+    return Annealed(-log_mean, *trust, log_weights, position, info)

@@ -19,15 +19,8 @@ from ebmjax import pytree
 from ebmjax.mcmc import bank as banks
 from ebmjax.mcmc import sample_chain
 from ebmjax.methods.base import apply_gradients, create_state, step_key
-from ebmjax.methods.latent_space import (
-    Model,
-    common_functions,
-    evaluate,
-    generator_gradient,
-    init_generator,
-    make_model,
-    sample,
-)
+from ebmjax.methods.latent_model import Model, generator_gradient, init_generator, make_model
+from ebmjax.methods.latent_space import common_functions, evaluate, sample
 from ebmjax.types import Array, Batch, Chain, Info, Method, Metrics, PyTree, State
 
 

@@ -1,11 +1,12 @@
 """Common parts of all methods: a fresh state, the key of a step, an optimiser update per parameter group."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from ebmjax.importance import WeightedMean
 from ebmjax.types import Array, Batch, EnergyFn, PyTree, State
 
 
@@ -54,3 +55,9 @@ def labelled_part(batch: Batch) -> tuple[Array, Array]:
     if "label" not in batch:
         raise ValueError("this method needs labels, and the data set has none")
     return batch["x"], batch["label"]
+
+
+def likelihood_functions(estimate: Callable[..., WeightedMean]) -> dict[str, Callable]:
+    """log_likelihood, `[B]` in nats, and log_likelihood_estimate, the `WeightedMean` that it comes from."""
+    log_likelihood = lambda *args, **options: estimate(*args, **options).log_mean
+    return {"log_likelihood": log_likelihood, "log_likelihood_estimate": estimate}

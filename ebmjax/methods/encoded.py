@@ -19,8 +19,9 @@ import jax.numpy as jnp
 
 from ebmjax import pytree
 from ebmjax.estimators.interpolation import great_circle
-from ebmjax.methods.base import apply_gradients, create_state
-from ebmjax.objectives import diagonal_log_prob, gaussian_log_prob, kl_to_normal, log_mean_exp, squared_error
+from ebmjax.importance import WeightedMean, average_weights
+from ebmjax.methods.base import apply_gradients, create_state, likelihood_functions
+from ebmjax.objectives import diagonal_log_prob, gaussian_log_prob, kl_to_normal, squared_error
 from ebmjax.types import Array, Batch, Metrics, PyTree, State
 
 
@@ -213,7 +214,9 @@ def interpolate(model: Model, state: State, z_start: Array, z_end: Array, num: i
     return x.reshape(-1, num, *x.shape[1:])
 
 
-def log_likelihood(model: Model, state: State, rng_key: Array, x: Array, *, num_samples: int = 100) -> Array:
+def log_likelihood_estimate(
+    model: Model, state: State, rng_key: Array, x: Array, *, num_samples: int = 100
+) -> WeightedMean:
     """log p(x) of P in nats by importance sampling with q(z | x) as proposal, a lower bound in expectation: `[B]`."""
     mean, log_variance = posterior(model, state, x)
 
@@ -222,7 +225,7 @@ def log_likelihood(model: Model, state: State, rng_key: Array, x: Array, *, num_
         log_p = gaussian_log_prob(x, decode(model, state, z), model.sigma)
         return log_p + diagonal_log_prob(z, 0.0 * z, 0.0 * z) - diagonal_log_prob(z, mean, log_variance)
 
-    return log_mean_exp(jax.lax.map(log_weight, jax.random.split(rng_key, num_samples)))
+    return average_weights(jax.lax.map(log_weight, jax.random.split(rng_key, num_samples)))
 
 
 def evaluate(model: Model, state: State, rng_key: Array, batch: Batch) -> Metrics:
@@ -233,5 +236,6 @@ def evaluate(model: Model, state: State, rng_key: Array, batch: Batch) -> Metric
 
 def common_functions(model: Model) -> dict[str, Callable]:
     """`Method.functions` that need only generator and encoder."""
-    named = (posterior, encode, sample_latent, decode, reconstruct, inpaint, interpolate, log_likelihood)
-    return {f.__name__: partial(f, model) for f in named}
+    named = (posterior, encode, sample_latent, decode, reconstruct, inpaint, interpolate)
+    functions: dict[str, Callable] = {f.__name__: partial(f, model) for f in named}
+    return functions | likelihood_functions(partial(log_likelihood_estimate, model))

@@ -20,6 +20,7 @@ from ebmjax.energies import bind, marginal_labels
 from ebmjax.estimators import likelihood
 from ebmjax.flows import Flow, dequantize
 from ebmjax.flows.base import latent_log_prob
+from ebmjax.importance import WeightedMean
 from ebmjax.methods.base import apply_gradients, create_state, labelled_part, pure, step_key
 from ebmjax.objectives import Gate, make_rule, noise_contrastive, noise_contrastive_logit, open_gate
 from ebmjax.types import Array, Batch, EnergyFn, Method, Metrics, PyTree, State
@@ -137,8 +138,8 @@ def flow_log_prob(model: Model, state: State, x: Array) -> Array:
     return model.flow.log_prob(state.params["flow"], x)
 
 
-def log_normalizer(model: Model, state: State, rng_key: Array, num_samples: int = 10_000) -> tuple[Array, Array]:
-    """log Z = log ∫ exp(-E(x)) dx by importance sampling with the flow, and its standard error; in nats."""
+def log_normalizer(model: Model, state: State, rng_key: Array, num_samples: int = 10_000) -> WeightedMean:
+    """log Z = log ∫ exp(-E(x)) dx in nats, by importance sampling with the flow."""
 
     def excess(z):  # E(g(z)) + log q(g(z)), the energy by which exp(-E) tilts N(0, I)
         x, log_det = model.flow.decode(state.params["flow"], z)

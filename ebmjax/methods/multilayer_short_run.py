@@ -23,15 +23,8 @@ from ebmjax import pytree
 from ebmjax.estimators.likelihood import chain_log_abs_det_rows
 from ebmjax.mcmc import sample_chain
 from ebmjax.methods.base import apply_gradients, create_state, step_key
-from ebmjax.methods.latent_space import (
-    Model,
-    common_functions,
-    evaluate,
-    generator_gradient,
-    init_generator,
-    make_model,
-    sample,
-)
+from ebmjax.methods.latent_model import Model, generator_gradient, init_generator, make_model
+from ebmjax.methods.latent_space import common_functions, evaluate, sample
 from ebmjax.objectives import fixed_noise_divergence, gaussian_log_prob, marginal_divergence
 from ebmjax.types import Array, Batch, Chain, Kernel, Method, Metrics, PyTree, State
 

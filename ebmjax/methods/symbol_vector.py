@@ -23,10 +23,12 @@ import optax
 
 from ebmjax import pytree
 from ebmjax.energies import bind, marginal_labels, standard_normal, tilt
-from ebmjax.estimators.likelihood import log_normalizer
-from ebmjax.methods.base import apply_gradients, create_state, labelled_part, pure, step_key
-from ebmjax.methods.latent_space import Model, decode, init_generator, interpolate, make_model, sample, sample_latent
-from ebmjax.objectives import contrastive, cross_entropy, diagonal_log_prob, log_mean_exp
+from ebmjax.importance import WeightedMean, average_weights
+from ebmjax.methods.base import apply_gradients, create_state, labelled_part, likelihood_functions, pure, step_key
+from ebmjax.methods.latent_likelihood import with_normalizer
+from ebmjax.methods.latent_model import Model, init_generator, make_model
+from ebmjax.methods.latent_space import decode, interpolate, sample, sample_latent
+from ebmjax.objectives import contrastive, cross_entropy, diagonal_log_prob
 from ebmjax.objectives.amortised import draw_diagonal, masked_kl
 from ebmjax.objectives.mutual_information import mutual_information
 from ebmjax.objectives.observation import GaussianObservation
@@ -157,7 +159,7 @@ def sample_class(coupling: Coupling, state: State, rng_key: Array, labels: Array
     return coupling.model.observation.draw(state.params["generator"], jax.random.fold_in(rng_key, 2**31 - 1), z)
 
 
-def log_likelihood(
+def log_likelihood_estimate(
     coupling: Coupling,
     state: State,
     rng_key: Array,
@@ -165,12 +167,12 @@ def log_likelihood(
     *,
     num_samples: int = 100,
     num_normalizer_samples: int = 10_000,
-) -> Array:
-    """Importance-sampled log p(x) in nats, `[B]`, with q(z | x) as the proposal; with one sample it is the ELBO.
+) -> WeightedMean:
+    """Importance-sampled log p(x) in nats, `[B]`, with q(z | x) as the proposal, and how far to trust it.
 
     A lower bound in expectation, except for log Z, which is estimated from draws of N(0, I). **If the energy has moved
-    p(z) far from N(0, I), as on digits, the estimate of log Z is too low, and the likelihood too high, by nats**: check
-    that it does not change with num_normalizer_samples (`likelihood.log_normalizer` gives its error).
+    p(z) far from N(0, I), as on digits, the estimate of log Z is too low, and the likelihood too high, by nats**: its
+    standard error is inf then.
     """
     model = coupling.model
     mean, log_variance = coupling.encode(state.params, x)
@@ -180,11 +182,8 @@ def log_likelihood(
         return model.log_joint(state.params, x, z) - diagonal_log_prob(z, mean, log_variance)
 
     weights_key, normalizer_key = jax.random.split(rng_key)
-    log_p = log_mean_exp(jax.lax.map(log_weight, jax.random.split(weights_key, num_samples)))
-    if model.energy_fn is None:
-        return log_p
-    energy = bind(model.energy_fn, state.params["energy"])
-    return log_p - log_normalizer(normalizer_key, energy, mean.shape[1], num_normalizer_samples)[0]
+    found = average_weights(jax.lax.map(log_weight, jax.random.split(weights_key, num_samples)))
+    return with_normalizer(model, state, normalizer_key, found, num_normalizer_samples)
 
 
 def evaluate(coupling: Coupling, state: State, rng_key: Array, batch: Batch) -> Metrics:
@@ -257,8 +256,9 @@ def symbol_vector(
             labelled_part(batch)  # raises for data without labels
         return create_state(keys[3], params, optimizers)
 
-    named = (class_logits, latent_logits, encode, sample_class_latent, sample_class, log_likelihood)
+    named = (class_logits, latent_logits, encode, sample_class_latent, sample_class)
     functions: dict[str, Callable] = {f.__name__: partial(f, coupling) for f in named}
+    functions |= likelihood_functions(partial(log_likelihood_estimate, coupling))
     of_model = (sample_latent, decode, interpolate) if isinstance(model.observation, GaussianObservation) else ()
     functions |= {f.__name__: partial(f, model) for f in (sample_latent, *of_model)}
     if tilted:

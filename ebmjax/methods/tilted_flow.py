@@ -19,8 +19,9 @@ from jax.typing import ArrayLike
 from ebmjax.energies import standard_normal, tilt
 from ebmjax.estimators import likelihood
 from ebmjax.flows import Flow, dequantize
+from ebmjax.importance import WeightedMean
 from ebmjax.mcmc import bank
-from ebmjax.methods.base import pure
+from ebmjax.methods.base import likelihood_functions, pure
 from ebmjax.types import Array, Batch, Chain, EnergyFn, Potential, PyTree, State
 
 
@@ -100,8 +101,8 @@ def decode(model: Model, state: State, z: Array) -> Array:
     return model.decode(state.params, z)
 
 
-def log_normalizer(model: Model, state: State, rng_key: Array, num_samples: int = 10_000) -> tuple[Array, Array]:
-    """log Z = log E_q[exp(-E)] by importance sampling over samples of the backbone, and its standard error; in nats."""
+def log_normalizer(model: Model, state: State, rng_key: Array, num_samples: int = 10_000) -> WeightedMean:
+    """log Z = log E_q[exp(-E)] in nats, by importance sampling over samples of the backbone."""
     energy = lambda z: energy_of(model, state, decode(model, state, z))
     return likelihood.log_normalizer(rng_key, energy, model.backbone.dim, num_samples)
 
@@ -115,8 +116,8 @@ def annealed_log_normalizer(
     num_chains: int,
     make_kernel: Callable[[Potential], Any] | None = None,
     num_steps: int = 1,
-) -> tuple[Array, Array]:
-    """log Z by annealing chains in z from N(0, I) to the model, and its standard error; in nats.
+) -> WeightedMean:
+    """log Z in nats, by annealing chains in z from N(0, I) to the model.
 
     betas, num_chains, num_steps, make_kernel: of `mcmc.annealed_importance_sampling`; make_kernel defaults to that of
     the training chain. Unlike importance sampling it works if E varies by many nats over q.
@@ -132,9 +133,12 @@ def annealed_log_normalizer(
     )
 
 
-def log_likelihood(model: Model, state: State, rng_key: Array, x: Array, *, num_samples: int = 10_000) -> Array:
-    """log p(x) = log q(x) - E(x) - log Z in nats, `[B]`. Not a bound: log Z has the error of `log_normalizer`."""
-    return -data_energy(model, state, x) - log_normalizer(model, state, rng_key, num_samples)[0]
+def log_likelihood_estimate(
+    model: Model, state: State, rng_key: Array, x: Array, *, num_samples: int = 10_000
+) -> WeightedMean:
+    """log p(x) = log q(x) - E(x) - log Z in nats, `[B]`. Not a bound: its error is that of log Z, `log_normalizer`."""
+    log_z, *trust = log_normalizer(model, state, rng_key, num_samples)
+    return WeightedMean(-data_energy(model, state, x) - log_z, *(jnp.broadcast_to(t, len(x)) for t in trust))
 
 
 def functions_of(model: Model) -> dict[str, Callable]:
@@ -146,6 +150,8 @@ def functions_of(model: Model) -> dict[str, Callable]:
         "log_normalizer": log_normalizer,
         "annealed_log_normalizer": annealed_log_normalizer,
     }
-    if model.backbone.log_prob is not None:
-        named |= {"data_energy": data_energy, "log_likelihood": log_likelihood}
-    return {name: partial(fn, model) for name, fn in named.items()}
+    functions: dict[str, Callable] = {name: partial(fn, model) for name, fn in named.items()}
+    if model.backbone.log_prob is None:
+        return functions
+    functions["data_energy"] = partial(data_energy, model)
+    return functions | likelihood_functions(partial(log_likelihood_estimate, model))

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ebmjax.files import write_atomically
+from ebmjax.importance import MAX_PARETO_K
 from ebmjax.report.workdir import mapping
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "distrax", "orbax-checkpoint", "numpy", "scikit-learn")
@@ -97,6 +98,16 @@ def beside(metrics: Mapping, baselines: Mapping) -> dict[str, dict[str, Any]]:
     return {name: {arm: found[name] for arm, found in arms.items() if name in found} for name in names}
 
 
+UNRELIABLE = "†: unreliable, for the importance weights are too uneven (k̂ past .7): most likely too low a log Z."
+
+
+def marked(value: str, name: str, metrics: Mapping) -> str:
+    """The text of a metric's value, with " †" if its importance weights say that it is unreliable: k̂ past .7
+    (<metric>_pareto_k), or that more than a tenth of the examples' are (<metric>_unreliable)."""
+    past = metrics.get(f"{name}_pareto_k", 0.0) > MAX_PARETO_K or metrics.get(f"{name}_unreliable", 0.0) > 0.1
+    return value + " †" if past else value
+
+
 def print_table(path: Path, *, stream=None) -> None:
     """Print the figures of a results.json: ours, then those of the other arms."""
     results = json.loads(path.read_text())
@@ -107,8 +118,9 @@ def print_table(path: Path, *, stream=None) -> None:
     table.add_column("compare with", justify="left")
     metrics = results["metrics"]
     for name, others in beside(metrics, results["baselines"]).items():
-        ours = f"{metrics[name]:.4g}" if name in metrics else ""
-        table.add_row(name, ours, "\n".join(f"{value:.4g}  {arm}" for arm, value in others.items()))
+        ours = marked(f"{metrics[name]:.4g}", name, metrics) if name in metrics else ""
+        of_arm = lambda arm, name=name: marked(f"{others[arm]:.4g}", name, results["baselines"][arm])
+        table.add_row(name, ours, "\n".join(f"{of_arm(arm)}  {arm}" for arm in others))
     Console(file=stream).print(table)
 
 

@@ -10,7 +10,7 @@ from ebmjax.report.commands import words_of
 from ebmjax.report.curves import figure, read_curves
 from ebmjax.report.gallery import gallery, while_training
 from ebmjax.report.published import published
-from ebmjax.report.results import beside
+from ebmjax.report.results import UNRELIABLE, beside, marked
 from ebmjax.report.workdir import WorkDir, flatten, mapping, read_workdir
 
 TOLD_ABOVE = ("experiment", "method", "dataset", "metrics", "baselines", "protocol", "seed", "num_steps", "commit")
@@ -83,7 +83,8 @@ def figures(results: Mapping) -> str:
     if not rows:
         return html.note("No figures yet.")
     header = ("metric", "this run", *(("paper", "difference") if papers else ()), "compare with")
-    return html.table(header, (f"<tr>{cells}</tr>" for cells in rows), kind="figures")
+    note = html.note(UNRELIABLE) if any(" †" in row for row in rows) else ""
+    return html.table(header, (f"<tr>{cells}</tr>" for cells in rows), kind="figures") + note
 
 
 def figure_rows(metrics: Mapping, baselines: Mapping, papers: Mapping | None = None) -> list[str]:
@@ -91,12 +92,13 @@ def figure_rows(metrics: Mapping, baselines: Mapping, papers: Mapping | None = N
 
     papers: {metric: (value, note)}, for two more cells: the paper's figure, and our figure minus the paper's.
     """
-    item = lambda arm, value: f'<li>{html.number(value)} <span class="soft">{html.identifier(arm)}</span></li>'
+    number = lambda arm, value, name: marked(html.number(value), name, mapping(baselines[arm]))
+    item = lambda arm, *found: f'<li>{number(arm, *found)} <span class="soft">{html.identifier(arm)}</span></li>'
 
     def cells(name, arms):
-        ours = html.number(metrics[name]) if name in metrics else ""
+        ours = marked(html.number(metrics[name]), name, metrics) if name in metrics else ""
         paper = "" if papers is None else paper_cells(metrics.get(name), papers.get(name))
-        listed = f"<ul>{''.join(item(*pair) for pair in arms.items())}</ul>" if arms else ""
+        listed = f"<ul>{''.join(item(*pair, name) for pair in arms.items())}</ul>" if arms else ""
         head = f'<th scope="row">{html.identifier(name)}</th><td class="number">{ours}</td>'
         return f'{head}{paper}<td class="beside">{listed}</td>'
 

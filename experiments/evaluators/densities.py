@@ -10,16 +10,19 @@ from ebmjax.data import to_float
 from ebmjax.energies import gaussian, standard_gaussian
 from ebmjax.evaluation import map_batches
 from ebmjax.flows.dequantize import bin_width, bits_per_dim, dequantize
+from ebmjax.importance import WeightedMean
 from ebmjax.mcmc import annealed_importance_sampling, base_from, mala, reverse_annealed_importance_sampling
 from ebmjax.training.config import ConfigError
 from experiments.build.targets import energy_of, learned_target
 from experiments.evaluators.base import NO_BATCH, Figure, Measured, references
+from experiments.measure.estimates import over_examples, trust
 
 
 def log_likelihood(run: Measured) -> list[Figure]:
     """The method's own log p(x) of test examples: exact, or estimated as the method says; images also in bits/dim."""
     (method, state), dataset, options = run.trained, run.dataset, run.options
-    function = method.functions.get("log_likelihood")
+    exact = method.functions.get("log_likelihood")
+    function = method.functions.get("log_likelihood_estimate", exact)
     if run.config.experiment == "anomaly":
         raise ConfigError("--with log_likelihood: the test part of an anomaly run holds the anomalies")
     if function is None:
@@ -29,9 +32,15 @@ def log_likelihood(run: Measured) -> list[Figure]:
         x = np.asarray(dequantize(jax.random.fold_in(run.key, NO_BATCH + 1), jnp.asarray(x), dataset.max_value + 1))
     batch = min(options["batch_size"], len(x))
     found = map_batches(jax.jit(partial(function, state)), x, batch, rng_key=run.key)
+    told = ""
+    if isinstance(found, WeightedMean):
+        shares = over_examples("", found)
+        told = f"; importance weights: median ESS {shares['_ess']:.3g}, {shares['_unreliable']:.0%} of the examples "
+        told += f"past the limit of k̂{', UNRELIABLE: most likely too low' if shares['_unreliable'] > 0.1 else ''}"
+        found = found.log_mean
     error = float(np.std(found, ddof=1) / np.sqrt(len(found)))
     protocol = "nats, mean over test examples; images dequantised by one draw of uniform noise; "
-    protocol += "the standard error is of these examples alone"
+    protocol += f"the standard error is of these examples alone{told}"
     if run.config.experiment != "flow":
         protocol += "; log Z, estimated or learned by the method, has an error of its own"
     figures = [Figure("test_log_likelihood", float(np.mean(found)), error, protocol, {"test": len(x)})]
@@ -70,7 +79,8 @@ def annealed(run: Measured) -> list[Figure]:
     )
     bounds = {"lower": lower, "upper": upper}
     figures = [
-        Figure(f"log_z_{name}", float(b.log_z), float(b.standard_error), protocol, counts) for name, b in bounds.items()
+        Figure(f"log_z_{name}", float(b.log_z), known(b.standard_error), protocol + trust(b), counts)
+        for name, b in bounds.items()
     ]
     if not latent and run.config.experiment != "anomaly":
         x = np.asarray(to_float(run.dataset.x_test[: options["num"]], run.dataset.max_value))
@@ -80,9 +90,14 @@ def annealed(run: Measured) -> list[Figure]:
         of_test = raw if run.dataset.max_value is not None else ""
         for name, bound in (("upper", lower), ("lower", upper)):  # log p(x) = -E(x) / T - log Z
             error, value = np.hypot(spread, float(bound.standard_error)), -np.mean(energy) - float(bound.log_z)
-            name = f"test_log_likelihood_annealed_{name}"
-            figures.append(Figure(name, float(value), float(error), protocol + of_test, counts | {"test": len(x)}))
+            name, told = f"test_log_likelihood_annealed_{name}", protocol + of_test + trust(bound)
+            figures.append(Figure(name, float(value), known(error), told, counts | {"test": len(x)}))
     return figures
+
+
+def known(error) -> float | None:
+    """A standard error; None if it is infinite, that is unknown."""
+    return float(error) if np.isfinite(error) else None
 
 
 def base_of(run: Measured):

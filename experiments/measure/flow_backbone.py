@@ -10,6 +10,7 @@ from ebmjax.evaluation import grid_kl, grid_log_density
 from ebmjax.report.results import OWN, Figures
 from ebmjax.viz import landscape, pictures
 from experiments.measure import images
+from experiments.measure.estimates import estimate_figures
 from experiments.measure.plane import TOYS, density_pictures, grid_of
 from experiments.measure.spaces import Walk, class_changes
 
@@ -21,7 +22,7 @@ ARMS = {"latent": OWN, "data": "data_space"}
 
 
 def normalizer_figures(run) -> dict:
-    """log Z by importance sampling and by annealing, with standard errors."""
+    """log Z by importance sampling and by annealing, each with its error, ESS and k̂."""
     settings, (method, state) = run.config.evaluate, run.trained
     betas = jnp.linspace(0, 1, settings.num_betas)
     estimates = {
@@ -30,7 +31,7 @@ def normalizer_figures(run) -> dict:
     }
     found = {}
     for name, estimate in estimates.items():
-        found[f"log_z_{name}"], found[f"log_z_{name}_error"] = jax.jit(estimate)(state, run.rng_key)
+        found |= estimate_figures(f"log_z_{name}", jax.jit(estimate)(state, run.rng_key))
     return found
 
 

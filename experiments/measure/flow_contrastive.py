@@ -22,6 +22,7 @@ from ebmjax.report.results import OWN, Figures
 from ebmjax.viz import landscape, pictures
 from experiments.build.flows import num_levels
 from experiments.measure import images
+from experiments.measure.estimates import estimate_figures
 from experiments.measure.plane import TOYS, density_pictures
 
 GRID_LIMIT = 7.0
@@ -86,9 +87,8 @@ def density_figures(run, test) -> Figures:
         return {"bits_per_dim": np.mean(bits_per_dim(log_prob, test[0].size, bin_width(levels)))}
 
     estimate = jax.jit(partial(method.functions["log_normalizer"], num_samples=settings.num_importance))
-    log_z, error = estimate(state, run.rng_key)
     own = bits(lambda x: arms[OWN](x) + learned)
-    own |= {"log_normalizer": learned, "log_z_importance": log_z, "log_z_importance_error": error}
+    own |= {"log_normalizer": learned} | estimate_figures("log_z_importance", estimate(state, run.rng_key))
     own |= classifier_figures(run, noisy)
     return {OWN: own} | {name: bits(arms[name]) for name in ("flow", "flow_fce")}
 

@@ -22,6 +22,7 @@ from ebmjax.evaluation.text import (
     noisy_reconstruction_nll,
     perplexity,
 )
+from experiments.measure.estimates import over_examples
 
 
 def compiled(trained, fn):
@@ -65,14 +66,28 @@ def reconstruction_figures(trained, x, batch_size, rng_key, max_swaps=0):
 
 
 def likelihood_figures(trained, x, batch_size, rng_key, **options):
-    """{"nll", "perplexity"}: nats per sentence, and exp of nats per token, by the method's log_likelihood.
+    """{"nll", "perplexity"}: nats per sentence, and exp of nats per token, by the posterior chain and its Jacobian
+    (`short_run_likelihood_estimate`), with nll_ess and nll_unreliable.
 
-    options: of log_likelihood, e.g. num_samples; without latent vectors it is exact, and takes no key and no options.
+    options: of that estimate, e.g. num_samples. Without latent vectors the likelihood is exact, and takes none.
     """
-    latent = "encode" in trained.method.functions
-    measure = lambda f, key, x: f["log_likelihood"](key, x, **options) if latent else f["log_likelihood"](x)
+    if "encode" not in trained.method.functions:
+        exact = lambda f, key, x: f["log_likelihood"](x)
+        found = map_batches(compiled(trained, exact), x, batch_size, rng_key=rng_key)
+        return {"nll": -np.mean(found), "perplexity": perplexity(found, x)}
+    measure = lambda f, key, x: f["short_run_likelihood_estimate"](key, x, **options)
     found = map_batches(compiled(trained, measure), x, batch_size, rng_key=rng_key)
-    return {"nll": -np.mean(found), "perplexity": perplexity(found, x)}
+    return sentence_likelihoods(found, x)
+
+
+def sentence_likelihoods(found, x):
+    """{"nll", "perplexity", "nll_ess", "nll_unreliable"} of a `WeightedMean` `[N]` of sentences x. Sentences whose
+    estimate is refused (NaN, see `short_run_log_likelihood`) count as unreliable, and not in the averages."""
+    right = ~np.isnan(found.log_mean)
+    if not right.any():
+        return {"nll_unreliable": 1.0}
+    averages = {"nll": -np.mean(found.log_mean[right]), "perplexity": perplexity(found.log_mean[right], x[right])}
+    return averages | over_examples("nll", found)
 
 
 def cross_figures(decoder, train, test, generated, rng_key, *, score_batch=500, **fit_options):

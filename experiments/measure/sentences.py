@@ -8,14 +8,14 @@ import numpy as np
 
 from ebmjax.energies import standard_normal
 from ebmjax.estimators.decoding import sample_tokens
-from ebmjax.estimators.likelihood import annealed_log_normalizer, gaussian_proposal_log_likelihood
+from ebmjax.estimators.likelihood import annealed_log_normalizer, gaussian_proposal_log_likelihood, over_normalizer
 from ebmjax.evaluation import map_batches
-from ebmjax.evaluation.text import perplexity
 from ebmjax.mcmc import mala
 from ebmjax.nets import TextDecoder
 from ebmjax.objectives import gaussian_log_prob
 from ebmjax.report.results import Figures
 from experiments.measure import images, sentence_scores
+from experiments.measure.estimates import EXAMPLES, PROTOCOL, estimate_figures
 from experiments.measure.history import draw_health
 
 NUM_TEMPERATURES, NUM_CHAINS = 2000, 500
@@ -58,14 +58,14 @@ def likelihood_figures(trained, test, draws, settings, rng_key):
     rows = test, np.swapaxes(draws, 0, 1)
     found = map_batches(sentence_scores.compiled(trained, measure), rows, settings.batch_size, rng_key=rng_key)
     if "energy" not in trained.method.functions:
-        return {"nll": -np.mean(found), "perplexity": perplexity(found, test)}
+        return sentence_scores.sentence_likelihoods(found, test)
     # Draws of N(0, I) never reach the codes of sentences: by these log Z would be too low by many nats.
     energy = partial(trained.method.functions["energy"], trained.state)
     options = {"betas": np.linspace(0, 1, NUM_TEMPERATURES + 1), "num_chains": NUM_CHAINS}
     anneal = partial(annealed_log_normalizer, make_kernel=partial(mala, step_size=0.2), **options)
-    log_z, error = jax.jit(lambda key: anneal(key, energy, dim))(energy_key)
-    found = found - float(log_z)
-    return {"nll": -np.mean(found), "perplexity": perplexity(found, test), "log_z_error": float(error)}
+    log_z = jax.device_get(jax.jit(lambda key: anneal(key, energy, dim))(energy_key))
+    figures = sentence_scores.sentence_likelihoods(over_normalizer(found, log_z), test)
+    return figures | estimate_figures("log_z", log_z)
 
 
 def language_model_figures(run, own) -> Figures:
@@ -120,7 +120,8 @@ def protocol(config, dataset):
     if settings.max_swaps:
         text += ", also inferred from sentences with pairs of words swapped"
     if settings.num_samples:
-        text += f"; short_run_nll, short_run_perplexity: importance-sampled by {settings.num_samples} chains (a bound)"
+        text += f"; short_run_nll, short_run_perplexity: importance-sampled by {settings.num_samples} chains"
+        text += " (a bound if the chain is one-to-one in its start, see docs/methods/text_short_run.md)"
     if settings.num_draws:
         if settings.num_proposals:
             text += (
@@ -132,13 +133,14 @@ def protocol(config, dataset):
             else:
                 text += (
                     f", given log Z); log Z of the learned prior: {NUM_TEMPERATURES} temperatures from N(0, I), "
-                    f"{NUM_CHAINS} chains by mala, log_z_error its standard error (any bias makes it "
-                    "and nll too low)"
+                    f"{NUM_CHAINS} chains by mala (any bias makes it and nll too low); {PROTOCOL.removesuffix('.')}"
                 )
         text += (
             f"; kl: Gaussian of {settings.num_draws} draws against N(0, I); active_units: variance between sentences "
             "above .01; mutual_information: InfoNCE, at most the log of the number of sentences"
         )
+    if settings.num_samples or settings.num_draws and settings.num_proposals:
+        text += f"; {EXAMPLES.removesuffix('.')}"
     text += "; language_model: the same decoder without z, trained as long, its likelihood exact."
     if settings.cross_steps:
         text += (

@@ -70,20 +70,3 @@ def test_autocorrelation_is_the_plain_sum():
     centred = x - x.mean(axis=0)
     products = np.stack([np.sum(centred[: 13 - t] * centred[t:], axis=0) for t in range(13)])
     np.testing.assert_allclose(rho[:, 1], (products / products[0])[:, 1], atol=1e-5)
-
-
-def test_kish_of_extreme_weights():
-    np.testing.assert_allclose(diagnostics.kish_ess(np.full(7, 300.0)), 7, rtol=1e-5)
-    np.testing.assert_allclose(diagnostics.kish_ess(np.array([-np.inf, 5.0, -np.inf])), 1, rtol=1e-5)
-    np.testing.assert_allclose(diagnostics.kish_ess(np.log([1.0, 2.0, 3.0])), 36 / 14, rtol=1e-5)
-    assert np.isnan(diagnostics.kish_ess(np.array([-np.inf, -np.inf])))
-    assert diagnostics.kish_ess(np.zeros((5, 3)), axis=1).shape == (5,)
-
-
-@pytest.mark.parametrize("delta", [0.5, 1.0])
-def test_kish_of_shifted_gaussians(delta):
-    """q = N(0, 1), p = N(δ, 1): E[w]² / E[w²] = exp(-δ²)."""
-    x = np.random.default_rng(4).normal(size=400_000)
-    efficiency = diagnostics.kish_ess((delta * x - delta**2 / 2).astype(np.float32)) / x.size
-    # Var[w²] = e^{6δ²} - e^{2δ²}: relative s.e. of the mean of w² at δ = 1 is √(e⁴ - 1) / 632 = 1.2 %.
-    np.testing.assert_allclose(efficiency, np.exp(-(delta**2)), rtol=0.05)

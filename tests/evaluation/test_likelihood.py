@@ -6,17 +6,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.scipy.stats import norm
 
 from ebmjax.energies import standard_normal
 from ebmjax.estimators.likelihood import (
     annealed_log_normalizer,
     chain_log_abs_det_rows,
     estimated_log_abs_det_rows,
+    gaussian_proposal_log_likelihood,
     log_normalizer,
+    short_run_log_likelihood,
     thermodynamic_log_likelihood,
 )
 from ebmjax.mcmc import langevin, mala
 from ebmjax.objectives import gaussian_log_prob
+
+KEY = jax.random.key(2)
 
 
 def series(x, num_terms):
@@ -110,7 +115,39 @@ def test_log_z_of_a_prior_far_from_its_base():
     """E(z) = -a · z has log Z = ||a||² / 2 = 18: 1,000 draws of N(0, I) miss it by nats, 200 annealed chains do not."""
     potential = lambda z: 0.5 * jnp.sum(z**2, axis=1) - 3.0 * jnp.sum(z, axis=1)
     options = {"betas": np.linspace(0, 1, 201), "num_chains": 200, "make_kernel": partial(mala, step_size=0.5)}
-    found, error = jax.jit(lambda key: annealed_log_normalizer(key, potential, 4, **options))(jax.random.key(0))
+    found, error, _, _ = jax.jit(lambda key: annealed_log_normalizer(key, potential, 4, **options))(jax.random.key(0))
     assert abs(found - 18) < 4 * error < 1
-    drawn, _ = log_normalizer(jax.random.key(0), lambda z: -3.0 * jnp.sum(z, axis=1), 4, 1000)
-    assert drawn < 16
+    drawn = log_normalizer(jax.random.key(0), lambda z: -3.0 * jnp.sum(z, axis=1), 4, 1000)
+    assert drawn.log_mean < 16 and np.isinf(drawn.standard_error) and drawn.pareto_k > 1
+
+
+@pytest.mark.parametrize("sigma, s, num_steps, folds", [(0.5, 0.3, 5, False), (0.5, 0.5, 1, True), (0.3, 0.3, 5, True)])
+def test_a_chain_that_folds_is_refused(sigma, s, num_steps, folds):
+    """z ~ N(0, 1), x | z ~ N(sin 2z, σ²), x = 1, by quadrature. A chain that is one-to-one (s² λ / 2 = .85 at most)
+    averages to p(x). One that folds (2.3) would average to 3 or 8 times p(x): it is refused. Gaussian proposals need no
+    such condition."""
+    grid = jnp.linspace(-8, 8, 4001)[:, None]
+    log_joint = lambda z: norm.logpdf(z[:, 0]) + norm.logpdf(1.0, jnp.sin(2 * z[:, 0]), sigma)
+    exact = jnp.sum(jnp.exp(log_joint(grid))) * 16 / 4000
+    descent = lambda key, z: descend(lambda z: -log_joint(z), z, s, num_steps)
+    rows = 1000
+    sizes = {"num_rows": rows, "dim": 1, "num_samples": 30}
+    found = jax.jit(lambda key: short_run_log_likelihood(key, descent, log_joint, **sizes))(jax.random.key(0))
+    if folds:
+        assert np.all(np.isnan(found.log_mean))
+    else:
+        weights = np.exp(np.asarray(found.log_mean, float)) / exact
+        assert abs(weights.mean() - 1) < 3 * weights.std() / np.sqrt(rows)
+    starts = jax.random.normal(jax.random.key(1), (24 * rows, 1))
+    draws = jax.jit(descent)(None, starts).reshape(24, rows, 1)
+    estimate = jax.jit(lambda draws: gaussian_proposal_log_likelihood(KEY, log_joint, draws, num_samples=30))
+    found = estimate(draws)
+    weights = np.exp(np.asarray(found.log_mean, float)) / exact
+    assert abs(weights.mean() - 1) < 3 * weights.std() / np.sqrt(rows)
+
+
+def descend(potential, z, s, num_steps):
+    """Langevin's mean: z - (s² / 2) ∇U(z), num_steps times."""
+    for _ in range(num_steps):
+        z = z - 0.5 * s**2 * jax.grad(lambda z: jnp.sum(potential(z)))(z)
+    return z

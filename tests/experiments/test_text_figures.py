@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ebmjax.importance import WeightedMean
 from ebmjax.nets import TextDecoder
 from ebmjax.training.experiment import Trained
 from ebmjax.types import EOS, PAD, Method
@@ -33,7 +34,9 @@ def trained():
         "start": lambda scale, z: jnp.zeros(len(z)),
         "step": step,
         "token_log_prob": lambda scale, z, x: -jnp.abs(x[:, 0] - z[:, 0]),
-        "log_likelihood": lambda scale, key, x, num_samples: -jnp.log(6.0) * jnp.sum(x != PAD, axis=1) / num_samples,
+        "short_run_likelihood_estimate": lambda scale, key, x, num_samples: WeightedMean(
+            -jnp.log(6.0) * jnp.sum(x != PAD, axis=1) / num_samples, *3 * [0.1 * jnp.ones(len(x))]
+        ),
     }
     sample = lambda scale, key, num: jnp.tile(jnp.array([[4, EOS]]), (num, 1))
     return Trained(Method(lambda *_: None, lambda *_: None, sample, lambda *_: {}, functions), jnp.float32(0.01))
@@ -59,6 +62,11 @@ def test_reconstruction_and_likelihood(trained):
     found = sentence_scores.likelihood_figures(trained, X, 2, KEY, num_samples=2)
     np.testing.assert_allclose(found["perplexity"], np.sqrt(6), rtol=1e-5)
     np.testing.assert_allclose(found["nll"], np.log(6) / 2 * 13 / 5, rtol=1e-5)
+    assert found["nll_unreliable"] == 0
+    estimates = WeightedMean(np.array([-2.0, np.nan, -4.0]), np.array([0.1, np.inf, np.inf]), np.ones(3), np.ones(3))
+    found = sentence_scores.sentence_likelihoods(estimates, X[:3])  # one of them refused
+    assert found["nll"] == 3 and found["nll_unreliable"] == 2 / 3
+    np.testing.assert_allclose(found["perplexity"], np.exp(6 / 7), rtol=1e-5)
 
 
 def test_sentences_to_read(trained, tmp_path):

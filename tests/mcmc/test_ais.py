@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from ebmjax.energies import gaussian, gaussian_nll, mixture, standard_gaussian, standard_normal, tilt
+from ebmjax.importance import average_weights
 from ebmjax.mcmc import (
     Base,
     annealed_importance_sampling,
     base_from,
     langevin,
-    log_mean_weight,
     mala,
     reverse_annealed_importance_sampling,
     run_chain,
@@ -91,7 +91,7 @@ def test_forward_and_reverse_bracket_log_z():
         assert gaps[-1][0] > 4 * errors[0] and gaps[-1][1] > 4 * errors[1]
         # And with all chains both are consistent.
         for weights, sign in ((low, 1.0), (-high, -1.0)):
-            log_mean, error = log_mean_weight(weights)
+            log_mean, error, _, _ = average_weights(weights)
             assert abs(sign * log_mean - LOG_Z) < 4 * error
     assert gaps[1][0] < gaps[0][0] / 2 and gaps[1][1] < gaps[0][1] / 2
 
@@ -124,7 +124,7 @@ def test_one_estimate_per_example():
             key, base, potential, betas=jnp.linspace(0, 1, 21), make_kernel=MALA, num_chains=3
         ).log_weights
     )
-    log_z, error = log_mean_weight(jax.jit(jax.vmap(run))(jax.random.split(KEY, 1000)))
+    log_z, error, _, _ = average_weights(jax.jit(jax.vmap(run))(jax.random.split(KEY, 1000)))
     exact = -0.25 * x[:, 0] ** 2 - 0.5 * np.log(4 * np.pi)
     assert log_z.shape == (3,) and np.all(np.abs(log_z - exact) < 3.5 * error) and np.all(error < 0.05)
 
