@@ -35,7 +35,8 @@ LIMITS = {
     "evaluate.num_importance": 2,
     "evaluate.num_annealed": 2,
     "evaluate.num_betas": 2,
-    **{f"evaluate.mixing.{field}": 4 for field in ("num_chains", "num_warmup", "num_steps")},
+    **{f"evaluate.mixing.{field}": 4 for field in ("num_chains", "num_steps")},
+    "evaluate.mixing.num_warmup": 8,
     "evaluate.mixing.num_leapfrog": 1,
     "evaluate.mixing.batch_size": 1,
     "evaluate.mixing.target_acceptance": (0.01, 0.99),
@@ -105,7 +106,8 @@ def protocol(config, num):
         f"grid; _error: standard errors; {PROTOCOL} "
         f"rhat, ess, class_changes: HMC of {mixing.num_leapfrog} leapfrog steps "
         f"in {spaces}, {mixing.num_chains} chains from the same samples of the {base}, "
-        f"{mixing.num_warmup} transitions that adapt the step size to acceptance {mixing.target_acceptance}, "
+        f"{mixing.num_warmup} transitions of warm-up, in both spaces alike: the first half learns the diagonal mass from "
+        f"all chains, the second the step size for an acceptance of {mixing.target_acceptance}; "
         f"{mixing.num_steps} kept; rank-normalised split R-hat and bulk ESS, the worst of E and 10 random "
         "projections of x; class_changes: of a small classifier's answer in 1,000 transitions of a chain. "
         f"sd_energy_{base}: of E over its samples, nats. kl_true_model: KL from the known law, on the grid. "

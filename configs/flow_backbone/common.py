@@ -76,4 +76,4 @@ def smoke_images(config: ConfigDict) -> None:
     smoke(config)
     flow_stage.smoke_images(config)
     config.chains.num_chains = config.evaluate.num_annealed = 8
-    config.evaluate.mixing.update(num_warmup=4, num_steps=4, batch_size=8)
+    config.evaluate.mixing.update(num_warmup=8, num_steps=4, batch_size=8)

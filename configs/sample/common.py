@@ -20,6 +20,7 @@ def sample(target: str, variant: str = "") -> ConfigDict:
             "step_size": 0.1,  # at the start, if it adapts
             "temperature": 1.0,
             "target_acceptance": 0.8,  # the step size adapts to it during the warm-up; 0: it is fixed
+            "learn_mass": False,  # hmc: the first half of the warm-up learns a diagonal mass from all chains
             "options": {"hmc": {"num_leapfrog": 5, "jitter": 0.2}, "underdamped": {"friction": 1.0}},
         }
     )

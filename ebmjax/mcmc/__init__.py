@@ -18,6 +18,7 @@ from ebmjax.mcmc.hmc import hmc
 from ebmjax.mcmc.independence_mh import independence_mh
 from ebmjax.mcmc.langevin import langevin
 from ebmjax.mcmc.mala import mala
+from ebmjax.mcmc.mass import learn_inverse_mass
 from ebmjax.mcmc.neural_transport import in_data_space, neural_transport
 from ebmjax.mcmc.tempering import Exchange, replica_exchange
 from ebmjax.mcmc.underdamped import underdamped
@@ -42,8 +43,6 @@ UNADJUSTED = ("langevin", "underdamped", "blackjax_mclmc")
 """Names of `KERNELS` that accept every proposal, so that their acceptance is no guide to the step size."""
 
 __all__ = [
-    "KERNELS",
-    "UNADJUSTED",
     "Annealed",
     "Bank",
     "Base",
@@ -51,8 +50,10 @@ __all__ = [
     "ChainState",
     "Exchange",
     "Info",
+    "KERNELS",
     "Kernel",
     "StepSize",
+    "UNADJUSTED",
     "adapt_step_size",
     "annealed_importance_sampling",
     "averaged_step_size",
@@ -64,6 +65,7 @@ __all__ = [
     "in_data_space",
     "independence_mh",
     "langevin",
+    "learn_inverse_mass",
     "make_bank",
     "mala",
     "neural_transport",

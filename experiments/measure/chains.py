@@ -15,7 +15,15 @@ from rich.console import Console
 from rich.table import Table
 
 from ebmjax.diagnostics import autocorrelation, summarise
-from ebmjax.mcmc import KERNELS, adapt_step_size, averaged_step_size, in_data_space, neural_transport, run_chain
+from ebmjax.mcmc import (
+    KERNELS,
+    adapt_step_size,
+    averaged_step_size,
+    in_data_space,
+    learn_inverse_mass,
+    neural_transport,
+    run_chain,
+)
 from ebmjax.report.results import OWN, Figures, write_results
 from ebmjax.report.run_page import write_report
 from ebmjax.training.arguments import Arguments
@@ -25,7 +33,7 @@ from ebmjax.training.workdir import open_untrained
 from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_traces
 from experiments.build.chains import check_target, kernel_options
 
-LIMITS = {"num_chains": 4, "num_warmup": 4, "num_steps": 4}
+LIMITS = {"num_chains": 4, "num_warmup": 8, "num_steps": 4}
 NUM_EXACT = 100_000
 DATA_SPACE = "data space"
 """Title of the arm of chains without neural transport."""
@@ -49,16 +57,20 @@ def open_chains(
         choose(KERNELS, sampler.name, f"{field}.name")
         if sampler.step_size <= 0 or sampler.temperature <= 0:
             raise ConfigError(f"{field}.step_size and {field}.temperature must be > 0")
+        if sampler.learn_mass and sampler.name != "hmc":
+            raise ConfigError(f"{field}.learn_mass = True needs {field}.name = hmc: {sampler.name} has no mass")
         check_target(sampler, field)
     enable_compilation_cache()
     return opened
 
 
-def make_kernel(config, potential):
+def make_kernel(config, potential, inverse_mass=None):
     """config.sampler.name on `potential`, its step size adapting where a target acceptance is set."""
     sampler = config.sampler
     builder = choose(KERNELS, sampler.name, "sampler.name")
     options = kernel_options(sampler) | {"temperature": sampler.temperature}
+    if inverse_mass is not None:
+        options["inverse_mass"] = inverse_mass
     if not sampler.target_acceptance:
         return builder(potential, step_size=sampler.step_size, **options)
     return adapt_step_size(
@@ -66,23 +78,35 @@ def make_kernel(config, potential):
         make_kernel=partial(builder, **options),
         step_size=sampler.step_size,
         target=sampler.target_acceptance,
-        num_adapt=config.num_warmup,
+        num_adapt=num_warmup(config)[1],
     )
+
+
+def num_warmup(config) -> tuple[int, int]:
+    """(transitions that learn the mass, the first half of the warm-up or 0; transitions of the rest)."""
+    learn = config.num_warmup // 2 if config.sampler.learn_mass else 0
+    return learn, config.num_warmup - learn
 
 
 def run_arm(config, target, transport, rng_key):
     """Warm up, sample and diagnose. Chains start from N(0, start_scale² I) of the space they run in."""
-    build = partial(make_kernel, config)
-    if transport is None:
-        kernel, collect = build(target.energy), lambda state, info: state.position
-    else:
-        kernel = neural_transport(target.energy, transport=transport, make_kernel=build)
-        collect = in_data_space(transport)
+    learn, warm_up = num_warmup(config)
+    collect = (lambda state, info: state.position) if transport is None else in_data_space(transport)
+
+    def build(inverse_mass=None):
+        latent = partial(make_kernel, config, inverse_mass=inverse_mass)
+        if transport is None:
+            return latent(target.energy)
+        return neural_transport(target.energy, transport=transport, make_kernel=latent)
 
     def sample(rng_key):
         keys = jax.random.split(rng_key, 3)
         start = config.start_scale * jax.random.normal(keys[0], (config.num_chains, target.dim))
-        state, warm, _ = run_chain(kernel, keys[1], start, config.num_warmup)
+        kernel = build()
+        if learn:
+            start, inverse_mass = learn_inverse_mass(build, jax.random.fold_in(keys[1], warm_up), start, learn)
+            kernel = build(inverse_mass)
+        state, warm, _ = run_chain(kernel, keys[1], start, warm_up)
         state, info, x = run_chain(
             kernel, keys[2], state.position, config.num_steps, adapt=state.adapt, collect=collect
         )
@@ -153,8 +177,9 @@ def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "") -> Non
     config, workdir, command = opened
     print_summary(arms, exact)
     pictures = draw(config, target, arms, exact, workdir)
+    learned = " (its first half learns a diagonal mass from all chains)" if config.sampler.learn_mass else ""
     protocol = (
-        f"{config.num_chains} chains from N(0, {config.start_scale}² I), {config.num_warmup} of warm-up, "
+        f"{config.num_chains} chains from N(0, {config.start_scale}² I), {config.num_warmup} of warm-up{learned}, "
         f"{config.num_steps} kept. Rank-normalised split R-hat and ESS (arXiv 1903.08008) of the worst coordinate. "
         "ess_per_second: ess_bulk_min over the wall seconds of warm-up and sampling, compiled. "
         "mean_error_max: in exact standard deviations. " + note

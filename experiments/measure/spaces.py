@@ -10,7 +10,7 @@ import numpy as np
 
 from ebmjax.diagnostics import autocorrelation, summarise
 from ebmjax.evaluation import sample_in_batches
-from ebmjax.mcmc import adapt_step_size, averaged_step_size, hmc, run_chain
+from ebmjax.mcmc import adapt_step_size, averaged_step_size, hmc, learn_inverse_mass, run_chain
 from ebmjax.types import Array, Potential, PyTree
 
 NUM_PROJECTIONS = 10
@@ -35,23 +35,29 @@ def walk(
     energy: Potential,
     to_data: Callable[[Array], Array] = lambda position: position,
 ) -> Walk:
-    """Chains from `start` `[num_chains, ...]`: `num_warmup` transitions that adapt the step size, `num_steps` kept.
+    """Chains from `start` `[num_chains, ...]`: `num_warmup` transitions, whose first half learns the diagonal mass and
+    whose second half the step size, then `num_steps` kept.
 
     settings: num_warmup, num_steps, num_leapfrog, step_size, target_acceptance. energy: of x, the first quantity that
     is diagnosed; NUM_PROJECTIONS random directions of x are the others. Both spaces see the same quantities.
     """
-    kernel = adapt_step_size(
-        potential,
-        make_kernel=partial(hmc, num_leapfrog=settings.num_leapfrog),
-        step_size=settings.step_size,
-        target=settings.target_acceptance,
-        num_adapt=settings.num_warmup,
-    )
+    half = settings.num_warmup // 2
+
+    def make_kernel(inverse_mass):
+        return adapt_step_size(
+            potential,
+            make_kernel=partial(hmc, num_leapfrog=settings.num_leapfrog, inverse_mass=inverse_mass),
+            step_size=settings.step_size,
+            target=settings.target_acceptance,
+            num_adapt=settings.num_warmup - half,
+        )
 
     @jax.jit
     def sample():
-        warm_key, sample_key = jax.random.split(rng_key)
-        state, _, _ = run_chain(kernel, warm_key, start, settings.num_warmup)
+        mass_key, warm_key, sample_key = jax.random.split(rng_key, 3)
+        position, inverse_mass = learn_inverse_mass(make_kernel, mass_key, start, half)
+        kernel = make_kernel(inverse_mass)
+        state, _, _ = run_chain(kernel, warm_key, position, settings.num_warmup - half)
         collect = lambda state, info: to_data(state.position)
         state, info, x = run_chain(
             kernel, sample_key, state.position, settings.num_steps, adapt=state.adapt, collect=collect
