@@ -65,7 +65,8 @@ def chain_log_abs_det_rows(
     """End of the chain from z and log|det ∂z_K/∂z_0| with its noise held fixed: `[B, d]` -> (`[B, d]`, `[B]`).
 
     The sum of log|det| of the steps, each of which is near 0; the determinant of the whole chain's Jacobian would
-    underflow in float32 once a direction has contracted by 10⁷. Chain and noise are those of `mcmc.run_chain`.
+    underflow in float32 once a direction has contracted by 10⁷. Chain and noise are those of `mcmc.run_chain`. It gives
+    the density of z_K only where the chain is one-to-one in z_0, see `short_run_log_likelihood`.
 
     Args:
         num_terms: 0 for exact values, by d Jacobian products per step; else as in `estimated_log_abs_det_rows`.
