@@ -24,14 +24,14 @@ def summarise(x: Array, *, chunk_size: int = 64) -> dict[str, Array]:
 
 def summary(draws: Array) -> dict[str, Array]:
     """`summarise` of one quantity, `[num_chains, num_steps]` -> scalars."""
-    shift, centred = chain_moments(draws.reshape(1, -1))
-    sd = jnp.sqrt(jnp.sum(centred**2) / (draws.size - 1))
+    shift, centred, unit = chain_moments(draws.reshape(1, -1))
+    sd = unit * jnp.sqrt(jnp.sum(centred**2) / (draws.size - 1))
     halves = split_chains(draws)
     scores = normal_scores(halves)
     # One batch of four: the estimator is compiled once.
     ess_mean, ess_bulk, low, high = jax.vmap(chains_ess)(jnp.stack([halves, scores, *tail_indicators(draws)]))
     table = {
-        "mean": draws[0, 0] + shift[0],
+        "mean": draws[0, 0] + unit * shift[0],
         "sd": sd,
         "mcse": sd / jnp.sqrt(ess_mean),
         "rhat": rank_rhat(halves, scores),

@@ -4,6 +4,7 @@ Every diagnostic takes x[num_steps, num_chains, ...] as `run_chain`'s `collect` 
 quantity are `[num_chains, num_steps]`: the Fourier transforms then run along contiguous memory.
 """
 
+import warnings
 from collections.abc import Callable
 
 import jax
@@ -22,11 +23,14 @@ def over_quantities(
         name: of the diagnostic, for the error message. min_steps: fewest steps it is defined for.
         chunk_size: entries computed at a time (bounds memory); 0 for all at once.
 
-    Returns the statistics, each of shape `x.shape[2:]`. Raises ValueError if there are too few axes or steps.
+    Returns the statistics, each of shape `x.shape[2:]`. Raises ValueError if there are too few axes or steps. Warns
+    (`warn_if_swapped`) where min_steps > 1.
     """
     x = jnp.asarray(x)
     if x.ndim < 2 or x.shape[0] < min_steps:
         raise ValueError(f"{name} needs x[num_steps >= {min_steps}, num_chains, ...], got shape {x.shape}")
+    if min_steps > 1:
+        warn_if_swapped(x.shape, name)
     x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     columns = x.reshape(x.shape[:2] + (-1,)).transpose(2, 1, 0)
     if 0 < chunk_size < columns.shape[0]:
@@ -34,6 +38,22 @@ def over_quantities(
     else:
         values = jax.vmap(statistic)(columns)
     return jax.tree.map(lambda v: v.reshape(x.shape[2:]), values)
+
+
+def warn_if_swapped(shape: tuple[int, ...], name: str) -> None:
+    """UserWarning, once a trace, if there are more chains than steps: 4 chains of 1,000 steps given as [chain, draw].
+
+    ArviZ has the same rule (with the axes the other way round), and as there it is no error: more chains than steps is
+    unusual, but right with thousands of short chains. At least as many chains as steps, given as [chain, draw], pass.
+    """
+    num_steps, num_chains = shape[:2]
+    if num_chains > num_steps:
+        warnings.warn(
+            f"{name}: more chains ({num_chains}) than steps ({num_steps}); draws are x[num_steps, num_chains, ...]: "
+            "if these are [chain, draw], pass x.swapaxes(0, 1)",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def split_chains(draws: Array) -> Array:
@@ -45,16 +65,26 @@ def split_chains(draws: Array) -> Array:
     return jnp.concatenate([draws[:, :half], draws[:, draws.shape[1] - half :]])
 
 
-def chain_moments(draws: Array) -> tuple[Array, Array]:
-    """Mean (up to one common shift) and centred draws of each chain: `[num_chains]`, `[num_chains, num_steps]`.
+def power_of_two(draws: Array) -> Array:
+    """The largest 2^k ≤ max |draws|, 1 if that is 0: a scalar. In this unit draws are in [-2, 2], rounded as before."""
+    largest = jnp.max(jnp.abs(draws))
+    mantissa, _ = jnp.frexp(largest)  # in [1/2, 1)
+    return jnp.where(largest > 0, largest / (2 * mantissa), 1.0)
 
-    Both are relative to one draw: a chain that never moves then has a variance of exactly 0, and float32 keeps its
-    digits if the mean is large compared with the standard deviation.
+
+def chain_moments(draws: Array) -> tuple[Array, Array, Array]:
+    """Means (up to one common shift) and centred draws of each chain in units of `unit`, and `unit`, a power of two.
+
+    `[num_chains, num_steps]` -> `[num_chains]`, `[num_chains, num_steps]`, scalar. Both are relative to one draw: a
+    chain that never moves then has a variance of exactly 0, and float32 keeps its digits if the mean is large compared
+    with the standard deviation. In that unit squares neither overflow nor vanish: 1e20 has no square in float32.
     """
+    unit = power_of_two(draws)
+    draws = draws / unit
     first = draws[:, :1]
     moves = draws - first
     mean = jnp.mean(moves, axis=1)
-    return (first - first[0])[:, 0] + mean, moves - mean[:, None]
+    return (first - first[0])[:, 0] + mean, moves - mean[:, None], unit
 
 
 def average_ranks(values: Array) -> Array:

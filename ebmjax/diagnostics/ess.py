@@ -25,7 +25,7 @@ def autocorrelation(x: Array, num_lags: int | None = None) -> Array:
     """
     x = jnp.moveaxis(jnp.asarray(x), 0, -1)
     x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    _, centred = chain_moments(x.reshape(-1, x.shape[-1]))
+    centred = jax.vmap(lambda chain: chain_moments(chain[None])[1][0])(x.reshape(-1, x.shape[-1]))
     power, length = power_spectrum(centred)
     covariance = jnp.fft.irfft(power, n=length)[:, : num_lags or x.shape[-1]]
     rho = covariance / covariance[:, :1]
@@ -57,7 +57,7 @@ def chains_ess(draws: Array) -> Array:
     Vehtari et al. 2021, eq. (10).
     """
     num_steps = draws.shape[1]
-    means, centred = chain_moments(draws)
+    means, centred, _ = chain_moments(draws)
     power, length = power_spectrum(centred)
     covariance = jnp.fft.irfft(jnp.mean(power, axis=0), n=length)[:num_steps] / num_steps
     variance = jnp.mean(centred**2)

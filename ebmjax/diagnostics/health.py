@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ebmjax.diagnostics.draws import power_of_two
 from ebmjax.types import Array
 
 
@@ -42,6 +43,7 @@ def learning_correlations(d_s: ArrayLike, r_s: ArrayLike, max_lag: int = 15) -> 
             f"learning_correlations needs d_s[N] and r_s[N] with N > max_lag + 1 = {max_lag + 1}, "
             f"got shapes {d_s.shape} and {r_s.shape}"
         )
+    d_s, r_s = d_s / power_of_two(d_s), r_s / power_of_two(r_s)  # so that their squares are finite
     d_s = d_s / jnp.sqrt(jnp.mean(d_s**2))
     r_s = (r_s - jnp.mean(r_s)) / jnp.std(r_s, ddof=1)
     lags = jnp.arange(-max_lag, max_lag + 1)

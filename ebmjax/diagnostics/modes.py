@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from ebmjax.diagnostics.draws import power_of_two
 from ebmjax.types import Array
 
 
@@ -15,10 +16,12 @@ def nearest_mode(x: Array, means: Array) -> Array:
     x, means = jnp.asarray(x), jnp.asarray(means)
     if means.ndim != 2 or x.ndim < 1 or x.shape[-1] != means.shape[1]:
         raise ValueError(f"nearest_mode needs x[..., D] and means[K, D], got shapes {x.shape} and {means.shape}")
+    finite, unit = jnp.all(jnp.isfinite(x), axis=-1), power_of_two(means)
+    x, means = x / unit, means / unit  # so that the squares of distances between means are finite
     # One mean at a time: the differences of all K at once would take K times the memory of the draws.
     distances = jax.lax.map(lambda mean: jnp.sum((x - mean) ** 2, axis=-1), means)
     nearest = jnp.argmin(distances, axis=0).astype(jnp.int32)
-    return jnp.where(jnp.all(jnp.isfinite(x), axis=-1), nearest, -1)
+    return jnp.where(finite, nearest, -1)
 
 
 def counts(index: Array, valid: Array, length: int) -> Array:
@@ -48,7 +51,9 @@ def mode_sd(x: Array, means: Array, weights: Array | None = None) -> Array:
     x = jnp.where(modes[:, None] >= 0, x, 0.0)
     into = lambda values: jnp.zeros((means.shape[0], *values.shape[1:])).at[modes].add(values)
     centres = into(weights[:, None] * x) / jnp.maximum(into(weights), 1e-30)[:, None]
-    return jnp.sqrt(jnp.sum(weights[:, None] * (x - centres[modes]) ** 2) / (jnp.sum(weights) * x.shape[1]))
+    deviations = x - centres[modes]
+    unit = power_of_two(deviations)
+    return unit * jnp.sqrt(jnp.sum(weights[:, None] * (deviations / unit) ** 2) / (jnp.sum(weights) * x.shape[1]))
 
 
 def mode_transitions(modes: Array, num_modes: int) -> Array:

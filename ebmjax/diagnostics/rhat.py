@@ -16,7 +16,7 @@ def variance_ratio(draws: Array) -> Array:
     Vehtari et al. 2021 (arXiv 1903.08008), eqs. (1)-(4).
     """
     num_steps = draws.shape[1]
-    means, centred = chain_moments(draws)
+    means, centred, _ = chain_moments(draws)
     within = jnp.sum(centred**2, axis=1).mean() / (num_steps - 1)
     return jnp.sqrt((num_steps - 1) / num_steps + jnp.var(means, ddof=1) / within)
 
@@ -81,7 +81,7 @@ def nested_rhat(x: Array, num_superchains: int) -> Array:
         raise ValueError(f"nested_rhat needs 2 or more equal superchains, got {num_superchains} of {num_chains} chains")
 
     def statistic(draws):
-        means, centred = chain_moments(draws)
+        means, centred, _ = chain_moments(draws)
         groups = means.reshape(num_superchains, -1)
         within = jnp.sum(centred**2, axis=1).mean() / max(draws.shape[1] - 1, 1)
         if groups.shape[1] > 1:

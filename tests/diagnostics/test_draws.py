@@ -1,6 +1,7 @@
 """Ranks, halves, and the shapes in which draws come."""
 
 import re
+import warnings
 
 import hypothesis
 import hypothesis.extra.numpy as hnp
@@ -49,6 +50,16 @@ def test_split_drops_the_middle_draw():
 
 
 STATISTICS = ["rhat", "split_rhat", "ess_bulk", "ess_tail", "ess_mean"]
+SUMMARY = jax.jit(diagnostics.summarise)
+PLAIN = jax.jit(
+    lambda x: {
+        "split_rhat": diagnostics.split_rhat(x),
+        "ess_mean": diagnostics.ess_mean(x),
+        "nested_rhat": diagnostics.nested_rhat(x, 2),
+        "autocorrelation": diagnostics.autocorrelation(x),
+        "rank_normalise": diagnostics.rank_normalise(x),
+    }
+)
 
 
 def test_trailing_axes_and_dtypes():
@@ -69,8 +80,59 @@ def test_too_few_steps_or_axes(name, shape):
         getattr(diagnostics, name)(np.zeros(shape))
 
 
+@pytest.mark.parametrize("name", ["summarise", *STATISTICS])
+def test_chains_for_steps_are_noticed(name):
+    message = rf"^{name}: more chains \(1000\) than steps \(4\); draws are x\[num_steps, num_chains, ...\]: if "
+    with pytest.warns(UserWarning, match=message):
+        jax.eval_shape(getattr(diagnostics, name), np.zeros((4, 1000)))
+
+
+def test_four_stuck_chains_in_the_right_order():
+    """The four quarters of N(0, 1) have the means ±1.271, ±.325, so W = .1394, B / N = .9835 and R = √8.05.
+
+    ρ_t = r = B / (N V) at every lag of half-chains of 500 draws: τ = 1 + 991 r and an ESS of 4.60. With the axes
+    exchanged R-hat is 1.3 and the ESS 14,000. As many chains as steps are nothing to warn of, nor are the many short
+    chains of nested R-hat.
+    """
+    x = np.random.default_rng(1).normal([-3.0, -1.0, 1.0, 3.0], 0.1, (1000, 4)).astype(np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = SUMMARY(x)
+        # Means of 500 scores of sd .37 have standard errors of .017, W one of 2 %: R one of .03, the ESS one of .01.
+        assert abs(found["rhat"] - 2.838) < 0.1 and abs(found["ess_bulk"] - 4.60) < 0.04
+        jax.eval_shape(diagnostics.rhat, x[:4])
+        jax.eval_shape(lambda x: diagnostics.nested_rhat(x, 8), x.T)
+
+
+@pytest.mark.parametrize("scale", [1e20, 1e-20, 1e36, 1e-34])
+def test_units_do_not_matter(scale):
+    """Squares of such draws are infinite or 0 in float32; figures without units are those at scale 1."""
+    x = RNG.normal(size=(40, 4)).cumsum(axis=0).astype(np.float32)
+    mixed = np.stack([x, x * np.float32(scale)], axis=-1)
+    table = SUMMARY(mixed) | PLAIN(mixed)
+    for name in ("mean", "sd", "mcse"):
+        np.testing.assert_allclose(table[name][1] / scale, table[name][0], rtol=1e-4, err_msg=name)
+    for name in set(table) - {"mean", "sd", "mcse"}:
+        np.testing.assert_allclose(table[name][..., 1], table[name][..., 0], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+def test_a_power_of_two_changes_no_bit():
+    x = RNG.normal(5.0, 1.0, size=(40, 4)).astype(np.float32)
+    one, other = PLAIN(x), PLAIN(x * np.float32(2.0**70))
+    for name, value in one.items():
+        np.testing.assert_array_equal(other[name], value, err_msg=name)
+    unit = draws_module.power_of_two
+    assert [float(unit(jnp.float32(v))) for v in (0.0, 1.0, -5.0, 3e38, 1.3e-38)] == [
+        1.0,
+        1.0,
+        4.0,
+        2.0**127,
+        2.0**-126,
+    ]
+
+
 def test_non_finite_draws_are_never_converged():
     x = RNG.normal(size=(20, 3, 4)).astype(np.float32)
     x[7, 1, :3] = [np.nan, np.inf, -np.inf]
-    for name, values in jax.jit(diagnostics.summarise)(x).items():
+    for name, values in SUMMARY(x).items():
         assert np.all(np.isnan(values[:3])) and np.isfinite(values[3]), name

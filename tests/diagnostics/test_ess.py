@@ -30,6 +30,16 @@ def test_autoregression(coefficient):
     assert 0.9 * low < tail < 1.1 * high
 
 
+def test_by_hand():
+    """Half-chains 0, 1, 2, 3, 4 and the same plus 0, 1 or 2: ρ_t = 1 - (W - c_t) / V, c = 2, .8, -.2, -.8, W = 5/2.
+
+    V = 2 + shift² / 2. Two pairs: τ = 1 + 2 ρ_1, plus ρ_2 where P_1 > 0: in the last, with ρ = .575, .325, .175.
+    """
+    half = np.arange(5.0)[:, None, None]
+    found = diagnostics.ess_mean(np.concatenate([half + np.zeros(3), half + np.arange(3.0)]))
+    np.testing.assert_allclose(found, [10 / 1.3, 10 / 1.64, 10 / 2.475], rtol=1e-5)
+
+
 def test_chains_that_disagree_count_little():
     x = 0.1 * ar1(0.0) + np.repeat([-1.0, 1.0], 4).astype(np.float32)
     assert np.all(np.asarray(ALL(x))[:2] < 30)

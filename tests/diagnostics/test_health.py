@@ -56,3 +56,14 @@ def test_expansion_is_learning_that_scales_the_energy_up():
 def test_wrong_shapes(shapes):
     with pytest.raises(ValueError, match=r"d_s\[N\] and r_s\[N\] with N > max_lag \+ 1 = 16"):
         learning_correlations(*map(np.zeros, shapes))
+
+
+@pytest.mark.parametrize("scale", [1e20, 1e-20])
+def test_units_do_not_matter(scale):
+    d_s, r_s = np.random.default_rng(0).normal(1.0, 1.0, (2, 50)).astype(np.float32)
+    found, expected = (
+        learning_correlations(d_s * np.float32(scale), r_s / np.float32(scale)),
+        learning_correlations(d_s, r_s),
+    )
+    for one, other in zip(found, expected):
+        np.testing.assert_allclose(one, other, atol=1e-5)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from ebmjax.diagnostics import mode_occupancy, mode_transitions, nearest_mode
+from ebmjax.diagnostics import mode_occupancy, mode_sd, mode_transitions, nearest_mode
 
 MEANS = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]], np.float32)
 
@@ -49,3 +49,13 @@ def test_a_known_markov_chain():
 def test_wrong_shapes():
     with pytest.raises(ValueError, match=r"x\[..., D\] and means\[K, D\], got shapes \(5, 3\) and \(3, 2\)"):
         nearest_mode(np.zeros((5, 3)), MEANS)
+
+
+@pytest.mark.parametrize("scale", [1e25, 1e-25])
+def test_units_do_not_matter(scale):
+    """Squares of such distances are infinite or 0 in float32."""
+    means = np.float32(scale) * np.array([[1, 1], [1, 0], [0, 1]], np.float32)
+    x = means[[2, 1, 1]] + np.float32(0.1 * scale) * np.array([[1, 0], [1, 0], [-1, 0]], np.float32)
+    np.testing.assert_array_equal(nearest_mode(x, means), [2, 1, 1])
+    # About their modes' centres: 0 and ±.1 in the first of two coordinates.
+    np.testing.assert_allclose(mode_sd(x, means) / scale, np.sqrt(2 * 0.1**2 / 6), rtol=1e-4)

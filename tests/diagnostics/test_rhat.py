@@ -37,6 +37,18 @@ def population_rhat(chains, support):
     return np.sqrt(1 + np.var(np.repeat(means, 2), ddof=1) / within)
 
 
+def test_by_hand():
+    """√((N - 1) / N + Var(means) / W) of half-chains of N = 2 draws.
+
+    (1, 2), (3, 4): means 1.5 and 3.5 of variance 2, W = 1/2. (0, 2), (0, 2), (4, 6), (4, 6): variance 16/3, W = 2.
+    Ranks: Φ⁻¹ of (r - 3/8) / 4.25 are -a, -b, b, a; folding leaves means that agree.
+    """
+    one, two = np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([[0.0, 4.0], [2.0, 6.0], [0.0, 4.0], [2.0, 6.0]])
+    np.testing.assert_allclose([split(one), split(two)], [np.sqrt(1 / 2 + 4), np.sqrt(1 / 2 + 8 / 3)], rtol=1e-6)
+    a, b = stats.norm.isf(np.array([0.625, 1.625]) / 4.25)
+    np.testing.assert_allclose(rhat(one), np.sqrt(1 / 2 + (a + b) ** 2 / (a - b) ** 2), rtol=1e-5)  # 1.932
+
+
 # Standard errors below: a half-chain mean has sd 1/√10⁴ = 0.01, R-hat moves by about 0.2 of it: 0.002; 3 to 4 of them.
 def test_independent_chains():
     assert rhat(normal_draws(0)) < 1.01
@@ -65,6 +77,7 @@ def test_one_of_four_chains_with_three_times_the_scale_needs_folding():
     assert abs(rhat(x) - expected) < 0.007
 
 
+@pytest.mark.filterwarnings("ignore:.*more chains:UserWarning")
 def test_chains_stuck_in_two_modes_saturate():
     x = normal_draws(3) * 0.5 + np.array([-3, -3, 3, 3], np.float32)
     # Scores are those of half a Gaussian: mean ± √(2/π), variance 1 - 2/π. M half-chains, half of them in each mode.

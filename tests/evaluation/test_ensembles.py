@@ -44,6 +44,16 @@ def test_calibration():
     assert calibration_error(both, np.concatenate([labels, labels])) == pytest.approx(0.5 * 0.3 + 0.5 * 0.5)
 
 
+def test_each_confidence_has_its_bin():
+    """Bin b of 15 holds confidences from b / 15 to below (b + 1) / 15, and the last one 1 as well."""
+    sure = np.array([1.0, 14.5 / 15, 13.5 / 15, 8.5 / 15])
+    share, accuracy, confidence = reliability(np.stack([sure, 1 - sure], axis=1), np.array([0, 1, 0, 0]))
+    np.testing.assert_allclose(share[[14, 13, 8]], [0.5, 0.25, 0.25])
+    np.testing.assert_allclose(accuracy[[14, 13, 8]], [0.5, 1.0, 1.0])
+    np.testing.assert_allclose(confidence[[14, 13, 8]], [29.5 / 30, 13.5 / 15, 8.5 / 15])
+    assert share.sum() == 1 and len(share) == 15
+
+
 def test_cross_entropy():
     probs = one_hot(ANSWERS)
     hits = np.mean(ANSWERS == LABELS)

@@ -34,6 +34,18 @@ def test_another_law_is_seen_and_small_sets_are_used_whole():
     assert whole == (pytest.approx(squared_mmd(x[:20], x[:20])), pytest.approx(0.0, abs=1e-12))
 
 
+def test_the_reported_error_is_that_of_the_mean():
+    """It predicts the spread of the means over pairs of sets so large that subsets share next to nothing."""
+    found = []
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        x, y = random.normal(size=(2, 4000, 4))
+        found.append(kernel_distance(x, y, num_subsets=10, subset_size=20, seed=seed))
+    mean, error = np.transpose(found)
+    # 20 means: their spread has a relative standard error of 16 %.
+    assert 0.6 < np.mean(error) / np.std(mean, ddof=1) < 1.6
+
+
 def test_of_two_gaussians_is_unbiased():
     """N(0, I) and N(m, I), |m| = 1, d = 4, by moments: 3/4 |m|² + 3/16 |m|⁴ + (|m|⁶ + 6 |m|⁴ + 18 |m|²) / 64."""
     random = np.random.default_rng(4)

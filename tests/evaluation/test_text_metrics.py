@@ -78,6 +78,14 @@ def test_active_units(chains):
     assert np.sum(np.var(np.mean(draws, axis=0), axis=0) > 1e-2) == 3  # what the published form would have counted
 
 
+@pytest.mark.parametrize("num", [2, 5])
+def test_between_variance_of_pure_noise_is_zero(num):
+    """All sentences alike: means of M draws of N(0, 1) vary by 1 / M, which is what the correction takes off."""
+    draws = jax.random.normal(jax.random.key(num), (num, 20_000, 1))
+    # Standard errors: √(2 / N) / M of the variance of means, half as much or less of the correction: .006 with M = 2.
+    assert abs(metrics.between_variance(draws)[0]) < 4 * 1.2 * np.sqrt(2 / 20_000) / num
+
+
 def test_mutual_information(chains):
     """½ Σ log(1 + Var(m) / c) for a Gaussian x, from below: half the draws place the critic's means."""
     means, draws, *_ = chains

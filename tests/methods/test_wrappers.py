@@ -65,6 +65,14 @@ def test_one_is_the_end_alone():
     assert [float(s.params["n"]) for s in snapshots(state, every=1, num=1)] == [7]
 
 
+def test_the_average_keeps_decay_of_itself():
+    """From 0, parameters 1 and 2: .1 · 1, then .9 · .1 + .1 · 2."""
+    for num_steps, expected in ((1, 0.1), (2, 0.29)):
+        state = after(with_ema(counter(), 0.9), num_steps)
+        np.testing.assert_allclose(float(state.ema["n"]), expected, rtol=1e-6)
+        assert for_evaluation(state).params == state.ema and float(state.params["n"]) == num_steps
+
+
 def test_of_the_averaged_parameters_where_there_are_any():
     averaged = with_ema(with_snapshots(counter(), every=4, num=3), 0.5)
     then, _, end = snapshots(for_evaluation(after(averaged, 12)), every=4, num=3)
