@@ -9,7 +9,6 @@ import numpy as np
 from ebmjax.evaluation import auroc, ood_scores, refine
 from ebmjax.evaluation.ood import SCORES, between
 from ebmjax.mcmc import Chain, adapt_step_size, mala, sign_rule
-from ebmjax.objectives import cross_entropy, label_entropy
 
 
 def two_gaussians(x):
@@ -37,18 +36,6 @@ def test_scores():
 def test_between():
     x = np.arange(6.0).reshape(3, 2)
     np.testing.assert_allclose(between(x), [[2, 3], [1, 2], [3, 4]])
-
-
-def test_terms_of_labels():
-    """Entropy within [0, log C], attained where all classes are equal; c(x) in all logits changes neither term."""
-    logits, labels = jax.random.normal(jax.random.key(1), (20, 4)) * 3, jnp.arange(20) % 4
-    shift = jnp.arange(20.0)[:, None]
-    for term in (label_entropy, lambda logits: cross_entropy(logits, labels)):
-        np.testing.assert_allclose(term(logits + shift), term(logits), rtol=1e-4)
-    assert 0 < label_entropy(logits) < np.log(4)
-    np.testing.assert_allclose(label_entropy(jnp.zeros((5, 4))), np.log(4), rtol=1e-6)
-    np.testing.assert_allclose(label_entropy(100 * jnp.eye(4)), 0, atol=1e-6)
-    np.testing.assert_allclose(cross_entropy(jnp.zeros((20, 4)), labels), np.log(4), rtol=1e-6)
 
 
 def test_refinement_reaches_the_energy():

@@ -12,7 +12,7 @@ from jax.scipy.special import ndtri
 
 from ebmjax.flows import Flow, latent_log_prob
 from ebmjax.methods.flow_contrastive import Model, flow_contrastive, value
-from ebmjax.objectives import make_rule, next_gate, open_gate
+from ebmjax.objectives import make_rule
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -178,20 +178,6 @@ def test_alternation():
         np.testing.assert_array_equal(changed["energy"], energy)
         np.testing.assert_array_equal(changed["flow"], ~energy)
         np.testing.assert_array_equal(metrics["grad_norm_flow"] == 0, energy)
-
-
-def test_the_gate_is_a_function_of_accuracies():
-    gate, follow = open_gate(), partial(next_gate, threshold=0.6)
-    assert gate.update_energy
-    gate = follow(gate, jnp.float32(0.7))
-    assert not gate.update_energy
-    assert follow(gate, jnp.float32(0.59)).update_energy
-    never, one = jnp.float32(0.0), gate
-    for accuracy in (never, never):
-        one = next_gate(one, accuracy, threshold=0.0)
-        assert not one.update_energy  # threshold 0: the energy once, and never again
-    slow = follow(gate, jnp.float32(0.5), decay=0.9)  # 0.9 · 0.7 + 0.1 · 0.5 = 0.68
-    assert abs(slow.accuracy - 0.68) < 1e-6 and not slow.update_energy
 
 
 def test_labels():

@@ -75,6 +75,13 @@ def test_gradient_of_the_surrogate_is_that_of_the_entropy(name, scores):
         np.testing.assert_allclose(a, b, atol=5 * 2.5 / np.sqrt(len(c)))
 
 
+def test_the_score_is_held_fixed():
+    """mean c · x of c = x = w (1, 1): the slope in w through x alone is 2 w, twice that through both."""
+    ones = jnp.ones((3, 2))
+    assert jax.grad(lambda w: entropy_surrogate(w * ones, w * ones))(1.5) == 3.0
+    assert entropy_surrogate(1.5 * ones, 2.0 * ones) == 6.0
+
+
 def test_a_generator_that_ignores_z():
     """W = 0: c = (x - b) / σ² whatever the draws are, weights uniform where the proposal is the prior, best scale 1."""
     zero, noise = linear(jnp.zeros((3, 2))), jax.random.normal(jax.random.key(4), (16, 50, 2))
