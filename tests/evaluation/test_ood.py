@@ -5,10 +5,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from ebmjax.evaluation import auroc, ood_scores, refine
 from ebmjax.evaluation.ood import SCORES, between
-from ebmjax.mcmc import Chain, adapt_step_size, mala, sign_rule
+from ebmjax.mcmc import Chain, adapt_step_size, langevin, mala, sign_rule
 
 
 def two_gaussians(x):
@@ -36,6 +37,21 @@ def test_scores():
 def test_between():
     x = np.arange(6.0).reshape(3, 2)
     np.testing.assert_allclose(between(x), [[2, 3], [1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize("prior", [False, True])
+def test_a_step_of_refinement_by_hand(prior):
+    """x = 2 z + ε, E = x² / 2, a descent of rate .1: z falls by .1 (2 x + z), ε by .1 (x + ε), with a prior."""
+    draw = lambda u: 2 * u["z"] + u["noise"]
+    start = {"z": jnp.array([[0.5], [-1.0]]), "noise": jnp.array([[1.0], [0.3]])}
+    chain = Chain(partial(langevin, step_size=np.sqrt(0.2), noise_scale=0), 1)
+    energy = lambda x: 0.5 * jnp.sum(x**2, axis=1)
+    found, acceptance = refine(jax.random.key(0), energy, draw, start, chain, prior=prior)
+    z, noise = np.array([[0.5], [-1.0]]), np.array([[1.0], [0.3]])
+    x = 2 * z + noise
+    expected = 2 * (z - 0.1 * (2 * x + prior * z)) + noise - 0.1 * (x + prior * noise)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_array_equal(acceptance, 1.0)
 
 
 def test_refinement_reaches_the_energy():

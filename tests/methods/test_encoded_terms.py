@@ -1,7 +1,7 @@
 """One plain step of each method with an encoder, against its objective by hand and by differences.
 
-All nets act entry by entry: g(z) = a z + b, q(z | x) = N(k x + m, exp(v)), E(x) = Σ θ x² / 2, or with z besides φ x z and
-ψ z² / 2. The groups are updated in turn, with the newest numbers of the others; the energy climbs.
+All nets act entry by entry: g(z) = a z + b, q(z | x) = N(k x + m, exp(v)), E(x) = Σ θ x² / 2, or with z also φ x z
+and ψ z² / 2. The groups are updated in turn, with the newest numbers of the others; the energy climbs.
 """
 
 from functools import partial
@@ -128,9 +128,9 @@ def test_a_step_by_hand(name):
         known = [entry for entry in numbers[group] if entry in state.params[group]]
         slopes = {}
         for entry in known:
-            move = lambda h, group=group, entry=entry: numbers | {
-                group: numbers[group] | {entry: numbers[group][entry] + h}
-            }
+            move = lambda h, group=group, entry=entry: (
+                numbers | {group: numbers[group] | {entry: numbers[group][entry] + h}}
+            )
             slopes[entry] = (objective(move(1e-4))[0] - objective(move(-1e-4))[0]) / 2e-4
         sign = 1 if group == "energy" else -1
         for entry in known:

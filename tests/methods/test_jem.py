@@ -55,7 +55,7 @@ class Sharp(nn.Module):
 
 
 def stepper(batch, net, rate, **options):
-    """(the compiled step, its first state): plain steps, with chains that stay where they start, at draws of N(0, 1)."""
+    """(the compiled step, its first state): plain steps; chains stay where they start, at draws of N(0, 1)."""
     chain, bank = Chain(partial(langevin, step_size=0.1), 0), make_bank(8, 8)
     optimizers = {"energy": optax.sgd(rate)}
     method = jem(net, chain=chain, optimizers=optimizers, shape=(1,), bank=bank, noise="normal", **options)
