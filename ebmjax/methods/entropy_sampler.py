@@ -58,7 +58,8 @@ class Sampler(NamedTuple):
             scale = jnp.exp(state.params["proposal"])
             c, effective = importance_score(decode, x, z, sigma=sigma, scale=scale, noise=noise)
             return c, (), {"effective_samples": jnp.mean(effective), "proposal_scale": jnp.mean(scale)}
-        # Dieng et al. 2019: the chain starts at z, an exact draw of q(z | x), so that any length is unbiased.
+        # Dieng et al. 2019: the chain starts at z, an exact draw of q(z | x), so that c(x) is unbiased for any length.
+        # The entropy's gradient is so only once the chain has forgotten z, on which ∂x/∂φ depends too.
         chain, keep = self.posterior_chain, lambda state, info: state.position
         kernel = chain.make_kernel(latent_posterior(decode, x, sigma))
         adapt = state.extra["posterior"]

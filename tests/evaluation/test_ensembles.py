@@ -86,6 +86,28 @@ def test_paths_and_mean_probabilities():
     np.testing.assert_allclose(jnp.exp(ensembles.ensemble_log_probs(linear, weights, x)), mean, rtol=1e-5)
 
 
+def test_distillation_adds_its_noise_to_the_inputs_of_teacher_and_student():
+    seen = {"teacher": [], "student": []}
+
+    def note(name, inputs):
+        jax.debug.callback(lambda a: seen[name].append(np.asarray(a)), inputs)
+
+    def teacher(key, inputs):
+        note("teacher", inputs)
+        return jnp.full((len(inputs), 2), 0.5)
+
+    def student(weights, inputs):
+        note("student", inputs)
+        return weights["w"] * inputs
+
+    options = dict(num_steps=2, batch_size=2000, input_noise=3.0)
+    ensembles.distill(KEY, student, {"w": jnp.ones(())}, teacher, jnp.zeros((5, 2)), **options)
+    jax.effects_barrier()
+    np.testing.assert_allclose(np.std(seen["teacher"], axis=(1, 2)), 3.0, rtol=4 / np.sqrt(2 * 4000))
+    assert np.std(np.subtract(*seen["teacher"])) > 3  # other noise at every step
+    np.testing.assert_array_equal(np.sort(seen["student"], axis=0), np.sort(seen["teacher"], axis=0))
+
+
 def test_distillation_finds_a_teacher_of_its_kind():
     """A linear student of teachers that scatter around a linear one with mean probabilities known: it finds those."""
     w = jnp.array([[1.0, -1.0, 0.0], [0.5, 0.5, -1.0]])

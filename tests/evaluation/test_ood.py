@@ -5,11 +5,11 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from ebmjax.evaluation import auroc, ood_scores, refine
 from ebmjax.evaluation.ood import SCORES, between
-from ebmjax.mcmc import Chain, adapt_step_size, mala, sign_rule
-from ebmjax.objectives import cross_entropy, label_entropy
+from ebmjax.mcmc import Chain, adapt_step_size, langevin, mala, sign_rule
 
 
 def two_gaussians(x):
@@ -39,16 +39,19 @@ def test_between():
     np.testing.assert_allclose(between(x), [[2, 3], [1, 2], [3, 4]])
 
 
-def test_terms_of_labels():
-    """Entropy within [0, log C], attained where all classes are equal; c(x) in all logits changes neither term."""
-    logits, labels = jax.random.normal(jax.random.key(1), (20, 4)) * 3, jnp.arange(20) % 4
-    shift = jnp.arange(20.0)[:, None]
-    for term in (label_entropy, lambda logits: cross_entropy(logits, labels)):
-        np.testing.assert_allclose(term(logits + shift), term(logits), rtol=1e-4)
-    assert 0 < label_entropy(logits) < np.log(4)
-    np.testing.assert_allclose(label_entropy(jnp.zeros((5, 4))), np.log(4), rtol=1e-6)
-    np.testing.assert_allclose(label_entropy(100 * jnp.eye(4)), 0, atol=1e-6)
-    np.testing.assert_allclose(cross_entropy(jnp.zeros((20, 4)), labels), np.log(4), rtol=1e-6)
+@pytest.mark.parametrize("prior", [False, True])
+def test_a_step_of_refinement_by_hand(prior):
+    """x = 2 z + ε, E = x² / 2, a descent of rate .1: z falls by .1 (2 x + z), ε by .1 (x + ε), with a prior."""
+    draw = lambda u: 2 * u["z"] + u["noise"]
+    start = {"z": jnp.array([[0.5], [-1.0]]), "noise": jnp.array([[1.0], [0.3]])}
+    chain = Chain(partial(langevin, step_size=np.sqrt(0.2), noise_scale=0), 1)
+    energy = lambda x: 0.5 * jnp.sum(x**2, axis=1)
+    found, acceptance = refine(jax.random.key(0), energy, draw, start, chain, prior=prior)
+    z, noise = np.array([[0.5], [-1.0]]), np.array([[1.0], [0.3]])
+    x = 2 * z + noise
+    expected = 2 * (z - 0.1 * (2 * x + prior * z)) + noise - 0.1 * (x + prior * noise)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_array_equal(acceptance, 1.0)
 
 
 def test_refinement_reaches_the_energy():

@@ -136,6 +136,28 @@ def test_data_noise_adds_its_variance():
     assert metrics["energy_gap"] == 0
 
 
+@pytest.mark.parametrize(("noise", "square"), [("normal", 4.0), ("uniform", 4 / 3)])
+def test_fresh_chains_have_their_scale(noise, square):
+    """Ends of no step at all, of N(0, 4) or U(-2, 2): mean E(x⁻) is half the mean square."""
+    num = 4000
+    x = {"x": jnp.zeros((num, 1))}
+    method = method_of(chain=chain(0), noise=noise, initial_scale=2.0)
+    _, metrics = jax.jit(method.train_step)(method.init(jax.random.key(0), x), x)
+    np.testing.assert_allclose(2 * metrics["energy_neg"], square, rtol=4 * np.sqrt(2 / num))
+
+
+def test_data_starts_and_steps_have_draws_of_their_own():
+    """x⁺ = ε of N(0, 1); x⁻ the same for no step, and √2 ε for one of s² = 2 on x² / 2, which forgets its start."""
+    num = 1000
+    x, spreads = {"x": jnp.zeros((num, 1))}, []
+    for num_steps in (0, 1):
+        method = method_of(chain=chain(num_steps, np.sqrt(2)), noise="normal", data_noise=1.0)
+        _, metrics = jax.jit(method.train_step)(method.init(jax.random.key(0), x), x)
+        spreads += [float(metrics["energy_pos"]), float(metrics["energy_neg"]) / (1 + num_steps)]
+    np.testing.assert_allclose(spreads, 0.5, rtol=4 * np.sqrt(2 / num))
+    assert len({round(value, 5) for value in spreads}) == 3  # x⁺ twice the same, and two others
+
+
 def test_penalties_have_the_weights_they_say():
     """E = b x² / 2 at b = 1, mean x⁺² = 1: ∂/∂b of γ b² mean x⁺² / 2 is γ, of λ (mean E⁺² + mean E⁻²) λ b mean x⁴."""
     x = gaussian(64)

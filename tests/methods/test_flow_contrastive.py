@@ -1,7 +1,5 @@
 """Flow contrastive estimation between Gaussians, where value, accuracy and optimum are known."""
 
-from functools import partial
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -11,8 +9,9 @@ import pytest
 from jax.scipy.special import ndtri
 
 from ebmjax.flows import Flow, latent_log_prob
+from ebmjax.methods.base import step_key
 from ebmjax.methods.flow_contrastive import Model, flow_contrastive, value
-from ebmjax.objectives import make_rule, next_gate, open_gate
+from ebmjax.objectives import make_rule
 
 LOG_2PI = float(np.log(2 * np.pi))
 
@@ -180,37 +179,53 @@ def test_alternation():
         np.testing.assert_array_equal(metrics["grad_norm_flow"] == 0, energy)
 
 
-def test_the_gate_is_a_function_of_accuracies():
-    gate, follow = open_gate(), partial(next_gate, threshold=0.6)
-    assert gate.update_energy
-    gate = follow(gate, jnp.float32(0.7))
-    assert not gate.update_energy
-    assert follow(gate, jnp.float32(0.59)).update_energy
-    never, one = jnp.float32(0.0), gate
-    for accuracy in (never, never):
-        one = next_gate(one, accuracy, threshold=0.0)
-        assert not one.update_energy  # threshold 0: the energy once, and never again
-    slow = follow(gate, jnp.float32(0.5), decay=0.9)  # 0.9 · 0.7 + 0.1 · 0.5 = 0.68
-    assert abs(slow.accuracy - 0.68) < 1e-6 and not slow.update_energy
+class Logits(nn.Module):
+    """w (x, -x), so that E(x) = -log 2 cosh w x."""
+
+    @nn.compact
+    def __call__(self, x):
+        return self.param("w", nn.initializers.constant(0.6), ()) * jnp.concatenate([x, -x], axis=1)
 
 
-def test_labels():
-    """Logits of two classes: E = -log Σ exp, the cross-entropy enters the energy's update, and p(y | x) is learned."""
-    x = jnp.concatenate([QUANTILES[::100] - 2, QUANTILES[::100] + 2])
-    batch = {"x": x, "labelled": {"x": jnp.array([[-2.0], [2.0]]), "label": jnp.array([0, 1])}}
-    rates = optimizers(0.05, ("energy", "log_normalizer"))
-    method = flow_contrastive(nn.Dense(2), AFFINE, optimizers=rates, threshold=1.1, label_weight=5.0)
+def test_an_update_of_each_by_hand():
+    """The energy and c go up V and down the weighted cross entropy of the labelled; then the flow goes down V alone."""
+    rate, weight = 0.2, 3.0
+    rates = {group: optax.sgd(rate) for group in ("energy", "log_normalizer", "flow")}
+    start = {"shift": jnp.array([0.4]), "log_scale": jnp.array([0.3])}
+    options = {"flow_params": start, "threshold": 0.0, "label_weight": weight}
+    method = flow_contrastive(Logits(), AFFINE, optimizers=rates, **options)
+    x = np.array([-1.2, 0.3, 0.8, 2.0])
+    labelled = {"x": jnp.array([[-2.0], [1.0]]), "label": jnp.array([1, 1])}
+    batch = {"x": jnp.asarray(x, jnp.float32)[:, None], "labelled": labelled}
     state = method.init(jax.random.key(0), batch)
-    logits = method.functions["class_logits"](state, x)
-    np.testing.assert_allclose(method.functions["energy"](state, x), -jax.nn.logsumexp(logits, axis=1), rtol=1e-5)
-    state, metrics = jax.jit(lambda s: jax.lax.scan(lambda s, _: method.train_step(s, batch), s, None, length=60))(
-        state
-    )
-    assert metrics["cross_entropy"][-1] < 0.1 < metrics["cross_entropy"][0]
-    hits = jnp.argmax(method.functions["class_logits"](state, x), axis=1) == (x[:, 0] > 0)
-    assert jnp.mean(hits) > 0.9  # two labels leave the border a little to the side
+    step = jax.jit(method.train_step, compiler_options={"xla_backend_optimization_level": 0})
+
+    def objective(numbers, z):
+        w, c, shift, log_scale = numbers
+        log_q = lambda x: -0.5 * ((x - shift) / np.exp(log_scale)) ** 2 - log_scale - 0.5 * LOG_2PI
+        r = lambda x: np.log(2 * np.cosh(w * x)) - c - log_q(x)
+        v = -np.mean(np.logaddexp(0, -r(x))) - np.mean(np.logaddexp(0, r(shift + np.exp(log_scale) * z)))
+        return v, np.mean(np.logaddexp(0, 2 * w * np.array([-2.0, 1.0])))  # V, cross entropy of the second class
+
+    flat = lambda p: np.array([p["energy"]["w"], p["log_normalizer"], p["flow"]["shift"][0], p["flow"]["log_scale"][0]])
+    for of_energy in (True, False):
+        z = np.asarray(jax.random.normal(jax.random.split(step_key(state))[1], (4, 1)), float)[:, 0]
+        before = flat(state.params).astype(float)
+        differences = [np.subtract(objective(before + h, z), objective(before - h, z)) for h in 1e-4 * np.eye(4)]
+        of_v, of_labels = np.array(differences).T / 2e-4
+        moves = np.where(np.arange(4) < 2, of_v - weight * of_labels, 0) if of_energy else -of_v * (np.arange(4) > 1)
+        value, cross_entropy = objective(before, z)
+        state, metrics = step(state, batch)
+        np.testing.assert_allclose(flat(state.params) - before, rate * moves, rtol=1e-3, atol=1e-5)
+        assert np.sum(np.abs(moves) > 0.02) == 2
+        assert float(metrics["value"]) == pytest.approx(value, rel=1e-4)
+        assert float(metrics["cross_entropy"]) == pytest.approx(cross_entropy, rel=1e-4)
+        assert metrics["num_energy_updates"] == of_energy
+    logits = method.functions["class_logits"](state, batch["x"])
+    energy = method.functions["energy"](state, batch["x"])
+    np.testing.assert_allclose(energy, -jax.nn.logsumexp(logits, axis=1), rtol=1e-5)
     with pytest.raises(ValueError, match="needs labels"):
-        method.train_step(state, {"x": x})
+        method.train_step(state, {"x": batch["x"]})
 
 
 def test_bad_settings_are_refused():

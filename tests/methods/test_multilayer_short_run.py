@@ -14,6 +14,8 @@ import pytest
 
 from ebmjax.mcmc import Chain, langevin
 from ebmjax.methods import StepSizeSearch, abp, multilayer_short_run
+from ebmjax.methods.base import step_key
+from ebmjax.methods.multilayer_short_run import slope
 from ebmjax.nets import MLPGenerator, MultilayerMLPGenerator
 
 SIGMA = 0.6
@@ -106,6 +108,66 @@ def test_likelihood_of_composite_weights():
     found = np.asarray(found.log_mean).reshape(2, 20)
     assert np.max(np.std(found, axis=1)) < 0.1
     np.testing.assert_allclose(np.mean(found, axis=1), closed_forms(1, 0.1)[0], atol=0.05)
+
+
+@pytest.mark.parametrize("width", [0.0, 0.15])
+def test_the_slope_of_each_layer(width):
+    """3 a + 2 b² at (0, 1): 3 and 4, by derivatives or by differences; 0 where it is not finite."""
+    at = {"a": jnp.float32(0.0), "b": jnp.float32(1.0)}
+    found = slope(lambda s: 3 * s["a"] + 2 * s["b"] ** 2, at, width)
+    assert (float(found["a"]), float(found["b"])) == pytest.approx((3, 4), rel=1e-4)
+    found = slope(lambda s: jnp.sqrt(s["a"] - 1) + s["b"], at, width)
+    assert found["a"] == 0
+
+
+FIELDS = {"every": 2, "num_examples": 3, "num_chains": 4}
+COMPILED = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+ROWS = {"x": jnp.asarray(np.linspace(-2, 2, 5)[:, None], jnp.float32)}
+
+
+def searching(search, optimizers):
+    method = multilayer_short_run(
+        nn.Dense(1),
+        make_kernel=langevin,
+        num_steps=2,
+        step_size=0.3,
+        optimizers=optimizers,
+        sigma=0.8,
+        latent_dim=1,
+        search=search,
+    )
+    return method, method.init(jax.random.key(0), ROWS)._replace(step=jnp.int32(1)), COMPILED(method.train_step)
+
+
+@pytest.fixture(scope="module")
+def measure():
+    """The divergence of the batch's first rows as a function of log s, at the step where a search is due."""
+    method, state, _ = searching(None, {})
+    key = jax.random.split(step_key(state))[1]
+    at = lambda log_s: state._replace(params=state.params | {"log_step_size": log_s})
+    of = COMPILED(lambda log_s: method.functions["divergence"](at(log_s), key, ROWS["x"][:3], "marginal", 4))
+    return lambda s: float(of(jnp.float32(np.log(s))))
+
+
+def test_a_search_by_slope(measure):
+    """Due in every other step: log s goes down the slope of the divergence, by differences."""
+    rates = {"log_step_size": optax.sgd(0.05)}
+    _, state, step = searching(StepSizeSearch(width=0.1, **FIELDS), rates)
+    found = step(state, ROWS)[0].params["log_step_size"]
+    start = np.log(0.3)
+    expected = start - 0.05 * (measure(0.3 * np.exp(0.1)) - measure(0.3 * np.exp(-0.1))) / 0.2
+    assert float(found) == pytest.approx(expected, abs=1e-5)
+    assert abs(expected - start) > 1e-3
+    not_due = step(state._replace(step=jnp.int32(2)), ROWS)[0].params["log_step_size"]
+    assert not_due == state.params["log_step_size"]
+
+
+def test_a_search_over_a_grid(measure):
+    grid = (0.05, 0.2, 0.8, 1.2)
+    _, state, step = searching(StepSizeSearch(grid=grid, **FIELDS), {})
+    best = grid[int(np.argmin([measure(s) for s in grid]))]
+    assert float(step(state, ROWS)[1]["step_size"]) == pytest.approx(best, rel=1e-5)
+    assert best in (0.2, 0.8)
 
 
 @pytest.mark.parametrize("objective, best, width", [("fixed_noise", 0.073315, 0.1), ("marginal", 0.183219, 0.0)])

@@ -65,7 +65,8 @@ def test_a_fixed_energy_is_sampled(entropy_weight, options):
     assert state.params["energy"]["a"] == 1
     x = np.asarray(method.sample(state, jax.random.key(2), 20_000))
     # The variance of 20,000 draws has a standard error of 1 %. Self-normalised weights pull c towards the z₀ that made
-    # x, by about 1 / K: 20 draws would end at a variance of .8 λ, 100 at .95 λ. A chain from z₀ has no such bias.
+    # x, by about 1 / K: 20 draws would end at a variance of .8 λ, 100 at .95 λ. A chain that
+    # forgets z₀ has no such bias.
     assert abs(np.mean(x)) < 0.1
     assert abs(np.var(x) / entropy_weight - 1) < 0.1
     if "posterior_chain" in options:

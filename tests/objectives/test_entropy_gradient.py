@@ -75,6 +75,25 @@ def test_gradient_of_the_surrogate_is_that_of_the_entropy(name, scores):
         np.testing.assert_allclose(a, b, atol=5 * 2.5 / np.sqrt(len(c)))
 
 
+def test_a_chain_that_stays_at_its_start_does_not_see_the_gradient_in_g():
+    """c = ε / σ is right on average given x, but independent of z: the slope in W is 0, not C⁻¹ W; in σ 3 / σ."""
+    c = residual_score(linear(W), X, Z[None], SIGMA).mean(0)
+    np.testing.assert_allclose(c, NOISE / SIGMA, atol=1e-4)
+    surrogate = lambda w, sigma: entropy_surrogate(c, linear(w)(Z) + sigma * NOISE)
+    of_w, of_sigma = jax.grad(surrogate, (0, 1))(W, SIGMA)
+    # ε_i z_j / σ has a standard deviation of 2, |ε|² / σ of √6 / σ: five standard errors.
+    np.testing.assert_allclose(of_w, 0, atol=5 * 2 / np.sqrt(NUM))
+    np.testing.assert_allclose(of_sigma, 3 / SIGMA, atol=5 * np.sqrt(6) / SIGMA / np.sqrt(NUM))
+    assert jnp.max(jnp.abs(PRECISION @ W)) > 0.4
+
+
+def test_the_score_is_held_fixed():
+    """mean c · x of c = x = w (1, 1): the slope in w through x alone is 2 w, twice that through both."""
+    ones = jnp.ones((3, 2))
+    assert jax.grad(lambda w: entropy_surrogate(w * ones, w * ones))(1.5) == 3.0
+    assert entropy_surrogate(1.5 * ones, 2.0 * ones) == 6.0
+
+
 def test_a_generator_that_ignores_z():
     """W = 0: c = (x - b) / σ² whatever the draws are, weights uniform where the proposal is the prior, best scale 1."""
     zero, noise = linear(jnp.zeros((3, 2))), jax.random.normal(jax.random.key(4), (16, 50, 2))
