@@ -53,7 +53,11 @@ def test_figures_are_added_and_stay(trained, run, capsys):
         (["fdi"], "--with fdi: no such evaluator; choose from frechet_pixels"),
         (["fid"], "--with fid: 8gaussians does not hold images"),
         (["kid", "--num", "0"], "--num 0 must be at least 1"),
-        (["density_pixels", "--num", "4"], "neighbours need more points"),
+        (["density_pixels", "--num", "5"], "--with density_pixels: needs at least 6 samples, got 5: set --num"),
+        (["frechet_pixels", "--num", "1"], "--with frechet_pixels: needs at least 2 samples, got 1"),
+        (["log_likelihood", "--num", "1"], "--with log_likelihood: needs at least 2 test examples, got 1"),
+        (["annealed", "--num", "1"], "--with annealed: needs at least 2 training examples, got 1"),
+        (["frechet_pixels", "--protocol", "float"], "--protocol: unknown FID protocol 'float' (it is now called tf2015"),
         (["annealed", "--step_size", "0"], "--step_size 0.0 must be > 0"),
     ],
 )
@@ -113,27 +117,28 @@ def test_what_a_method_lacks_is_said(tmp_path, monkeypatch):
         EVALUATORS["log_likelihood"](run({}, None, data))
     images = data._replace(max_value=255)
     with pytest.raises(ConfigError, match="no weights of the FID Inception: pass --inception"):
-        EVALUATORS["fid"](run({}, None, images, inception="", protocol="float"))
+        EVALUATORS["fid"](run({}, None, images, inception="", protocol="tf2015"))
     with pytest.raises(ConfigError, match="--inception nowhere.npz"):
-        EVALUATORS["kid"](run({}, None, images, inception="nowhere.npz", protocol="float"))
+        EVALUATORS["kid"](run({}, None, images, inception="nowhere.npz", protocol="tf2015"))
     weights_path().parent.mkdir(parents=True)
     np.savez(weights_path(), other=np.zeros(3))  # downloaded ones are found by themselves
     with pytest.raises(ConfigError, match="is damaged, delete it and download it again: .*no array"):
-        EVALUATORS["fid"](run({}, None, images, inception="", protocol="float"))
+        EVALUATORS["fid"](run({}, None, images, inception="", protocol="tf2015"))
 
 
 def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):
     """Features are the pixels here; subsets are of half of the images, so that they differ."""
     evaluators = importlib.import_module("experiments.evaluators.samples")
+    monkeypatch.setattr(evaluators, "weights_of", lambda *_: None)
     monkeypatch.setattr(evaluators, "features_of", lambda *_: (lambda x: np.asarray(x).reshape(len(x), -1), "digest"))
     draw = lambda key, num: jax.random.uniform(key, (num, 2, 2, 1), minval=-1.0)
     images = np.asarray(127.5 * (draw(KEY, 40) + 1), np.uint8)
     made = lambda num: run(
-        {}, lambda _, *words: draw(*words), Dataset("toy", images, None, images, None, 255), num=num, protocol="float"
+        {}, lambda _, *words: draw(*words), Dataset("toy", images, None, images, None, 255), num=num, protocol="pytorch-fid"
     )
     (figure,) = EVALUATORS["kid"](made(40)._replace(key=jax.random.key(1)))
     assert figure.standard_error > 0 and "100 subsets of 20" in figure.protocol
-    with pytest.raises(ConfigError, match="needs 4 samples"):
+    with pytest.raises(ConfigError, match="needs at least 4 samples, got 3"):
         EVALUATORS["kid"](made(3))
 
 
@@ -148,7 +153,7 @@ def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
         return np.asarray(x, np.float32).reshape(len(x), -1)
 
     images = np.random.default_rng(0).integers(0, 256, (100, 2, 2, 1)).astype(np.uint8)
-    made = lambda x: run({}, None, Dataset("toy", x, None, x, None, 255), protocol="uint8")
+    made = lambda x: run({}, None, Dataset("toy", x, None, x, None, 255), protocol="pytorch-fid")
     first, count = evaluators.reference_statistics(made(images), features, "digest")
     again, _ = evaluators.reference_statistics(made(images), features, "digest")
     assert calls == [100] and count == 100
@@ -161,6 +166,7 @@ def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
 @pytest.mark.parametrize("content", ["{", "[]", "3", '{"evaluations": 3}', '{"evaluations": [null]}'])
 def test_nothing_is_measured_where_it_could_not_be_kept(content, tmp_path, capsys):
     (tmp_path / "results.json").write_text(content)
+    (tmp_path / "config.json").write_text("{}")
     assert evaluate.main([str(tmp_path), "--with", "frechet_pixels"]) == 2
     error = capsys.readouterr().err
     assert "results.json" in error and error.count("\n") == 1 and "move it away" in error
@@ -168,8 +174,8 @@ def test_nothing_is_measured_where_it_could_not_be_kept(content, tmp_path, capsy
 
 
 def test_a_run_that_still_trains_gets_figures_before_its_own(tmp_path):
-    added = [{"name": "fid_float", "value": 1.0, "num_steps": 5}]
-    evaluate.add(tmp_path, added)
+    added = [{"name": "fid_tf2015", "value": 1.0, "num_steps": 5}]
+    evaluate.add(tmp_path / "results.json", added)
     assert json.loads((tmp_path / "results.json").read_text()) == {"evaluations": added}
     assert results.kept(tmp_path / "results.json") == {"evaluations": added}
     write_report(tmp_path)
