@@ -58,9 +58,7 @@ def main():
     features = make_inception_features(weights, protocol)
     start, cpu = time.perf_counter(), time.process_time()
     bar = lambda name: lambda rows: track(rows, name, console=Console(stderr=True))
-    of = lambda part, name: inception_features(
-        features, part, protocol, batch_size=args.batch_size, progress=bar(name)
-    )
+    of = lambda part, name: inception_features(features, part, protocol, batch_size=args.batch_size, progress=bar(name))
     x, y = of(x, "x"), of(y, "y")
     line = {"fid": frechet_distance(x, y), "counts": [len(x), len(y)], "protocol": protocol, "weights": digest}
     rows = subset_rows(min(len(x), len(y)))

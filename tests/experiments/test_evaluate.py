@@ -57,7 +57,10 @@ def test_figures_are_added_and_stay(trained, run, capsys):
         (["frechet_pixels", "--num", "1"], "--with frechet_pixels: needs at least 2 samples, got 1"),
         (["log_likelihood", "--num", "1"], "--with log_likelihood: needs at least 2 test examples, got 1"),
         (["annealed", "--num", "1"], "--with annealed: needs at least 2 training examples, got 1"),
-        (["frechet_pixels", "--protocol", "float"], "--protocol: unknown FID protocol 'float' (it is now called tf2015"),
+        (
+            ["frechet_pixels", "--protocol", "float"],
+            "--protocol: unknown FID protocol 'float' (it is now called tf2015",
+        ),
         (["annealed", "--step_size", "0"], "--step_size 0.0 must be > 0"),
     ],
 )
@@ -71,6 +74,70 @@ def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
     assert evaluate.main([str(tmp_path / "none"), "--with", "fid"]) == 2
     error = capsys.readouterr().err
     assert "holds no trained run" in error and "Traceback" not in error
+
+
+def never(*_):
+    raise AssertionError("measured before everything was checked")
+
+
+def test_all_evaluators_are_checked_before_the_first_measures(trained, capsys, monkeypatch):
+    monkeypatch.setitem(EVALUATORS, "frechet_pixels", EVALUATORS["frechet_pixels"]._replace(measure=never))
+    assert evaluate.main([str(trained), "--with", "frechet_pixels", "kid", "--num", "64"]) == 2
+    assert "--with kid: 8gaussians does not hold images" in capsys.readouterr().err
+
+
+def test_a_fid_of_too_few_images_is_refused_before_any_features(monkeypatch):
+    """By tf2015 whole batches of 50 count; elsewhere a covariance needs two. --num_reference, too."""
+    monkeypatch.setattr("experiments.evaluators.samples.load_inception", never)
+    x = np.zeros((200, 2, 2, 1), np.uint8)
+    made = lambda **options: run({}, never, Dataset("toy", x, None, x, None, 255), inception="any.npz", **options)
+    for options, said in (
+        ({"num": 30}, "--with fid: needs at least 50 samples, got 30: set --num"),
+        ({"num": 60, "num_reference": 49}, "needs at least 50 training images, got 49: set --num_reference"),
+        ({"num": 1, "protocol": "clean-fid"}, "needs at least 2 samples, got 1"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            EVALUATORS["fid"](made(**({"protocol": "tf2015"} | options)))
+    with pytest.raises(ConfigError, match="--with kid: needs at least 50 samples, got 49"):
+        EVALUATORS["kid"](made(num=49, protocol="tf2015"))
+
+
+def test_figures_of_a_run_that_may_not_be_written(trained, tmp_path, capsys, monkeypatch):
+    """Refused before anything is measured; with --out they go elsewhere, and the run's folder stays as it is."""
+    before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
+    touch = Path.touch
+
+    def guarded(path, *arguments, **options):
+        if path.is_relative_to(trained):
+            raise PermissionError(13, "Permission denied", str(path))
+        return touch(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "touch", guarded)
+    words = [str(trained), "--with", "frechet_pixels", "--num", "64", "--batch_size", "64"]
+    with monkeypatch.context() as patched:
+        patched.setattr(evaluate, "open_run", never)
+        assert evaluate.main(words) == 2
+        error = capsys.readouterr().err
+        assert f"{trained}/results.json cannot be written (Permission denied): give --out=FILE.json" in error
+    out = tmp_path / "new" / "figures.json"
+    assert evaluate.main([*words, f"--out={out}"]) == 0
+    held = json.loads(out.read_text())
+    assert held["run"] == str(trained) and held["evaluations"][0]["name"] == "frechet_pixels"
+    assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
+    out.write_text('{"run": "another", "evaluations": []}')
+    assert evaluate.main([*words, f"--out={out}"]) == 2
+    assert "holds figures of another run, another: give another --out=FILE.json" in capsys.readouterr().err
+
+
+def test_figures_that_cannot_be_saved_in_the_end_are_printed(trained, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "results.json")
+
+    monkeypatch.setattr(evaluate, "add", full)
+    assert evaluate.main([str(trained), "--with", "frechet_pixels", "--num", "64", "--batch_size", "64"]) == 2
+    printed = capsys.readouterr()
+    assert "frechet_pixels" in printed.out
+    assert "error: cannot read or write results.json: No space left on device" in printed.err
 
 
 def run(functions, sample, dataset, **options):
@@ -134,7 +201,11 @@ def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):
     draw = lambda key, num: jax.random.uniform(key, (num, 2, 2, 1), minval=-1.0)
     images = np.asarray(127.5 * (draw(KEY, 40) + 1), np.uint8)
     made = lambda num: run(
-        {}, lambda _, *words: draw(*words), Dataset("toy", images, None, images, None, 255), num=num, protocol="pytorch-fid"
+        {},
+        lambda _, *words: draw(*words),
+        Dataset("toy", images, None, images, None, 255),
+        num=num,
+        protocol="pytorch-fid",
     )
     (figure,) = EVALUATORS["kid"](made(40)._replace(key=jax.random.key(1)))
     assert figure.standard_error > 0 and "100 subsets of 20" in figure.protocol
@@ -142,7 +213,7 @@ def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):
         EVALUATORS["kid"](made(3))
 
 
-def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
+def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch, capsys):
     """The second time no feature is computed; another data set has other statistics."""
     evaluators = importlib.import_module("experiments.evaluators.samples")
     monkeypatch.setenv("EBMJAX_CACHE", str(tmp_path))
@@ -161,6 +232,11 @@ def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
     np.testing.assert_allclose(first.mean, images.reshape(100, 4).mean(axis=0), rtol=1e-5)
     evaluators.reference_statistics(made(images[:50]), features, "digest")
     assert calls == [100, 50]
+    (tmp_path / "file").touch()  # a cache that cannot be written costs one line, not the features
+    monkeypatch.setenv("EBMJAX_CACHE", str(tmp_path / "file"))
+    kept, count = evaluators.reference_statistics(made(images), features, "digest")
+    np.testing.assert_array_equal(kept.factor, first.factor)
+    assert count == 100 and "cannot write the cache" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "3", '{"evaluations": 3}', '{"evaluations": [null]}'])
