@@ -24,7 +24,7 @@ def main():
     )
     parser.add_argument("--num", type=int, default=2000)
     parser.add_argument("--against", default="train", choices=("train", "test"))
-    parser.add_argument("--protocol", default="uint8", help="float or uint8")
+    parser.add_argument("--protocol", help="tf2015 (default), pytorch-fid or clean-fid")
     parser.add_argument("--batch_size", type=int, default=50)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="cpu, cuda or tpu")
@@ -35,12 +35,16 @@ def main():
 
     from ebmjax.data import load
     from ebmjax.evaluation.download import given_or_downloaded
+    from ebmjax.evaluation.fid_protocols import DEFAULT, find_protocol
     from ebmjax.evaluation.frechet import frechet_distance
-    from ebmjax.evaluation.inception import PROTOCOLS, inception_features, load_inception, make_inception_features
+    from ebmjax.evaluation.inception import inception_features, load_inception, make_inception_features
     from ebmjax.evaluation.kernel_distance import kernel_distance, subset_rows
 
-    if args.protocol not in PROTOCOLS:
-        parser.error(f"unknown --protocol {args.protocol!r}; known: {', '.join(PROTOCOLS)}")
+    protocol = args.protocol or DEFAULT
+    try:
+        find_protocol(protocol)
+    except ValueError as error:
+        parser.error(f"--protocol: {error}")
     dataset = load(args.data)
     num = args.num or len(dataset.x_train)
     x = dataset.x_train[:num]
@@ -51,12 +55,12 @@ def main():
         weights, digest = load_inception(given_or_downloaded(args.inception))
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    features = make_inception_features(weights, args.protocol)
+    features = make_inception_features(weights, protocol)
     start, cpu = time.perf_counter(), time.process_time()
     bar = lambda name: lambda rows: track(rows, name, console=Console(stderr=True))
-    options = {"protocol": args.protocol, "batch_size": args.batch_size}
-    x, y = (inception_features(features, part, progress=bar(k), **options) for k, part in (("x", x), ("y", y)))
-    line = {"fid": frechet_distance(x, y), "counts": [len(x), len(y)], "protocol": args.protocol, "weights": digest}
+    of = lambda part, name: inception_features(features, part, protocol, batch_size=args.batch_size, progress=bar(name))
+    x, y = of(x, "x"), of(y, "y")
+    line = {"fid": frechet_distance(x, y), "counts": [len(x), len(y)], "protocol": protocol, "weights": digest}
     rows = subset_rows(min(len(x), len(y)))
     line["kid"], line["kid_error"] = kernel_distance(x, y, num_subsets=100, subset_size=rows)
     line["fid_of_x_with_itself"] = frechet_distance(x, x)

@@ -34,6 +34,20 @@ def replacing(path: str | Path) -> Generator[Path, None, None]:
         temporary.unlink(missing_ok=True)
 
 
+def check_writable(path: str | Path) -> None:
+    """Raise OSError, naming `path`, unless `replacing` could write it now. Makes its folder."""
+    path = Path(path)
+    probe = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write `text` to `path` in UTF-8, completely or not at all."""
     with replacing(path) as temporary:

@@ -18,7 +18,17 @@ from ebmjax.training import cli
 from ebmjax.training.config import input_errors
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.viz import anomaly as viz
-from experiments.build.anomaly import LIMITS, anomalies, arms_of_anomalies, base_of, data_of, prepare, split, title_of
+from experiments.build.anomaly import (
+    LIMITS,
+    anomalies,
+    arms_of_anomalies,
+    base_of,
+    check_data,
+    data_of,
+    prepare,
+    split,
+    title_of,
+)
 from experiments.build.anomaly_scores import SCORES, known_scores, make_scores
 from experiments.measure.history import draw_health
 from experiments.measure.images import MAX_PIXELS
@@ -192,6 +202,7 @@ EXPERIMENT = Experiment(
     build=build,
     baselines=baselines,
     data_of=data_of,
+    check_data=check_data,
     evaluate=evaluate,
 )
 

@@ -2,16 +2,18 @@
 
     python -m experiments.evaluate runs/latent_ebm/svhn --with fid kid --num 50000
     python -m experiments.evaluate runs/short_run/digits --with annealed frechet_pixels
+    python -m experiments.evaluate /shared/run --with kid --out=figures.json   # a run that may only be read
 
 Evaluators: frechet_pixels, density_pixels (precision, recall, density, coverage), fid and kid (weights by --inception,
-or fetched by python -m ebmjax.evaluation.download), log_likelihood (where the method has one), annealed (log Z of the
-learned energy, from both sides). To repeat an experiment's own figures, run it with --mode=evaluate.
+or fetched by python -m ebmjax.evaluation.download; figures are named after their --protocol), log_likelihood (where the
+method has one), annealed (log Z of the learned energy, from both sides). To repeat an experiment's own figures, run it
+with --mode=evaluate.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -23,7 +25,8 @@ from rich.table import Table
 
 from ebmjax.data import DataError, load
 from ebmjax.data.base import first_line
-from ebmjax.evaluation.inception import PROTOCOLS
+from ebmjax.evaluation.fid_protocols import DEFAULT, PROTOCOLS, find_protocol
+from ebmjax.files import check_writable
 from ebmjax.report import results
 from ebmjax.report.run_page import write_report
 from ebmjax.training.checkpoint import CheckpointError
@@ -51,10 +54,13 @@ def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--inception", default="", metavar="FILE.npz", help="weights of the FID Inception (default: downloaded ones)"
     )
-    parser.add_argument("--protocol", default="float", choices=sorted(PROTOCOLS), help="of FID and KID")
+    parser.add_argument("--protocol", default=DEFAULT, help=f"of FID and KID: {', '.join(PROTOCOLS)} (%(default)s)")
     parser.add_argument("--num_betas", type=int, default=1000, help="inverse temperatures of annealing")
     parser.add_argument("--num_chains", type=int, default=64, help="of annealing")
     parser.add_argument("--step_size", type=float, default=0.1, help="of annealing")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE.json", help="write the figures there instead, and nothing into WORKDIR"
+    )
     arguments = parser.parse_args(argv)
     for name in arguments.names:
         if name not in EVALUATORS:
@@ -62,6 +68,10 @@ def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     for name, low in LOWEST.items():
         if getattr(arguments, name) < low:
             raise ConfigError(f"--{name} {getattr(arguments, name)} must be at least {low}")
+    try:
+        find_protocol(arguments.protocol)
+    except ValueError as error:
+        raise ConfigError(f"--protocol: {error}") from None
     if arguments.step_size <= 0:
         raise ConfigError(f"--step_size {arguments.step_size} must be > 0")
     return arguments
@@ -86,23 +96,34 @@ def held_by(path: Path) -> dict:
     return held
 
 
-def add(workdir: Path, added: Sequence[dict]) -> None:
-    """Append to results.json, replacing figures of the same name, training steps, counts, protocol and seed."""
-    path = workdir / "results.json"
-    held = held_by(path)
+def open_figures(arguments: argparse.Namespace) -> tuple[Path, dict]:
+    """(the file for the figures, what it says about their run), checked. Raises ConfigError if it cannot be written."""
+    path, workdir = arguments.out or arguments.workdir / "results.json", arguments.workdir
+    held, told = held_by(path), {"run": str(workdir)} if arguments.out else {}
+    if held.get("run", str(workdir)) != str(workdir):
+        raise ConfigError(f"{path} holds figures of another run, {held['run']}: give another --out=FILE.json")
+    try:
+        check_writable(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written ({error.strerror}): give --out=FILE.json elsewhere") from None
+    return path, told
+
+
+def add(path: Path, added: Sequence[dict], told: Mapping = {}) -> None:
+    """Append to a results.json, replacing figures of the same name, training steps, counts, protocol and seed."""
+    held = held_by(path) | dict(told)
     same = lambda entry: [entry.get(field) for field in ("name", "num_steps", "counts", "protocol", "seed")]
     new = [same(entry) for entry in added]
     kept = [entry for entry in held.get("evaluations", []) if same(entry) not in new]
     results.write(path, held | {"evaluations": [*kept, *added]})
 
 
-def evaluate(arguments: argparse.Namespace) -> list[dict]:
-    """Run the named evaluators one after another; the figures of each are saved as soon as it is done."""
-    held_by(arguments.workdir / "results.json")  # fail before measuring what could not be saved
+def open_run(arguments: argparse.Namespace) -> Measured:
+    """The run, its data and the options. Raises ConfigError, DataError or CheckpointError."""
     config, trained = restore(arguments.workdir)
     dataset = find(config.experiment).data_of(config, load(**config.data), "train")
     mesh = make_mesh(arguments.batch_size)
-    run = Measured(
+    return Measured(
         arguments.workdir,
         config,
         dataset,
@@ -112,15 +133,27 @@ def evaluate(arguments: argparse.Namespace) -> list[dict]:
         put=partial(jax.device_put, device=split(mesh)),
         progress=partial(track, description="Inception features", console=Console(file=sys.stderr)),
     )
-    found = []
+
+
+def evaluate(arguments: argparse.Namespace, found: list[dict]) -> Path:
+    """Run the named evaluators one after another, and return the file of their figures, saved as each is done.
+
+    found: gets the figures, also those that could not be saved. What can be refused is refused before any is measured.
+    """
+    if not (arguments.workdir / "config.json").exists():
+        raise ConfigError(f"{arguments.workdir} holds no trained run")
+    path, told = open_figures(arguments)
+    run = open_run(arguments)
+    for name in arguments.names:
+        EVALUATORS[name].check(run)
     for name in arguments.names:
         print(f"{name} ...", file=sys.stderr, flush=True)
         with input_errors():
-            figures = EVALUATORS[name](run)
-        added = [record(figure, int(trained.state.step), arguments.seed) for figure in figures]
-        add(arguments.workdir, added)
+            figures = EVALUATORS[name].measure(run)
+        added = [record(figure, int(run.trained.state.step), arguments.seed) for figure in figures]
         found += added
-    return found
+        add(path, added, told)
+    return path
 
 
 def print_table(found: Sequence[dict]) -> None:
@@ -137,14 +170,19 @@ def print_table(found: Sequence[dict]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line. Exit code 2, and one line that says why, if it cannot be done."""
+    found: list[dict] = []
     try:
         arguments = read_arguments(argv)
-        found = evaluate(arguments)
-    except (CheckpointError, ConfigError, DataError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        path = evaluate(arguments, found)
+        written = [path] if arguments.out else [path, write_report(arguments.workdir)]
+    except (CheckpointError, ConfigError, DataError, OSError) as error:
+        if found:
+            print_table(found)
+        where = f"cannot read or write {error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+        print(f"error: {where}", file=sys.stderr)
         return 2
     print_table(found)
-    print(f"wrote: {arguments.workdir / 'results.json'}", f"{write_report(arguments.workdir)}", sep="\n  ")
+    print(f"wrote: {written[0]}", *written[1:], sep="\n  ")
     return 0
 
 

@@ -53,6 +53,13 @@ def build(config, data_spec, **prepared):
     return source_of(config).build(config, data_spec, **prepared)
 
 
+def check_data(config, dataset):
+    """Raise ConfigError unless every class has the labelled images that evaluate.probe.num_labels asks for."""
+    for num in () if dataset.y_train is None else config.evaluate.probe.num_labels:
+        rows_by_class(dataset.y_train, num, seed=0)
+    source_of(config).check_data(config, dataset)
+
+
 def features_of(config, params, x):
     """Activations of the energy's layers at images x `[N, H, W, C]`: `[N, D]`."""
     fields, probe = config.model.energy, config.evaluate.probe
@@ -128,6 +135,7 @@ EXPERIMENT = Experiment(
     limits=limits,
     prepare=prepare,
     build=build,
+    check_data=check_data,
     evaluate=evaluate,
 )
 

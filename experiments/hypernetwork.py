@@ -50,6 +50,7 @@ LIMITS = {
     "evaluate.num_paths": 1,
     "evaluate.num_points": 3,
     "evaluate.num_attacked": 1,
+    "evaluate.path_examples": 1,
     "evaluate.epsilons": 0,
     "evaluate.distill_steps": 0,
     "evaluate.distill_batch_size": 1,

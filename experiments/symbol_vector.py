@@ -19,6 +19,7 @@ from ebmjax.files import write_atomically
 from ebmjax.objectives.mutual_information import mutual_information
 from ebmjax.report.results import OWN, Figures, merge
 from ebmjax.training import cli
+from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.viz import latent, pictures
 from experiments.build.symbol_vector import LIMITS, data_of, make_arm, num_symbols
@@ -27,6 +28,8 @@ from experiments.measure.estimates import EXAMPLES, over_examples
 from experiments.measure.history import draw_health
 
 SHOWN = 10
+NUM_NEIGHBOURS = 5
+"""Of `control_figures`."""
 """Samples drawn of each symbol for pictures."""
 
 
@@ -72,15 +75,30 @@ def drawn_by_symbol(run, first, num):
     return x.reshape(symbols, num, *x.shape[1:]), z.reshape(symbols, num, -1)
 
 
+def check_data(config, dataset):
+    """Raise ConfigError for fewer training examples than the neighbours of `control_figures`."""
+    num = min(len(dataset.x_train), config.evaluate.max_examples)
+    if controlled(config) and num < NUM_NEIGHBOURS:
+        raise ConfigError(
+            f"data.name = {dataset.name}: controlled_accuracy compares with the {NUM_NEIGHBOURS} nearest training "
+            f"examples, and there are {num} (at most evaluate.max_examples)"
+        )
+
+
+def controlled(config) -> bool:
+    """Whether samples of a class are compared with training examples: of images and tables with labels."""
+    return bool(config.labels.weight) and not config.model.text
+
+
 def control_figures(run, x, train) -> Figures:
-    """controlled_accuracy: the share of samples x `[K, num, ...]` of a class that the 5 nearest training examples,
-    with all their labels, give that class; of images and tables."""
-    if run.config.model.text or not run.config.labels.weight:
+    """controlled_accuracy: the share of samples x `[K, num, ...]` of a class that the `NUM_NEIGHBOURS` nearest training
+    examples, with all their labels, give that class."""
+    if not controlled(run.config):
         return {}
     from sklearn.neighbors import KNeighborsClassifier  # takes half a second to import
 
     flat = lambda a: np.asarray(a).reshape(len(a), -1)
-    neighbors = KNeighborsClassifier(5).fit(flat(train), run.dataset.y_train[: len(train)])
+    neighbors = KNeighborsClassifier(NUM_NEIGHBOURS).fit(flat(train), run.dataset.y_train[: len(train)])
     found = neighbors.predict(flat(x.reshape(-1, *x.shape[2:])))
     return {OWN: {"controlled_accuracy": np.mean(found == np.repeat(np.arange(len(x)), x.shape[1]))}}
 
@@ -167,6 +185,7 @@ EXPERIMENT = Experiment(
     build=build,
     baselines=baselines,
     data_of=data_of,
+    check_data=check_data,
     evaluate=evaluate,
 )
 

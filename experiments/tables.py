@@ -218,9 +218,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     for path in stale:
         if arguments.check:
             print(f"{path.relative_to(ROOT)} is stale: run python -m experiments.tables", file=sys.stderr)
-        else:
+            continue
+        try:
             path.write_text(made[path])
-            print(f"wrote {path.relative_to(ROOT)}")
+        except OSError as error:
+            print(f"error: {path} cannot be written: {error.strerror}", file=sys.stderr)
+            return 2
+        print(f"wrote {path.relative_to(ROOT)}")
     return 1 if stale and arguments.check else 0
 
 

@@ -74,15 +74,27 @@ def training_figures(run) -> Figures:
     return figures
 
 
+def foreign_set(name, shape):
+    """Another data set. Raises ConfigError if its test examples have another shape than ours."""
+    other = load(name)
+    if other.x_test.shape[1:] != shape:
+        raise ConfigError(f"evaluate.foreign: {name} has shape {other.x_test.shape[1:]}, not {shape}")
+    return other
+
+
+def check_data(config, dataset):
+    """Raise ConfigError or DataError for foreign data sets that are missing or do not fit."""
+    for name in set(config.evaluate.foreign) - {"uniform", "between"}:
+        foreign_set(name, dataset.x_test.shape[1:])
+
+
 def foreign_examples(run, name, test):
     """Examples of another kind, as many as `test`: "uniform", "between" (means of two test examples), or a data set."""
     if name == "uniform":  # in the range of every column
         return jax.random.uniform(run.rng_key, test.shape, minval=test.min(0), maxval=test.max(0))
     if name == "between":
         return between(jnp.asarray(test))
-    other = load(name)
-    if other.x_test.shape[1:] != test.shape[1:]:
-        raise ConfigError(f"evaluate.foreign: {name} has shape {other.x_test.shape[1:]}, not {test.shape[1:]}")
+    other = foreign_set(name, test.shape[1:])
     return to_float(other.x_test[: len(test)], other.max_value)
 
 
@@ -192,6 +204,7 @@ EXPERIMENT = Experiment(
     build=build,
     baselines=baselines,
     data_of=data_of,
+    check_data=check_data,
     evaluate=evaluate,
 )
 

@@ -35,12 +35,12 @@ def latent_ebm(data: str) -> ConfigDict:
     return config
 
 
-def table_1(config: ConfigDict, test_mse: float, fid_float: float, note: str = "") -> None:
+def table_1(config: ConfigDict, test_mse: float, fid_tf2015: float, note: str = "") -> None:
     """The paper's figures of images."""
     protocol = (
-        "FID by protocol 'float', 50,000 samples to the training set, best of the training; scale of the MSE unsaid"
+        "FID by protocol 'tf2015', 50,000 samples to the training set, best of the training; scale of the MSE unsaid"
     )
-    data, figures = (config.data.name,), {"test_mse": test_mse, "fid_float": fid_float}
+    data, figures = (config.data.name,), {"test_mse": test_mse, "fid_tf2015": fid_tf2015}
     paper(config, "Pang et al. 2020, table 1", protocol=f"{protocol}{note}", data=data, **figures)
 
 

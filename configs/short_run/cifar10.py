@@ -3,7 +3,7 @@
     python -m experiments.short_run --config=configs/short_run/cifar10.py
 
 Expected (paper): FID 46.61, IS 5.49 with n_f = 64, as here and in the script; Table 1's 44.50 and 6.21 are of n_f = 128
-(`--config.model.energy.width=128`). Both on 40,000 training images and by another FID than fid_float or fid_uint8, so
+(`--config.model.energy.width=128`). Both on 40,000 training images and by another FID than the protocols here, so
 not in our tables. The images here are TFDS's whole training split.
 Cost: 100,000 steps of 100 gradients for 64 images on a GPU; not run at full length.
 """

@@ -86,7 +86,7 @@ def to_float(x, max_value: int | None):
     return x if max_value is None else x.astype("float32") / max_value * 2 - 1
 
 
-def to_uint8(x) -> np.ndarray:
-    """Images as floats in [-1, 1] -> uint8 in 0 .. 255; values outside are clipped, NaN becomes black."""
+def to_uint8(x, max_value: int = 255) -> np.ndarray:
+    """Images as floats in [-1, 1] -> uint8 in 0 .. `max_value`; values outside are clipped, NaN becomes black."""
     x = np.nan_to_num(np.asarray(x, np.float32), nan=-1.0)
-    return np.rint((np.clip(x, -1, 1) + 1) * 127.5).astype(np.uint8)
+    return np.rint((np.clip(x, -1, 1) + 1) * (max_value / 2)).astype(np.uint8)

@@ -1,41 +1,18 @@
-"""Inception features of images, on which the Fréchet distance is called FID.
-
-FID depends on its protocol: the rounding of pixels, the enlargement of images, their number. Two published protocols
-are given by name; do not compare FIDs of different protocols.
-"""
+"""Inception features of images, on which the Fréchet distance is called FID; its protocols: fid_protocols.py."""
 
 import hashlib
 import os
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebmjax.evaluation.fid_protocols import DEFAULT, Protocol, find_protocol, network_input, num_counted
 from ebmjax.nets.inception import FEATURES, SIZE, Inception
 from ebmjax.types import Array, PyTree
-
-
-class Protocol(NamedTuple):
-    """rounded: pixels are rounded to whole numbers first, as in saved images. half_pixel: images are enlarged with
-    pixel centres at i + 1/2, else with pixel corners at i, as in TensorFlow 1. dropped: the last rows, which do not
-    fill a batch of 50, are left out."""
-
-    rounded: bool
-    half_pixel: bool
-    dropped: bool
-
-
-PROTOCOLS = {
-    # The code of the latent EBM (Pang et al. 2020): the TensorFlow graph, floats, only whole batches of 50.
-    "float": Protocol(rounded=False, half_pixel=False, dropped=True),
-    # Images rounded as in files, and enlarged as in PyTorch.
-    "uint8": Protocol(rounded=True, half_pixel=True, dropped=False),
-}
-DROPPED = 50
 
 
 def load_inception(path: str | os.PathLike) -> tuple[PyTree, str]:
@@ -101,47 +78,26 @@ def torch_name(scope: str, kind: str) -> str:
     return f"Mixed_{name}.{branch}.{_KINDS[kind]}"
 
 
-def resize_matrix(num_in: int, num_out: int, *, half_pixel: bool) -> np.ndarray:
-    """Linear interpolation of `num_in` values to `num_out` as a matrix `[num_out, num_in]`, without antialiasing.
-
-    half_pixel: output i lies at (i + 1/2) num_in / num_out - 1/2, else at i num_in / num_out; ends are repeated.
-    """
-    shift = 0.5 if half_pixel else 0.0
-    position = np.clip((np.arange(num_out) + shift) * num_in / num_out - shift, 0, num_in - 1)
-    lower = np.minimum(np.floor(position).astype(int), num_in - 1)
-    upper, weight = np.minimum(lower + 1, num_in - 1), position - lower
-    matrix = np.zeros((num_out, num_in), np.float32)
-    np.add.at(matrix, (np.arange(num_out), lower), 1 - weight)
-    np.add.at(matrix, (np.arange(num_out), upper), weight)
-    return matrix
-
-
-def make_inception_features(weights: PyTree, protocol: str = "float") -> Callable[[Array], Array]:
+def make_inception_features(weights: PyTree, protocol: str = DEFAULT) -> Callable[[Array], Array]:
     """A compiled function: pixels `[B, H, W, 1 or 3]` in [0, 255] -> features `[B, 2048]`, rows independent.
 
-    protocol: a name in `PROTOCOLS`, else ValueError. Grey images are repeated over the three colours.
+    protocol: a name in `fid_protocols.PROTOCOLS`, else ValueError. Grey images are repeated over the three colours.
     """
-    if protocol not in PROTOCOLS:
-        raise ValueError(f"unknown FID protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
-    return partial(_features, weights, PROTOCOLS[protocol])
+    return partial(_features, weights, find_protocol(protocol))
 
 
 @partial(jax.jit, static_argnums=1)
 def _features(weights: PyTree, protocol: Protocol, x: Array) -> Array:
     if x.ndim != 4 or x.shape[-1] not in (1, 3):
         raise ValueError(f"Inception features: expected images [B, H, W, 1 or 3], got shape {x.shape}")
-    x = jnp.asarray(x, jnp.float32)
-    x = jnp.round(x) if protocol.rounded else x
-    rows, columns = (resize_matrix(n, SIZE, half_pixel=protocol.half_pixel) for n in x.shape[1:3])
-    x = jnp.einsum("ih,bhwc,jw->bijc", rows, x, columns, precision="highest")
-    x = jnp.broadcast_to(x, (*x.shape[:3], 3))
-    return jnp.asarray(Inception().apply(weights, (x - 128.0) / 128.0))
+    x = network_input(protocol, x)
+    return jnp.asarray(Inception().apply(weights, jnp.broadcast_to(x, (*x.shape[:3], 3))))
 
 
 def inception_features(
     features: Callable[[Array], Array],
     x,
-    protocol: str = "float",
+    protocol: str = DEFAULT,
     *,
     batch_size: int = 50,
     put: Callable = jnp.asarray,
@@ -150,14 +106,15 @@ def inception_features(
     """Features `[M, 2048]` of images `x[N, H, W, 1 or 3]` with pixels in [0, 255], `batch_size` at a time.
 
     features: of `make_inception_features` with the same protocol. x: may be a memory map; rows are read as needed.
-    M is N, or less if the protocol drops the rows that do not fill a batch of 50. put: moves a batch to the devices,
-    possibly sharded. progress: wraps the iterator (a bar).
+    M is `num_counted`: N, or less if the protocol leaves out rows that fill no batch. put: moves a batch to the
+    devices, possibly sharded. progress: wraps the iterator (a bar).
     """
+    num = num_counted(len(x), protocol)
+    if num == 0:
+        least = find_protocol(protocol).whole
+        raise ValueError(f"Inception features: the protocol {protocol!r} needs at least {least} images, got {len(x)}")
     if np.min(x[:1]) < 0 or np.max(x) > 255 or np.min(x) < 0:
         raise ValueError(f"Inception features: pixels must lie in [0, 255], got [{np.min(x):.3g}, {np.max(x):.3g}]")
-    num = len(x) - len(x) % DROPPED if PROTOCOLS[protocol].dropped else len(x)
-    if num == 0:
-        raise ValueError(f"Inception features: the protocol {protocol!r} needs at least {DROPPED} images, got {len(x)}")
     found = np.empty((num, FEATURES), np.float32)
     for start in progress(range(0, num, batch_size)):
         rows = np.minimum(np.arange(start, start + batch_size), num - 1)  # the last batch is filled up: one shape

@@ -19,12 +19,21 @@ ROOT = Path(__file__).parents[2]
 MODES = ("train", "evaluate", "sample")
 
 
+class Drawn(NamedTuple):
+    """What --mode=sample draws: how many (None: 100), by which seed (None: the config's), into which .npz file (None:
+    samples.npy of the run)."""
+
+    num: int | None = None
+    seed: int | None = None
+    out: Path | None = None
+
+
 class Arguments(NamedTuple):
     """A parsed command line.
 
     config: of the file, with the overrides. given: whether --config was. source: the file, with its variant.
     overrides: {"train.num_steps": 2000, ...}. name: for the work directory. workdir: None unless --workdir was given.
-    hosts: None for a run of one process.
+    hosts: None for a run of one process. drawn: of --mode=sample.
     """
 
     config: ConfigDict
@@ -35,6 +44,7 @@ class Arguments(NamedTuple):
     mode: str
     workdir: Path | None
     hosts: Hosts | None = None
+    drawn: Drawn = Drawn()
 
 
 def parse(argv: Sequence[str], default_config: str) -> Arguments:
@@ -51,6 +61,9 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
         config_flags.DEFINE_config_file("config", default_config, flag_values=values, sys_argv=argv)
         flags.DEFINE_enum("mode", "train", MODES, "what to do", flag_values=values)
         flags.DEFINE_string("workdir", None, "folder of the run", flag_values=values)
+        flags.DEFINE_integer("num", None, "of samples", lower_bound=1, flag_values=values)
+        flags.DEFINE_integer("seed", None, "of samples", lower_bound=0, upper_bound=2**31 - 1, flag_values=values)
+        flags.DEFINE_string("out", None, "file of samples", flag_values=values)
         flags.DEFINE_bool("distributed", False, "join the processes of a cluster", flag_values=values)
         flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0", flag_values=values)
         flags.DEFINE_integer("num_processes", None, "of the run", lower_bound=1, flag_values=values)
@@ -72,7 +85,19 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
     workdir = None if values.workdir is None else Path(values.workdir)
     with input_errors():
         together = find_hosts(values.distributed, values.coordinator, values.num_processes, values.process_id)
-    return Arguments(config, given is not None, source, overrides, name, values.mode, workdir, together)
+    drawn = read_drawn(values.mode, values.num, values.seed, values.out)
+    return Arguments(config, given is not None, source, overrides, name, values.mode, workdir, together, drawn)
+
+
+def read_drawn(mode: str, num: int | None, seed: int | None, out: str | None) -> Drawn:
+    """The options of --mode=sample. Raises ConfigError if they are given for another mode, or `out` is no .npz."""
+    given = [name for name, value in (("num", num), ("seed", seed), ("out", out)) if value is not None]
+    if given and mode != "sample":
+        hint = "; the seed of a training is --config.seed" if "seed" in given else ""
+        raise ConfigError(f"--{given[0]} belongs to --mode=sample, not to --mode={mode}{hint}")
+    if out is not None and Path(out).suffix != ".npz":
+        raise ConfigError(f"--out={out}: the name of the file of samples must end in .npz")
+    return Drawn(num, seed, None if out is None else Path(out))
 
 
 def _take_config(argv: Sequence[str]) -> tuple[list[str], str | None]:

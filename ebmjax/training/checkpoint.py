@@ -31,10 +31,14 @@ class Checkpointer:
     With several processes all of them make the same calls; `folder` is the same for all.
     """
 
-    def __init__(self, folder: str | Path, *, keep: int = 2):
-        """keep: ≥ 1, how many of the newest checkpoints are kept."""
-        self._folder = Path(folder).resolve()
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True, cleanup_tmp_directories=True)
+    def __init__(self, folder: str | Path, *, keep: int = 2, read_only: bool = False):
+        """keep: ≥ 1, how many of the newest checkpoints are kept. read_only: for `restore` alone; the folder stays as
+        it is, also while another process trains in it."""
+        self._folder, self._read_only = Path(folder).resolve(), read_only
+        writes = not read_only
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, create=writes, cleanup_tmp_directories=writes, read_only=read_only
+        )
         self._manager = ocp.CheckpointManager(self._folder, options=options)
 
     def __enter__(self):
@@ -70,8 +74,8 @@ class Checkpointer:
             check: (meta) -> None, raises if the run must not continue from this checkpoint; called before arrays are
                 read.
 
-        Newer, unsound checkpoints are renamed to unreadable-<step>, with a printed line. Raises CheckpointError if
-        there are checkpoints but none is sound; then none is renamed.
+        Newer, unsound checkpoints are renamed to unreadable-<step> unless `read_only`, with a printed line. Raises
+        CheckpointError if there are checkpoints but none is sound; then none is renamed.
         """
         self._manager.wait_until_finished()
         unsound = {}
@@ -111,6 +115,10 @@ class Checkpointer:
             raise Unsound(first_line(error)[:200]) from error
 
     def _set_aside(self, unsound: dict[int, Unsound]) -> None:
+        if self._read_only:
+            for step, why in unsound.items():
+                hosts.print_once(f"checkpoint {step} cannot be read ({why}): an older one is used")
+            return
         for step, why in unsound.items():
             place = self._folder / f"unreadable-{step}"
             while place.exists():

@@ -1,4 +1,4 @@
-"""The main function of every experiment: it calls `training.run` and reports any error in one line."""
+"""The main function of every experiment: it calls `training.run` or `sampling`, and reports any error in one line."""
 
 import errno
 import logging
@@ -21,16 +21,21 @@ from ebmjax.training.experiment import Experiment
 from ebmjax.training.guard import Diverged
 from ebmjax.training.loop import Interrupted
 from ebmjax.training.run import run
+from ebmjax.training.sampling import sample
 from ebmjax.training.signals import terminate_like_ctrl_c
 
 USAGE = """usage: python -m experiments.{name} [--config=FILE.py[:smoke]] [--config.FIELD=VALUE ...]
        [--mode=train|evaluate|sample] [--workdir=FOLDER]
+       --mode=sample --workdir=FOLDER [--num=N] [--seed=S] [--out=FILE.npz]
 
   --config     a config file; without it the experiment's embedded default
   --config.X   overrides field X of it, e.g. --config.train.num_steps=2000
   --mode       train (and evaluate; the default), evaluate, or sample a trained run
   --workdir    where the run lives; default runs/{name}/<config>[-<hash of overrides>].
                The same command again resumes, or only evaluates what is finished.
+  --num --seed --out   of --mode=sample: N samples (default 100) by seed S (default config.seed) into FILE.npz, in the
+               range and shape of the data, and images also into FILE.png; the run's folder is then only read.
+               Without --out: samples.npy, in the range of training, and samples.png in the run's folder
   --distributed                            one of several processes, found by SLURM, TPU pods, Kubernetes or Open MPI
   --coordinator=HOST:PORT --num_processes=N --process_id=I      the same, found by hand (docs/running.md)"""
 
@@ -43,7 +48,7 @@ FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST
 def main(experiment: Experiment, argv: Sequence[str] | None = None, *, doc: str | None = None) -> None:
     """The command line of an experiment that trains a method."""
     with arguments_of(experiment.name, experiment.default_config, argv, doc) as arguments:
-        run(experiment, arguments)
+        (sample if arguments.mode == "sample" else run)(experiment, arguments)
 
 
 @contextmanager

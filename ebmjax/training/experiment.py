@@ -25,7 +25,8 @@ class Job(NamedTuple):
     """Config, data, devices and folder, shared by all trainings of a run.
 
     config: reconciled with the work directory, and checked. mode: "train", or "evaluate" or "sample", which use the
-    newest checkpoint. command: the one that repeats the run, "" if unknown.
+    newest checkpoint; "sample" only reads the folder, and may have the shapes of the data alone. command: the one
+    that repeats the run, "" if unknown.
     """
 
     experiment: "Experiment"
@@ -80,6 +81,8 @@ class Experiment(NamedTuple):
     data_of: (config, Dataset, title) -> Dataset, the part of the loaded data set on which a training is run; title:
         "train", or the name of a baseline or a stage. By default all of it. `build`, `baselines` and `prepare` get the
         DataSpec for "train", `evaluate` gets the loaded data.
+    check_data: (config, Dataset) -> None. Raises ConfigError, before training, for data that `evaluate` could not be
+        done with; everywhere two training and two test examples are needed.
     later_baselines: (config, DataSpec, Trained) -> {name: Method}, baselines that need the trained method (a value that
         it learned, say); trained after the others.
     evaluate: (Run) -> Evaluation, writing its pictures into the work directory.
@@ -96,6 +99,7 @@ class Experiment(NamedTuple):
     later_baselines: Callable[[ConfigDict, DataSpec, Trained], dict[str, Method]] = lambda config, data_spec, main: {}
     prepare: Callable[[ConfigDict, DataSpec], dict[str, Any]] = lambda config, data_spec: {}
     data_of: Callable[[ConfigDict, Dataset, str], Dataset] = lambda config, dataset, title: dataset
+    check_data: Callable[[ConfigDict, Dataset], None] = lambda config, dataset: None
     draw_samples: Callable[[Any, Path], Any] | None = save_samples
     energy_net: Callable[[ConfigDict, tuple[int, ...]], Any] | None = None
 

@@ -13,7 +13,7 @@ from ebmjax.data import Dataset
 from ebmjax.data.loader import Loader, batch_of, epoch_order, make_loader
 from ebmjax.methods.wrappers import with_ema
 from ebmjax.training import devices, hosts
-from ebmjax.training.checkpoint import Checkpointer, abstract
+from ebmjax.training.checkpoint import Checkpointer, CheckpointError, abstract
 from ebmjax.training.guard import Diverged
 from ebmjax.training.recorder import Recorder, Start, crossed
 from ebmjax.training.settings import Settings, check_settings
@@ -64,8 +64,7 @@ def fit(
     mesh = devices.make_mesh(settings.batch_size)
     hosts.connect_devices(mesh)
     loader = make_loader(len(dataset.x_train), settings.batch_size, dataset.max_value)
-    arrays = {"x": dataset.x_train, "label": dataset.y_train, "labelled": dataset.labelled}
-    arrays = devices.replicate(mesh, {name: array for name, array in arrays.items() if array is not None})
+    arrays = devices.replicate(mesh, arrays_of(dataset))
     make_state, abstract_state = initial_state(method, loader, arrays, settings.seed, mesh)
     stop_requested = hosts.any_process_each_call(mesh, hooks.stop_requested)
     with Checkpointer(Path(folder) / "checkpoints") as checkpointer:
@@ -101,6 +100,30 @@ def fit(
                     if stop:
                         raise Interrupted(step, settings.num_steps, hooks.title)
         return devices.local(state), time.monotonic() - began
+
+
+def restored(
+    method: Method, dataset: Dataset, settings: Settings, folder: str | Path, check: Callable[[dict], None]
+) -> State:
+    """The state of the newest sound checkpoint in `folder`, which is only read.
+
+    Arguments as of `fit`; of the data only shapes and dtypes are used. Raises CheckpointError without a checkpoint.
+    """
+    mesh = devices.make_mesh(settings.batch_size)
+    loader = make_loader(len(dataset.x_train), settings.batch_size, dataset.max_value)
+    arrays = {name: jax.ShapeDtypeStruct(a.shape, a.dtype) for name, a in arrays_of(dataset).items()}
+    _, abstract_state = initial_state(with_ema(method, settings.ema_decay), loader, arrays, settings.seed, mesh)
+    with Checkpointer(Path(folder) / "checkpoints", read_only=True) as checkpointer:
+        found = checkpointer.restore(abstract_state, check)
+    if found is None:
+        raise CheckpointError(f"{folder} holds no checkpoint")
+    return devices.local(found[1])
+
+
+def arrays_of(dataset: Dataset) -> dict:
+    """The training arrays from which batches are drawn (`data.loader.batch_of`)."""
+    arrays = {"x": dataset.x_train, "label": dataset.y_train, "labelled": dataset.labelled}
+    return {name: array for name, array in arrays.items() if array is not None}
 
 
 def position_of(loader: Loader, step: int) -> dict:

@@ -2,25 +2,24 @@
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import jax
-import numpy as np
 from ml_collections import ConfigDict
 
-from ebmjax.data import load
 from ebmjax.files import named_in_errors
 from ebmjax.methods.wrappers import first_replica, for_evaluation
 from ebmjax.report.published import paper_of
 from ebmjax.report.results import write_results
 from ebmjax.report.run_page import write_report
-from ebmjax.training import hosts
+from ebmjax.training import hosts, job_data
 from ebmjax.training.arguments import Arguments
 from ebmjax.training.config import ConfigError, check_same_run, from_json, input_errors, to_json
 from ebmjax.training.devices import enable_compilation_cache, make_mesh
 from ebmjax.training.experiment import Experiment, Job, Run, Trained
 from ebmjax.training.hosts import print_once
-from ebmjax.training.loop import Hooks, Interrupted, fit
+from ebmjax.training.loop import Hooks, Interrupted, fit, restored
 from ebmjax.training.metrics import rollbacks_of
 from ebmjax.training.settings import restored_only, to_settings
 from ebmjax.training.signals import stop_on_signal
@@ -31,7 +30,7 @@ NUM_DRAWN = 100
 
 
 def run(experiment: Experiment, arguments: Arguments) -> None:
-    """Carry out a command line. Raises ConfigError or DataError for bad input."""
+    """Train and evaluate, or only evaluate. Raises ConfigError or DataError for bad input."""
     job = open_job(experiment, arguments)
     mode = job.mode
     with explain_divergence(job.workdir):
@@ -39,7 +38,7 @@ def run(experiment: Experiment, arguments: Arguments) -> None:
         method = build(job, prepared)
         with alone_in(job.workdir):
             with input_errors():  # reported before hours of training
-                others = {} if mode == "sample" else experiment.baselines(job.config, job.data_spec, **prepared)
+                others = experiment.baselines(job.config, job.data_spec, **prepared)
             done = steps_done(job.workdir)
             if mode == "train":
                 if hosts.is_first():
@@ -49,15 +48,11 @@ def run(experiment: Experiment, arguments: Arguments) -> None:
             trained, seconds = train(job, method)
             key = jax.random.fold_in(jax.random.key(job.config.seed), 2)
             finished = Run(job.config, job.workdir, job.dataset, trained, {}, key, prepared)
-            if mode == "sample":
-                if hosts.is_first():
-                    sample(experiment, finished)
-            else:
-                others |= experiment.later_baselines(job.config, job.data_spec, trained)
-                baselines, more = train_baselines(job, others, at_least=done if mode == "evaluate" else 0)
-                if hosts.is_first():
-                    times = {"seconds": seconds, "baseline_seconds": seconds_before + more}
-                    finish(job, finished._replace(baselines=baselines), times)
+            others |= experiment.later_baselines(job.config, job.data_spec, trained)
+            baselines, more = train_baselines(job, others, at_least=done if mode == "evaluate" else 0)
+            if hosts.is_first():
+                times = {"seconds": seconds, "baseline_seconds": seconds_before + more}
+                finish(job, finished._replace(baselines=baselines), times)
             hosts.wait_for_all("done")
 
 
@@ -81,7 +76,11 @@ def open_job(experiment: Experiment, arguments: Arguments) -> Job:
         print_once(
             f"using {mesh.size} of {there} devices: train.batch_size = {settings.batch_size} does not divide over more"
         )
-    return Job(experiment, config, load(**config.data), settings, workdir, arguments.mode, command)
+    experiment, dataset = job_data.open_data(experiment, config.data, workdir, arguments.mode)
+    job = Job(experiment, config, dataset, settings, workdir, arguments.mode, command)
+    if arguments.mode != "sample":
+        job_data.check_examples(job)
+    return job
 
 
 def prepare(job: Job) -> tuple[dict[str, Trained], float]:
@@ -95,7 +94,7 @@ def prepare(job: Job) -> tuple[dict[str, Trained], float]:
             continue
         config, method = stage
         own = job._replace(config=config, settings=to_settings(config), workdir=job.workdir / name)
-        with alone_in(own.workdir):
+        with nullcontext() if job.mode == "sample" else alone_in(own.workdir):
             prepared[name], more = train(own, method, name)
         seconds += more
     return prepared, seconds
@@ -124,12 +123,18 @@ def train_baselines(job: Job, methods: dict[str, Method], at_least: int) -> tupl
 def train(job: Job, method: Method, title: str = "train") -> tuple[Trained, float]:
     """(the method, trained or restored in the job's folder; seconds of training).
 
-    title: "train" for the method itself, else the name of a baseline or a stage.
+    title: "train" for the method itself, else the name of a baseline or a stage. For sampling the folder is only read.
     """
     # Compiled once and shared by the grids drawn while training, the evaluation and --mode=sample.
     method = method._replace(sample=jax.jit(method.sample, static_argnums=2))
     folder, experiment, config = job.workdir, job.experiment, job.config
+    data = experiment.data_of(config, job.dataset, title)
+    check = lambda meta: check_same_run(from_json(meta["config"], folder), config, folder)
+    if job.mode == "sample":
+        return Trained(method, for_evaluation(restored(method, data, job.settings, folder, check))), 0.0
     settings = job.settings if job.mode == "train" else restored_only(job.settings)
+    if job.mode == "train" and hosts.is_first():
+        job_data.keep(folder, data)
     draw_key = jax.random.fold_in(jax.random.key(config.seed), 3)
 
     def draw(step, state):
@@ -141,16 +146,15 @@ def train(job: Job, method: Method, title: str = "train") -> tuple[Trained, floa
                 experiment.draw_samples(x, path)
 
     with stop_on_signal() as stop_requested:
-        check = lambda meta: check_same_run(from_json(meta["config"], folder), config, folder)
         hooks = Hooks(title, {"config": to_json(config)}, check, draw, stop_requested)
-        state, seconds = fit(method, experiment.data_of(config, job.dataset, title), settings, folder, hooks)
+        state, seconds = fit(method, data, settings, folder, hooks)
         if hosts.any_process(stop_requested()):  # during the last chunk, or while a finished run was restored
             raise Interrupted(int(state.step), settings.num_steps, title)
     return Trained(method, for_evaluation(state)), seconds
 
 
 def restore(workdir: Path, find: Callable[[str], Experiment]) -> tuple[ConfigDict, Trained]:
-    """A trained run from its folder: its config, and its method with the newest state.
+    """A trained run from its folder, which is only read: its config, and its method with the newest state.
 
     find: (name) -> the experiment. With several draws of labels the functions are those of the first.
     """
@@ -162,7 +166,8 @@ def restore(workdir: Path, find: Callable[[str], Experiment]) -> tuple[ConfigDic
         experiment = find(str(config.get("experiment")))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    job = Job(experiment, config, load(**config.data), to_settings(config), workdir, "evaluate", "")
+    experiment, dataset = job_data.open_data(experiment, config.data, workdir, "sample")
+    job = Job(experiment, config, dataset, to_settings(config), workdir, "sample", "")
     prepared, _ = prepare(job)
     (method, state), _ = train(job, build(job, prepared))
     return config, Trained(first_replica(method, state), state)
@@ -190,15 +195,3 @@ def finish(job: Job, finished: Run, times: dict[str, float]) -> None:
     paper = paper_of(config.to_dict(), job.dataset.name)
     write_results(path, origin, found.figures, found.protocol, pictures=captions, paper=paper)
     print("wrote:", *(f"  {p}" for p in [*found.pictures, path, write_report(job.workdir)]), sep="\n")
-
-
-def sample(experiment: Experiment, finished: Run) -> None:
-    """Draw from a trained run into samples.npy and, for images, samples.png."""
-    method, state = finished.trained
-    x = np.asarray(method.sample(state, finished.rng_key, NUM_DRAWN))
-    np.save(finished.workdir / "samples.npy", x)
-    print(f"wrote {finished.workdir / 'samples.npy'}: {len(x)} samples of shape {x.shape[1:]}")
-    if experiment.draw_samples is not None:
-        picture = finished.workdir / "samples.png"
-        experiment.draw_samples(x, picture)
-        print(f"wrote {picture}" if picture.exists() else "no picture: the examples are not images")

@@ -96,6 +96,19 @@ def split(config, dataset: Dataset, anomaly: str):
     return pooled[rows.train], pooled[rows.test], rows.is_anomaly, rows.natural
 
 
+def check_data(config, dataset):
+    """Raise ConfigError unless the test examples of every anomaly hold anomalies and normal ones."""
+    for anomaly in anomalies(config):
+        _, _, is_anomaly, natural = split(config, dataset, anomaly)
+        num = min(len(is_anomaly), config.evaluate.max_examples)
+        for kind in (is_anomaly[:num], is_anomaly[:num][natural[:num]]):
+            if kind.all() or not kind.any():
+                raise ConfigError(
+                    f"anomaly {anomaly}: {kind.sum()} of {len(kind)} test examples are anomalies, and curves need "
+                    f"both kinds: more examples of {dataset.name}, or a larger evaluate.max_examples"
+                )
+
+
 def data_of(config, dataset, title):
     """The normal examples of the training called `title`."""
     anomaly = anomalies(config)[0] if title == "train" else title.rpartition("_")[2]

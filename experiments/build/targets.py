@@ -25,12 +25,15 @@ def make_target(config: ConfigDict) -> Target:
     return learned_target(config.target.workdir, run_config, trained)
 
 
-def energy_of(functions) -> tuple[str | None, bool]:
-    """(name of the energy among a method's functions, or None; whether it is of a latent vector).
-
-    A tilted flow has an energy in data space; a tilted decoder has one of z alone, like a learned prior.
-    """
+def learned_energy(workdir: str, config: ConfigDict, trained: Trained) -> tuple[str, bool]:
+    """(name of a run's energy among its functions, whether it is of a latent vector). A tilted flow has an energy in
+    data space; a tilted decoder has one of z alone, like a learned prior. Raises ConfigError without an energy."""
+    functions = trained.method.functions
     name = next((name for name in ("data_energy", "latent_energy", "energy") if name in functions), None)
+    if name is None:
+        raise ConfigError(
+            f"target.workdir = {workdir}: {config.get('experiment')} learns no energy that can be sampled"
+        )
     return name, name == "latent_energy" or (name == "energy" and "sample_latent" in functions)
 
 
@@ -42,11 +45,7 @@ def learned_target(workdir: str, config: ConfigDict, trained: Trained) -> Target
     """
     method, state = trained
     functions, key = method.functions, jax.random.key(0)
-    name, latent = energy_of(functions)
-    if name is None:
-        raise ConfigError(
-            f"target.workdir = {workdir}: {config.get('experiment')} learns no energy that can be sampled"
-        )
+    name, latent = learned_energy(workdir, config, trained)
     draw = functions["sample_latent"] if latent else method.sample
     shape = jax.eval_shape(lambda key: draw(state, key, 1), key).shape[1:]
     temperature = functions["temperature"](state) if "temperature" in functions else 1.0

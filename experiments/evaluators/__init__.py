@@ -1,16 +1,13 @@
 """The evaluators of `experiments.evaluate` by name; each states the protocol and the error of its figures."""
 
-from collections.abc import Callable
+from experiments.evaluators import densities, samples
+from experiments.evaluators.base import Evaluator
 
-from experiments.evaluators.base import Figure, Measured
-from experiments.evaluators.densities import annealed, log_likelihood
-from experiments.evaluators.samples import density_pixels, fid, frechet_pixels, kid
-
-EVALUATORS: dict[str, Callable[[Measured], list[Figure]]] = {
-    "frechet_pixels": frechet_pixels,
-    "density_pixels": density_pixels,
-    "fid": fid,
-    "kid": kid,
-    "log_likelihood": log_likelihood,
-    "annealed": annealed,
+EVALUATORS = {
+    "frechet_pixels": Evaluator(samples.check_frechet_pixels, samples.frechet_pixels),
+    "density_pixels": Evaluator(samples.check_density_pixels, samples.density_pixels),
+    "fid": Evaluator(samples.check_fid, samples.fid),
+    "kid": Evaluator(samples.check_kid, samples.kid),
+    "log_likelihood": Evaluator(densities.check_log_likelihood, densities.log_likelihood),
+    "annealed": Evaluator(densities.check_annealed, densities.annealed),
 }

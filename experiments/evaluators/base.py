@@ -45,6 +45,18 @@ class Figure(NamedTuple):
     counts: dict[str, int]
 
 
+class Evaluator(NamedTuple):
+    """check: raises ConfigError, from options and data alone, for a run that cannot be measured. measure: the rest."""
+
+    check: Callable[[Measured], None]
+    measure: Callable[[Measured], list[Figure]]
+
+    def __call__(self, run: Measured) -> list[Figure]:
+        """The figures of a run, checked first."""
+        self.check(run)
+        return self.measure(run)
+
+
 def samples(run: Measured) -> np.ndarray:
     """`options["num"]` samples of the model, in the units of training, images clipped to [-1, 1]."""
     (method, state), options = run.trained, run.options
@@ -56,6 +68,22 @@ def samples(run: Measured) -> np.ndarray:
 def references(run: Measured) -> np.ndarray:
     """The first `options["num"]` training examples, in the units of training."""
     return np.asarray(to_float(run.dataset.x_train[: run.options["num"]], run.dataset.max_value))
+
+
+def needs(run: Measured, name: str, *, samples: int = 0, train: int = 0, test: int = 0, reference: int = 0) -> None:
+    """Raise ConfigError unless so many samples, training and test examples, and images behind a FID are compared."""
+    options, data = run.options, run.dataset
+    num_train = len(data.x_train)
+    counted = (
+        (options["num"], samples, "samples", "--num"),
+        (min(options["num"], num_train), train, "training examples", "--num"),
+        (min(options["num"], len(data.x_test)), test, "test examples", "--num"),
+        (min(options["num_reference"] or num_train, num_train), reference, "training images", "--num_reference"),
+    )
+    for there, least, what, option in counted:
+        if there < least:
+            held = f"; {data.name} holds {num_train} training and {len(data.x_test)} test examples"
+            raise ConfigError(f"--with {name}: needs at least {least} {what}, got {there}: set {option}{held}")
 
 
 def needs_images(run: Measured, name: str) -> None:

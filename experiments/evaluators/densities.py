@@ -13,20 +13,24 @@ from ebmjax.flows.dequantize import bin_width, bits_per_dim, dequantize
 from ebmjax.importance import WeightedMean
 from ebmjax.mcmc import annealed_importance_sampling, base_from, mala, reverse_annealed_importance_sampling
 from ebmjax.training.config import ConfigError
-from experiments.build.targets import energy_of, learned_target
-from experiments.evaluators.base import NO_BATCH, Figure, Measured, references
+from experiments.build.targets import learned_energy, learned_target
+from experiments.evaluators.base import NO_BATCH, Figure, Measured, needs, references
 from experiments.measure.estimates import over_examples, trust
+
+
+def check_log_likelihood(run: Measured) -> None:
+    """A method with a likelihood, normal test examples, and two of them for a standard error."""
+    if run.config.experiment == "anomaly":
+        raise ConfigError("--with log_likelihood: the test part of an anomaly run holds the anomalies")
+    if "log_likelihood" not in run.trained.method.functions:
+        raise ConfigError(f"--with log_likelihood: {run.config.experiment} has no likelihood; try annealed")
+    needs(run, "log_likelihood", test=2)
 
 
 def log_likelihood(run: Measured) -> list[Figure]:
     """The method's own log p(x) of test examples: exact, or estimated as the method says; images also in bits/dim."""
     (method, state), dataset, options = run.trained, run.dataset, run.options
-    exact = method.functions.get("log_likelihood")
-    function = method.functions.get("log_likelihood_estimate", exact)
-    if run.config.experiment == "anomaly":
-        raise ConfigError("--with log_likelihood: the test part of an anomaly run holds the anomalies")
-    if function is None:
-        raise ConfigError(f"--with log_likelihood: {run.config.experiment} has no likelihood; try annealed")
+    function = method.functions.get("log_likelihood_estimate", method.functions["log_likelihood"])
     x = np.asarray(to_float(dataset.x_test[: options["num"]], dataset.max_value))
     if dataset.max_value is not None:
         x = np.asarray(dequantize(jax.random.fold_in(run.key, NO_BATCH + 1), jnp.asarray(x), dataset.max_value + 1))
@@ -51,6 +55,13 @@ def log_likelihood(run: Measured) -> list[Figure]:
     return figures
 
 
+def check_annealed(run: Measured) -> None:
+    """A method with an energy; in data space, examples for the base's covariance and for a standard error."""
+    latent = learned_energy(str(run.workdir), run.config, run.trained)[1]
+    if not latent:
+        needs(run, "annealed", train=2, test=0 if run.config.experiment == "anomaly" else 2)
+
+
 def annealed(run: Measured) -> list[Figure]:
     """Bounds on log Z of the learned energy, by annealing from a base to it and back, with standard errors.
 
@@ -60,7 +71,7 @@ def annealed(run: Measured) -> list[Figure]:
     """
     options, (method, state) = run.options, run.trained
     target = learned_target(str(run.workdir), run.config, run.trained)
-    latent = energy_of(method.functions)[1]
+    latent = learned_energy(str(run.workdir), run.config, run.trained)[1]
     base = standard_gaussian(target.dim) if latent else base_of(run)
     draw = method.functions["sample_latent"] if latent else method.sample
     start = jnp.reshape(draw(state, jax.random.fold_in(run.key, NO_BATCH + 2), options["num_chains"]), (-1, target.dim))

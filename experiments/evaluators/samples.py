@@ -1,7 +1,9 @@
 """Evaluators of samples: distances to training examples, over pixels and over the features of the FID Inception."""
 
 import hashlib
+import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -9,41 +11,56 @@ from ebmjax.data import DataError, cache, to_float
 from ebmjax.evaluation import GaussianFit, fit_gaussian, frechet_distance
 from ebmjax.evaluation.coverage import density_coverage
 from ebmjax.evaluation.download import given_or_downloaded
+from ebmjax.evaluation.fid_protocols import least_images
 from ebmjax.evaluation.inception import inception_features, load_inception, make_inception_features
 from ebmjax.evaluation.kernel_distance import kernel_distance, subset_rows
 from ebmjax.training.config import ConfigError
-from experiments.evaluators.base import Figure, Measured, needs_images, no_sentences, references, samples
+from experiments.evaluators.base import Figure, Measured, needs, needs_images, no_sentences, references, samples
+
+NUM_NEIGHBOURS = 5
+"""Of `density_pixels`."""
+
+
+def check_frechet_pixels(run: Measured) -> None:
+    """A covariance of samples, and one of training examples."""
+    no_sentences(run, "frechet_pixels")
+    needs(run, "frechet_pixels", samples=2, train=2)
 
 
 def frechet_pixels(run: Measured) -> list[Figure]:
     """Fréchet distance over the entries of the examples."""
-    no_sentences(run, "frechet_pixels")
     x, y = samples(run), references(run)
     value = frechet_distance(x.reshape(len(x), -1), y.reshape(len(y), -1))
     protocol = "over the entries of an example (pixels in [-1, 1], clipped; not a FID), to training examples"
     return [Figure("frechet_pixels", value, None, protocol, {"samples": len(x), "reference": len(y)})]
 
 
+def check_density_pixels(run: Measured) -> None:
+    """Every point has its neighbours, among samples and among training examples."""
+    no_sentences(run, "density_pixels")
+    needs(run, "density_pixels", samples=NUM_NEIGHBOURS + 1, train=NUM_NEIGHBOURS + 1)
+
+
 def density_pixels(run: Measured) -> list[Figure]:
     """Precision, recall, density and coverage over the entries of the examples."""
-    no_sentences(run, "density_pixels")
     x, y = samples(run), references(run)
-    found = density_coverage(y.reshape(len(y), -1), x.reshape(len(x), -1))
+    found = density_coverage(y.reshape(len(y), -1), x.reshape(len(x), -1), num_neighbours=NUM_NEIGHBOURS)
+    protocol = f"{NUM_NEIGHBOURS} neighbours, over the entries of an example (pixels in [-1, 1])"
     counts = {"samples": len(x), "reference": len(y)}
-    return [
-        Figure(f"{k}_pixels", v, None, "5 neighbours, over the entries of an example (pixels in [-1, 1])", counts)
-        for k, v in found.items()
-    ]
+    return [Figure(f"{k}_pixels", v, None, protocol, counts) for k, v in found.items()]
+
+
+def weights_of(run: Measured, name: str) -> Path:
+    """The file of the Inception's weights. Raises ConfigError if there is none."""
+    try:
+        return Path(given_or_downloaded(run.options["inception"]))
+    except DataError as error:
+        raise ConfigError(f"--with {name}: {error}") from None
 
 
 def features_of(run: Measured, name: str):
     """(features of pixels in [0, 255], digest of the weights)."""
-    needs_images(run, name)
-    given, protocol = run.options["inception"], run.options["protocol"]
-    try:
-        path = given_or_downloaded(given)
-    except DataError as error:
-        raise ConfigError(f"--with {name}: {error}") from None
+    given, protocol, path = run.options["inception"], run.options["protocol"], weights_of(run, name)
     try:
         weights, digest = load_inception(path)
     except (OSError, ValueError) as error:
@@ -68,15 +85,27 @@ def reference_statistics(run: Measured, features, digest: str) -> tuple[Gaussian
     x = np.ascontiguousarray(run.dataset.x_train[:num])
     key = hashlib.sha256(x.tobytes()).hexdigest()[:16]
     folder = cache.root() / "inception" / f"{key}-{run.options['protocol']}-{digest}"
-    if not folder.exists():
-        white = run.dataset.max_value
-        found = features(x if white == 255 else to_pixels(to_float(x, white)))  # bytes are enlarged batch by batch
+    if folder.exists():
+        mean, factor, count = (np.load(folder / f"{name}.npy") for name in ("mean", "factor", "count"))
+        return GaussianFit(mean, factor), int(count)
+    white = run.dataset.max_value
+    found = features(x if white == 255 else to_pixels(to_float(x, white)))  # bytes are enlarged batch by batch
+    fit = fit_gaussian(found)
+    try:
         with cache.filling(folder) as new:
-            for name, array in zip(("mean", "factor"), fit_gaussian(found), strict=True):
+            for name, array in zip(("mean", "factor", "count"), (*fit, len(found)), strict=True):
                 np.save(new / f"{name}.npy", array)
-            np.save(new / "count.npy", len(found))
-    mean, factor, count = (np.load(folder / f"{name}.npy") for name in ("mean", "factor", "count"))
-    return GaussianFit(mean, factor), int(count)
+    except DataError as error:  # they are only not kept for the next time
+        print(error, file=sys.stderr, flush=True)
+    return fit, len(found)
+
+
+def check_fid(run: Measured) -> None:
+    """As many samples and training images as the protocol asks for, and the weights."""
+    needs_images(run, "fid")
+    least = least_images(run.options["protocol"])
+    needs(run, "fid", samples=least, reference=least)
+    weights_of(run, "fid")
 
 
 def fid(run: Measured) -> list[Figure]:
@@ -89,13 +118,19 @@ def fid(run: Measured) -> list[Figure]:
     return [Figure(f"fid_{name}", frechet_distance(found, reference), None, protocol, counts)]
 
 
+def check_kid(run: Measured) -> None:
+    """Subsets of two of both, that differ, and as many images as the protocol asks for."""
+    needs_images(run, "kid")
+    least = max(least_images(run.options["protocol"]), 4)
+    needs(run, "kid", samples=least, train=least)
+    weights_of(run, "kid")
+
+
 def kid(run: Measured) -> list[Figure]:
     """Kernel distance over the same features, to as many training images; the error is over 100 subsets."""
-    size = subset_rows(min(run.options["num"], len(run.dataset.x_train)))
-    if size < 2:
-        raise ConfigError("--with kid: needs 4 samples and 4 training images at least")
     features, digest = features_of(run, "kid")
     x, y = features(to_pixels(samples(run))), features(to_pixels(references(run)))
+    size = subset_rows(min(len(x), len(y)))
     value, error = kernel_distance(x, y, num_subsets=100, subset_size=size)
     name, counts = run.options["protocol"], {"samples": len(x), "reference": len(y)}
     protocol = f"protocol {name!r}, weights {digest}, cubic kernel, 100 subsets of {size}"

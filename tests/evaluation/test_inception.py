@@ -1,6 +1,7 @@
-"""The FID Inception: number of weights, enlarging of images, protocols, reference features, refused files."""
+"""The FID Inception: number of weights, rows that count, reference features, refused files."""
 
 import importlib.util
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -8,14 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.evaluation import inception
-from ebmjax.evaluation.inception import (
-    inception_features,
-    load_inception,
-    make_inception_features,
-    resize_matrix,
-    torch_name,
-)
+from ebmjax.evaluation.fid_protocols import Protocol, centres
+from ebmjax.evaluation.inception import _features, inception_features, load_inception, torch_name
 from ebmjax.nets.inception import Inception
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -33,21 +28,8 @@ def test_number_of_weights():
     assert len(leaves) == 376 and sum(leaf.size for leaf in leaves) == 21_802_784
 
 
-@pytest.mark.parametrize("num_in", [8, 32, 299])
-def test_enlarging_with_centres_is_jaxs_bilinear(num_in):
-    x = np.random.default_rng(0).uniform(size=num_in).astype(np.float32)
-    expected = jax.image.resize(x, (299,), "bilinear", antialias=False)
-    np.testing.assert_allclose(resize_matrix(num_in, 299, half_pixel=True) @ x, expected, atol=1e-5)
-
-
-def test_enlarging_with_corners_by_hand():
-    """TensorFlow 1: output i at i / 2; the last has no neighbour to the right."""
-    found = resize_matrix(2, 4, half_pixel=False) @ np.array([0.0, 1.0])
-    np.testing.assert_allclose(found, [0, 0.5, 1, 1])
-
-
-def test_protocols(monkeypatch):
-    """What is dropped, what is rounded, and one row alone: its features do not depend on its batch."""
+def test_rows_that_count():
+    """What is left out, and one row alone: its features do not depend on its batch."""
     seen = []
 
     def features(x):
@@ -55,18 +37,15 @@ def test_protocols(monkeypatch):
         return np.repeat(x.reshape(len(x), -1).mean(axis=1, keepdims=True), 2048, axis=1)
 
     x = np.arange(120, dtype=np.float32)[:, None, None, None] * np.ones((1, 2, 2, 1), np.float32)
-    assert len(inception_features(features, x, "float", batch_size=40)) == 100
-    found = inception_features(features, x, "uint8", batch_size=50)
+    assert len(inception_features(features, x, batch_size=40)) == 100
+    found = inception_features(features, x, "pytorch-fid", batch_size=50)
     np.testing.assert_array_equal(found[:, 0], np.arange(120))
     assert {len(batch) for batch in seen} == {40, 50}
     for wrong in (x - 1, x + 200):
         with pytest.raises(ValueError, match=r"pixels must lie in \[0, 255\]"):
             inception_features(features, wrong)
-    with pytest.raises(ValueError, match="needs at least 50 images, got 10"):
+    with pytest.raises(ValueError, match="'tf2015' needs at least 50 images, got 10"):
         inception_features(features, x[:10])
-    with pytest.raises(ValueError, match="unknown FID protocol 'tf'; known: float, uint8"):
-        make_inception_features({}, "tf")
-    assert inception.PROTOCOLS["uint8"].rounded and not inception.PROTOCOLS["float"].rounded
 
 
 def test_names_of_the_port():
@@ -100,11 +79,13 @@ def test_other_weights_are_refused(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(not WEIGHTS.exists(), reason="the weights are not part of the project")
 def test_reference_features():
-    """Of 48 CIFAR-10 test images, in float32: weights in float16 move them by .25 %."""
+    """Of 48 CIFAR-10 test images enlarged as in PyTorch and scaled by (x - 128) / 128, in float32: weights in float16
+    move them by .25 %."""
     expected = np.load(REFERENCE)["cifar10_test_first48_features"]
     images = cifar10_test()[:48]
     weights, _ = load_inception(WEIGHTS)
-    found = inception_features(make_inception_features(weights, "uint8"), images, "uint8", batch_size=48)
+    features = partial(_features, weights, Protocol(True, centres, 128.0))
+    found = inception_features(features, images, "pytorch-fid", batch_size=48)
     assert np.linalg.norm(found - expected) < 5e-3 * np.linalg.norm(expected)
 
 

@@ -53,7 +53,14 @@ def test_figures_are_added_and_stay(trained, run, capsys):
         (["fdi"], "--with fdi: no such evaluator; choose from frechet_pixels"),
         (["fid"], "--with fid: 8gaussians does not hold images"),
         (["kid", "--num", "0"], "--num 0 must be at least 1"),
-        (["density_pixels", "--num", "4"], "neighbours need more points"),
+        (["density_pixels", "--num", "5"], "--with density_pixels: needs at least 6 samples, got 5: set --num"),
+        (["frechet_pixels", "--num", "1"], "--with frechet_pixels: needs at least 2 samples, got 1"),
+        (["log_likelihood", "--num", "1"], "--with log_likelihood: needs at least 2 test examples, got 1"),
+        (["annealed", "--num", "1"], "--with annealed: needs at least 2 training examples, got 1"),
+        (
+            ["frechet_pixels", "--protocol", "float"],
+            "--protocol: unknown FID protocol 'float' (it is now called tf2015",
+        ),
         (["annealed", "--step_size", "0"], "--step_size 0.0 must be > 0"),
     ],
 )
@@ -67,6 +74,70 @@ def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
     assert evaluate.main([str(tmp_path / "none"), "--with", "fid"]) == 2
     error = capsys.readouterr().err
     assert "holds no trained run" in error and "Traceback" not in error
+
+
+def never(*_):
+    raise AssertionError("measured before everything was checked")
+
+
+def test_all_evaluators_are_checked_before_the_first_measures(trained, capsys, monkeypatch):
+    monkeypatch.setitem(EVALUATORS, "frechet_pixels", EVALUATORS["frechet_pixels"]._replace(measure=never))
+    assert evaluate.main([str(trained), "--with", "frechet_pixels", "kid", "--num", "64"]) == 2
+    assert "--with kid: 8gaussians does not hold images" in capsys.readouterr().err
+
+
+def test_a_fid_of_too_few_images_is_refused_before_any_features(monkeypatch):
+    """By tf2015 whole batches of 50 count; elsewhere a covariance needs two. --num_reference, too."""
+    monkeypatch.setattr("experiments.evaluators.samples.load_inception", never)
+    x = np.zeros((200, 2, 2, 1), np.uint8)
+    made = lambda **options: run({}, never, Dataset("toy", x, None, x, None, 255), inception="any.npz", **options)
+    for options, said in (
+        ({"num": 30}, "--with fid: needs at least 50 samples, got 30: set --num"),
+        ({"num": 60, "num_reference": 49}, "needs at least 50 training images, got 49: set --num_reference"),
+        ({"num": 1, "protocol": "clean-fid"}, "needs at least 2 samples, got 1"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            EVALUATORS["fid"](made(**({"protocol": "tf2015"} | options)))
+    with pytest.raises(ConfigError, match="--with kid: needs at least 50 samples, got 49"):
+        EVALUATORS["kid"](made(num=49, protocol="tf2015"))
+
+
+def test_figures_of_a_run_that_may_not_be_written(trained, tmp_path, capsys, monkeypatch):
+    """Refused before anything is measured; with --out they go elsewhere, and the run's folder stays as it is."""
+    before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
+    touch = Path.touch
+
+    def guarded(path, *arguments, **options):
+        if path.is_relative_to(trained):
+            raise PermissionError(13, "Permission denied", str(path))
+        return touch(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "touch", guarded)
+    words = [str(trained), "--with", "frechet_pixels", "--num", "64", "--batch_size", "64"]
+    with monkeypatch.context() as patched:
+        patched.setattr(evaluate, "open_run", never)
+        assert evaluate.main(words) == 2
+        error = capsys.readouterr().err
+        assert f"{trained}/results.json cannot be written (Permission denied): give --out=FILE.json" in error
+    out = tmp_path / "new" / "figures.json"
+    assert evaluate.main([*words, f"--out={out}"]) == 0
+    held = json.loads(out.read_text())
+    assert held["run"] == str(trained) and held["evaluations"][0]["name"] == "frechet_pixels"
+    assert {path: path.stat().st_mtime_ns for path in trained.rglob("*")} == before
+    out.write_text('{"run": "another", "evaluations": []}')
+    assert evaluate.main([*words, f"--out={out}"]) == 2
+    assert "holds figures of another run, another: give another --out=FILE.json" in capsys.readouterr().err
+
+
+def test_figures_that_cannot_be_saved_in_the_end_are_printed(trained, capsys, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device", "results.json")
+
+    monkeypatch.setattr(evaluate, "add", full)
+    assert evaluate.main([str(trained), "--with", "frechet_pixels", "--num", "64", "--batch_size", "64"]) == 2
+    printed = capsys.readouterr()
+    assert "frechet_pixels" in printed.out
+    assert "error: cannot read or write results.json: No space left on device" in printed.err
 
 
 def run(functions, sample, dataset, **options):
@@ -113,31 +184,36 @@ def test_what_a_method_lacks_is_said(tmp_path, monkeypatch):
         EVALUATORS["log_likelihood"](run({}, None, data))
     images = data._replace(max_value=255)
     with pytest.raises(ConfigError, match="no weights of the FID Inception: pass --inception"):
-        EVALUATORS["fid"](run({}, None, images, inception="", protocol="float"))
+        EVALUATORS["fid"](run({}, None, images, inception="", protocol="tf2015"))
     with pytest.raises(ConfigError, match="--inception nowhere.npz"):
-        EVALUATORS["kid"](run({}, None, images, inception="nowhere.npz", protocol="float"))
+        EVALUATORS["kid"](run({}, None, images, inception="nowhere.npz", protocol="tf2015"))
     weights_path().parent.mkdir(parents=True)
     np.savez(weights_path(), other=np.zeros(3))  # downloaded ones are found by themselves
     with pytest.raises(ConfigError, match="is damaged, delete it and download it again: .*no array"):
-        EVALUATORS["fid"](run({}, None, images, inception="", protocol="float"))
+        EVALUATORS["fid"](run({}, None, images, inception="", protocol="tf2015"))
 
 
 def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):
     """Features are the pixels here; subsets are of half of the images, so that they differ."""
     evaluators = importlib.import_module("experiments.evaluators.samples")
+    monkeypatch.setattr(evaluators, "weights_of", lambda *_: None)
     monkeypatch.setattr(evaluators, "features_of", lambda *_: (lambda x: np.asarray(x).reshape(len(x), -1), "digest"))
     draw = lambda key, num: jax.random.uniform(key, (num, 2, 2, 1), minval=-1.0)
     images = np.asarray(127.5 * (draw(KEY, 40) + 1), np.uint8)
     made = lambda num: run(
-        {}, lambda _, *words: draw(*words), Dataset("toy", images, None, images, None, 255), num=num, protocol="float"
+        {},
+        lambda _, *words: draw(*words),
+        Dataset("toy", images, None, images, None, 255),
+        num=num,
+        protocol="pytorch-fid",
     )
     (figure,) = EVALUATORS["kid"](made(40)._replace(key=jax.random.key(1)))
     assert figure.standard_error > 0 and "100 subsets of 20" in figure.protocol
-    with pytest.raises(ConfigError, match="needs 4 samples"):
+    with pytest.raises(ConfigError, match="needs at least 4 samples, got 3"):
         EVALUATORS["kid"](made(3))
 
 
-def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
+def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch, capsys):
     """The second time no feature is computed; another data set has other statistics."""
     evaluators = importlib.import_module("experiments.evaluators.samples")
     monkeypatch.setenv("EBMJAX_CACHE", str(tmp_path))
@@ -148,7 +224,7 @@ def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
         return np.asarray(x, np.float32).reshape(len(x), -1)
 
     images = np.random.default_rng(0).integers(0, 256, (100, 2, 2, 1)).astype(np.uint8)
-    made = lambda x: run({}, None, Dataset("toy", x, None, x, None, 255), protocol="uint8")
+    made = lambda x: run({}, None, Dataset("toy", x, None, x, None, 255), protocol="pytorch-fid")
     first, count = evaluators.reference_statistics(made(images), features, "digest")
     again, _ = evaluators.reference_statistics(made(images), features, "digest")
     assert calls == [100] and count == 100
@@ -156,11 +232,17 @@ def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch):
     np.testing.assert_allclose(first.mean, images.reshape(100, 4).mean(axis=0), rtol=1e-5)
     evaluators.reference_statistics(made(images[:50]), features, "digest")
     assert calls == [100, 50]
+    (tmp_path / "file").touch()  # a cache that cannot be written costs one line, not the features
+    monkeypatch.setenv("EBMJAX_CACHE", str(tmp_path / "file"))
+    kept, count = evaluators.reference_statistics(made(images), features, "digest")
+    np.testing.assert_array_equal(kept.factor, first.factor)
+    assert count == 100 and "cannot write the cache" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "3", '{"evaluations": 3}', '{"evaluations": [null]}'])
 def test_nothing_is_measured_where_it_could_not_be_kept(content, tmp_path, capsys):
     (tmp_path / "results.json").write_text(content)
+    (tmp_path / "config.json").write_text("{}")
     assert evaluate.main([str(tmp_path), "--with", "frechet_pixels"]) == 2
     error = capsys.readouterr().err
     assert "results.json" in error and error.count("\n") == 1 and "move it away" in error
@@ -168,8 +250,8 @@ def test_nothing_is_measured_where_it_could_not_be_kept(content, tmp_path, capsy
 
 
 def test_a_run_that_still_trains_gets_figures_before_its_own(tmp_path):
-    added = [{"name": "fid_float", "value": 1.0, "num_steps": 5}]
-    evaluate.add(tmp_path, added)
+    added = [{"name": "fid_tf2015", "value": 1.0, "num_steps": 5}]
+    evaluate.add(tmp_path / "results.json", added)
     assert json.loads((tmp_path / "results.json").read_text()) == {"evaluations": added}
     assert results.kept(tmp_path / "results.json") == {"evaluations": added}
     write_report(tmp_path)
