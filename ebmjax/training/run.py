@@ -24,7 +24,7 @@ from ebmjax.training.loop import Hooks, Interrupted, fit
 from ebmjax.training.metrics import rollbacks_of
 from ebmjax.training.settings import restored_only, to_settings
 from ebmjax.training.signals import stop_on_signal
-from ebmjax.training.workdir import alone_in, begin, explain_divergence, reconcile, steps_done
+from ebmjax.training.workdir import alone_in, begin, check_same_data, explain_divergence, reconcile, steps_done
 from ebmjax.types import Method
 
 NUM_DRAWN = 100
@@ -140,9 +140,13 @@ def train(job: Job, method: Method, title: str = "train") -> tuple[Trained, floa
             with named_in_errors(path):
                 experiment.draw_samples(x, path)
 
+    def check(meta):
+        check_same_run(from_json(meta["config"], folder), config, folder)
+        check_same_data(meta.get("data"), job.dataset.fingerprint, folder)
+
     with stop_on_signal() as stop_requested:
-        check = lambda meta: check_same_run(from_json(meta["config"], folder), config, folder)
-        hooks = Hooks(title, {"config": to_json(config)}, check, draw, stop_requested)
+        meta = {"config": to_json(config), "data": job.dataset.fingerprint}
+        hooks = Hooks(title, meta, check, draw, stop_requested)
         state, seconds = fit(method, experiment.data_of(config, job.dataset, title), settings, folder, hooks)
         if hosts.any_process(stop_requested()):  # during the last chunk, or while a finished run was restored
             raise Interrupted(int(state.step), settings.num_steps, title)
