@@ -1,3 +1,5 @@
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -110,6 +112,23 @@ def test_missing_file(tmp_path, monkeypatch):
         load(f"npz:{'a' * 300}")
     with pytest.raises(DataError, match="no such file"):
         load("npz:")
+
+
+def test_archives_that_are_no_arrays(tmp_path):
+    """Members that are no arrays are ignored; what is encrypted is refused."""
+    save(tmp_path, x=IMAGES)
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as archive:
+        archive.writestr("notes.txt", "made on Monday")
+    assert load(f"npz:{tmp_path}/a.npz").x_train.shape == (27, 5, 4, 3)
+    with zipfile.ZipFile(tmp_path / "b.npz", "w") as archive:
+        archive.writestr("notes.txt", "made on Monday")
+    with pytest.raises(DataError, match="b.npz: expected x_train and x_test .* found no array"):
+        load(f"npz:{tmp_path}/b.npz")
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # the flag of encryption in the list of members
+    (tmp_path / "c.npz").write_bytes(content)
+    with pytest.raises(DataError, match="c.npz: not readable as plain arrays.*encrypted"):
+        load(f"npz:{tmp_path}/c.npz")
 
 
 @pytest.mark.parametrize(
