@@ -1,6 +1,9 @@
 """Types of data sets, the error of `ebmjax.data`, and the split of sets that come without a test part."""
 
 import difflib
+import functools
+import sys
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +33,8 @@ class Dataset(NamedTuple):
     float32 `[N, D]`, or sentences int32 `[N, L]` of tokens (`data.text`). y_train, y_test: int32 `[N]`, or None without
     labels. max_value: the value of white, None for tables and sentences. vocabulary: the word of every token, for
     sentences only, else None. labelled: training rows whose labels may be used, int32 `[M]`, or `[S, M]` for S draws;
-    None for all (`data.labelled`). x_train and x_test may be read-only memory maps.
+    None for all (`data.labelled`). fingerprint: of what was read (`data.fingerprint`), None for arrays from elsewhere.
+    x_train and x_test may be read-only memory maps.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Dataset(NamedTuple):
     max_value: int | None
     vocabulary: tuple[str, ...] | None = None
     labelled: np.ndarray | None = None
+    fingerprint: Mapping[str, str] | None = None
 
 
 class DataSpec(NamedTuple):
@@ -88,6 +93,17 @@ def unknown_name(name: str, tfds_names: list[str]) -> DataError:
         f"unknown data set {name!r}{hint} Known: {known}, and the image sets of "
         "https://www.tensorflow.org/datasets/catalog/overview by name"
     )
+
+
+@functools.cache
+def say(line: str) -> None:
+    """Print a line to stderr about what was done to the data, or looks wrong there: once in a process."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def what(x: np.ndarray) -> str:
+    """The type and shape of an array, as in "uint8[9, 8, 8, 1]"."""
+    return f"{x.dtype}{list(x.shape)}"
 
 
 def first_line(error: Exception) -> str:

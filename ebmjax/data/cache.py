@@ -1,6 +1,7 @@
 """The cache of decoded arrays: folders of .npy files, each of which appears complete or not at all."""
 
 import contextlib
+import functools
 import os
 import re
 import tempfile
@@ -9,12 +10,26 @@ from pathlib import Path
 
 import numpy as np
 
-from ebmjax.data.base import DataError, first_line
+from ebmjax.data.base import DataError, first_line, say
 
 
 def root(cache_dir: str | os.PathLike | None = None) -> Path:
-    """The folder of the cache: `cache_dir`, else $EBMJAX_CACHE, else ~/.cache/ebmjax."""
-    return Path(cache_dir or os.environ.get("EBMJAX_CACHE") or "~/.cache/ebmjax").expanduser()
+    """The folder of the cache: `lasting`, else a temporary one, which is deleted when the process ends."""
+    return lasting(cache_dir) or Path(_temporary().name)
+
+
+def lasting(cache_dir: str | os.PathLike | None = None) -> Path | None:
+    """`cache_dir`, else $EBMJAX_CACHE, else ~/.cache/ebmjax; None, said in one line, if the home folder is unknown."""
+    try:
+        return Path(cache_dir or os.environ.get("EBMJAX_CACHE") or "~/.cache/ebmjax").expanduser()
+    except RuntimeError:  # no HOME, and a user without an entry in the system's list, as in containers
+        say("the home folder is unknown: nothing is cached beyond this run; EBMJAX_CACHE=FOLDER keeps a cache")
+        return None
+
+
+@functools.cache
+def _temporary() -> tempfile.TemporaryDirectory:
+    return tempfile.TemporaryDirectory(prefix="ebmjax-")
 
 
 def versions(folder: Path, pattern: str, marker: str) -> list[str]:

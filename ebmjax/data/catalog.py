@@ -5,7 +5,9 @@ import os
 import numpy as np
 
 from ebmjax.data import embedded, files, tabular, text, tfds, toy
-from ebmjax.data.base import DataError, Dataset, DataSpec
+from ebmjax.data.base import DataError, Dataset, DataSpec, unknown_name
+from ebmjax.data.fingerprint import fingerprint
+from ebmjax.data.paths import file_hint
 
 __all__ = ["DataError", "DataSpec", "Dataset", "load", "spec", "to_float", "to_uint8"]
 
@@ -33,18 +35,23 @@ def load(
         standardise: for tables only: give the columns mean 0 and standard deviation 1 in the training part.
 
     Returns:
-        Arrays; the same call gives the same arrays and the same split every time.
+        Arrays; the same call gives the same arrays and the same split every time. `fingerprint` is that of the arrays
+        before they are standardised, which may round differently on another machine.
 
-    Raises DataError, one line, if the name is unknown or the data are missing or malformed. Downloads nothing.
+    What is converted on the way, or looks wrong, is said in one line on stderr. Raises DataError, one line, if the name
+    is unknown or the data are missing or malformed. Downloads nothing.
     """
     options = {"max_length": max_length, "vocabulary_size": vocabulary_size}
     options = {field: value for field, value in options.items() if value is not None}
     dataset = _find(name, options, data_dir, cache_dir)
+    dataset = dataset._replace(fingerprint=fingerprint(dataset))
     return tabular.standardise(dataset) if standardise else dataset
 
 
 def _find(name: str, options: dict[str, int], data_dir, cache_dir) -> Dataset:
     """The data set of that name; `options` are those of sentences."""
+    if set(name) & set("\n\r\0"):  # each would break a line of output, or the system's calls
+        raise unknown_name(name, [])
     if name == "pydoc":
         return text.pydoc(**options)
     if name.startswith("lines:"):
@@ -61,6 +68,8 @@ def _find(name: str, options: dict[str, int], data_dir, cache_dir) -> Dataset:
         return files.load_npz(name.removeprefix("npz:"))
     if name.startswith("fake:"):
         return embedded.fake(name.removeprefix("fake:"))
+    if hint := file_hint(name):
+        raise DataError(f"unknown data set {name!r}; {hint}")
     return tfds.load(name, data_dir=data_dir, cache_dir=cache_dir)
 
 

@@ -35,7 +35,7 @@ def fill(target: Path, name: str, parts: dict[str, Part], shape: tuple[int, int,
             images = _chunks(part, name, shape, size, labels, advance)
             cache.write_images(folder / f"x_{key}.npy", images, (len(part.rows), *shape))
             if labels:
-                np.save(folder / f"y_{key}.npy", np.asarray(labels, np.int32))
+                np.save(folder / f"y_{key}.npy", np.asarray(labels))
 
 
 def image_array(data: bytes, shape: tuple[int, int, int], size: int | None) -> np.ndarray:

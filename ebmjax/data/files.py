@@ -1,12 +1,11 @@
 """A user's own arrays: images or tables in an .npz file."""
 
-import zipfile
-import zlib
-from pathlib import Path
-
 import numpy as np
 
-from ebmjax.data.base import DataError, Dataset, first_line, hold_out
+from ebmjax.data.base import DataError, Dataset, first_line, hold_out, what
+from ebmjax.data.classes import check_labels, number_labels
+from ebmjax.data.images import LAYOUT, to_images
+from ebmjax.data.paths import CSV_HINT, user_file
 
 KEYS = "x_train and x_test (with y_train, y_test), or x (with y), or one array alone"
 
@@ -16,49 +15,48 @@ def load_npz(path: str) -> Dataset:
 
     Arrays: x_train and x_test, optionally y_train and y_test; or x, optionally y; or a single array of any name.
     Without a test part the last tenth of a fixed permutation is held out. Other arrays are ignored.
-    Images are uint8 `[N, H, W]` or `[N, H, W, C]` with C in {1, 3} and white = 255; tables are finite floats `[N, D]`,
-    kept as float32; labels are integers `[N]`, 0, 1, ... for images, arbitrary for tables, whose labels are renumbered
-    0, 1, ... in ascending order.
+    Images are uint8 `[N, H, W]` or `[N, H, W, C]` with C in {1, 3} and white = 255, or what `images.to_images` converts
+    to that; tables are finite floats `[N, D]`, kept as float32. Labels are whole numbers or text `[N]`, renumbered
+    0, 1, ... in ascending order (`classes.number_labels`).
 
     Raises DataError, with the path and the expected format, for anything else.
     """
     name = f"npz:{path}"
     arrays = _read(path)
     keys = _roles(list(arrays), name)
-    x_train, is_image = _examples(arrays, keys["x_train"], name)
-    lowest = 0 if is_image else np.iinfo(np.int32).min
-    y_train = _labels(arrays, keys.get("y_train"), len(x_train), name, lowest)
-    if "x_test" in keys:
-        x_test, test_is_image = _examples(arrays, keys["x_test"], name)
-        if is_image != test_is_image or x_train.shape[1:] != x_test.shape[1:]:
-            raise DataError(f"{name}: examples of x_train {_what(x_train)} and x_test {_what(x_test)} must match")
-        y_test = _labels(arrays, keys.get("y_test"), len(x_test), name, lowest)
-    else:
-        train, test = hold_out(len(x_train), name)
-        x_train, x_test = x_train[train], x_train[test]
-        y_train, y_test = (None, None) if y_train is None else (y_train[train], y_train[test])
-    if not is_image and y_train is not None and y_test is not None:
-        # Published tables often label from 1, or -1 and 1. Without renumbering, a class without examples would be
-        # learned and sampled.
-        names = np.unique(np.concatenate([y_train, y_test]))
-        y_train, y_test = (np.searchsorted(names, y).astype(np.int32) for y in (y_train, y_test))
-    return Dataset(name, x_train, y_train, x_test, y_test, max_value=255 if is_image else None)
+    x_keys = [keys[part] for part in ("x_train", "x_test") if part in keys]
+    y_keys = [keys[part] for part in ("y_train", "y_test") if part in keys]
+    x, is_image = _examples({key: arrays[key] for key in x_keys}, name)
+    lengths = dict(zip(y_keys, map(len, x)))
+    y = [check_labels(arrays[key], num, f"{name}: {key} {what(arrays[key])}") for key, num in lengths.items()]
+    y = number_labels(y, name) if y else [None] * len(x)
+    if len(x) == 1:
+        rows = hold_out(len(x[0]), name)
+        x, y = [x[0][part] for part in rows], [None if y[0] is None else y[0][part] for part in rows]
+    return Dataset(name, x[0], y[0], x[1], y[1], max_value=255 if is_image else None)
 
 
 def _read(path: str) -> dict[str, np.ndarray]:
     """All arrays of the file, {"": array} for .npy."""
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise DataError(f"npz:{path}: no such file ({file.absolute()})")
+    name = f"npz:{path}"
+    file = user_file(path, name)
     try:
+        with file.open("rb") as opened:
+            start = opened.read(6)
+        if not start.startswith((b"PK", b"\x93NUMPY")):
+            known = "is empty" if not start else "is neither an .npz nor an .npy file"
+            raise DataError(f"{name}: {known}; write it by np.savez; {CSV_HINT}")
         content = np.load(file, allow_pickle=False)
         if isinstance(content, np.ndarray):
             return {"": content}
         with content:
-            return {key: content[key] for key in content.files}
-    except (OSError, ValueError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+            found = {key: content[key] for key in content.files}
+        return {key: array for key, array in found.items() if isinstance(array, np.ndarray)}  # others come as bytes
+    except DataError:
+        raise
+    except Exception as error:  # damaged bytes raise errors of the system, of zip, of zlib, and of NumPy's header
         raise DataError(
-            f"npz:{path}: not readable as plain arrays, truncated or with pickled objects ({first_line(error)}); "
+            f"{name}: not readable as plain arrays, truncated or with pickled objects ({first_line(error)}); "
             "write it again with np.savez"
         ) from None
 
@@ -76,44 +74,34 @@ def _roles(found: list[str], name: str) -> dict[str, str]:
     return {key: key for key in ("x_train", "y_train", "x_test", "y_test") if key in found}
 
 
-def _examples(arrays: dict[str, np.ndarray], key: str, name: str) -> tuple[np.ndarray, bool]:
-    """Images uint8 `[N, H, W, C]` or a table float32 `[N, D]`, and whether they are images."""
-    x = arrays[key]
-    where = f"{name}: {key or 'the array'} {_what(x)}"
-    if x.size == 0:
-        raise DataError(f"{where} is empty")
-    if x.dtype == np.uint8:
-        if x.ndim == 3:
-            x = x[..., None]
-        if x.ndim != 4 or x.shape[-1] not in (1, 3):
-            raise DataError(f"{where}: images are [N, H, W] or [N, H, W, C] with C 1 or 3 (channels last)")
-        return x, True
-    if np.issubdtype(x.dtype, np.floating) and x.ndim == 2:
-        with np.errstate(over="ignore"):  # values too large for float32 become inf and are reported below
-            x = x.astype(np.float32)
-        if not np.isfinite(x).all():
-            raise DataError(f"{where}: a table must be finite in float32; row {_first_bad(x)} is not")
-        return x, False
-    raise DataError(f"{where}: store images as uint8 in 0..255, [N, H, W, C], or a table as floats [N, D]")
+def _examples(parts: dict[str, np.ndarray], name: str) -> tuple[list[np.ndarray], bool]:
+    """Images uint8 `[N, H, W, C]` or tables float32 `[N, D]`, in the order of `parts`, and whether they are images."""
+    for key, x in parts.items():
+        if x.size == 0:
+            raise DataError(f"{name}: {key or 'the array'} {what(x)} is empty")
+    if len({(x.shape[1:], _kind(x)) for x in parts.values()}) > 1:
+        told = " and ".join(f"{key} {what(x)}" for key, x in parts.items())
+        raise DataError(f"{name}: examples of {told} must match in type and shape")
+    key, x = next(iter(parts.items()))
+    if _kind(x) and x.ndim in (3, 4):
+        return to_images(parts, name), True
+    if _kind(x) == "float" and x.ndim == 2:
+        return [_table(x, f"{name}: {key or 'the array'} {what(x)}") for key, x in parts.items()], False
+    hint = (
+        LAYOUT if x.dtype == np.uint8 else "store images as uint8 in 0..255, [N, H, W, C], or a table as floats [N, D]"
+    )
+    raise DataError(f"{name}: {key or 'the array'} {what(x)}: {hint}; a table of integers by x.astype(np.float32)")
 
 
-def _labels(arrays: dict[str, np.ndarray], key: str | None, num: int, name: str, lowest: int) -> np.ndarray | None:
-    """Labels as int32 `[N]`, none below `lowest`; None without a key."""
-    if key is None:
-        return None
-    y = arrays[key]
-    where = f"{name}: {key} {_what(y)}"
-    if not np.issubdtype(y.dtype, np.integer) or y.shape != (num,):
-        raise DataError(f"{where}: expected integers [{num}], one for each example")
-    if y.min() < lowest or y.max() > np.iinfo(np.int32).max:
-        allowed = "integers of 32 bits" if lowest else "0, 1, 2 ..."
-        raise DataError(f"{where}: labels must be {allowed}; they span {y.min()} .. {y.max()}")
-    return y.astype(np.int32)
+def _kind(x: np.ndarray) -> str:
+    """The kind of number that the array holds, or "" if it holds none."""
+    return {"b": "bool", "i": "integer", "u": "integer", "f": "float"}.get(x.dtype.kind, "")
 
 
-def _first_bad(x: np.ndarray) -> int:
-    return int(np.argmin(np.isfinite(x).all(axis=1)))
-
-
-def _what(x: np.ndarray) -> str:
-    return f"{x.dtype}{list(x.shape)}"
+def _table(x: np.ndarray, where: str) -> np.ndarray:
+    with np.errstate(over="ignore"):  # values too large for float32 become inf and are reported below
+        x = x.astype(np.float32)
+    finite = np.isfinite(x).all(axis=1)
+    if not finite.all():
+        raise DataError(f"{where}: a table must be finite in float32; row {int(np.argmin(finite))} is not")
+    return x

@@ -4,9 +4,7 @@ A row is int32 `[L]`: words, EOS, PAD ... (`ebmjax.types`), with L the length of
 Words are separated by blanks. A sentence of more than `max_length` words is cut; it still ends with EOS.
 """
 
-import gzip
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,6 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from ebmjax.data.base import DataError, Dataset, first_line, hold_out
+from ebmjax.data.classes import number_labels
+from ebmjax.data.encoding import lines_of
+from ebmjax.data.paths import user_file
 from ebmjax.types import BOS, EOS, PAD, UNK
 
 SPECIAL = ("<pad>", "<unk>", "<bos>", "<eos>")
@@ -60,24 +61,25 @@ def make_dataset(name: str, train: Lines, test: Lines, max_length: int, vocabula
     vocabulary = build_vocabulary((words[:max_length] for _, words in train), vocabulary_size)
     length = min(max_length, max(len(words) for _, words in (*train, *test))) + 1
     x = [to_tokens([words for _, words in part], vocabulary, length) for part in (train, test)]
-    labelled = train[0][0] is not None
-    y = [np.array([label for label, _ in part], np.int32) if labelled else None for part in (train, test)]
+    labels = [np.array([label for label, _ in part if label is not None], np.int64) for part in (train, test)]
+    y = number_labels(labels, name) if len(labels[0]) else [None, None]
     return Dataset(name, x[0], y[0], x[1], y[1], max_value=None, vocabulary=vocabulary)
 
 
 def load_lines(path: str, max_length: int = MAX_LENGTH, vocabulary_size: int = VOCABULARY_SIZE) -> Dataset:
-    """Sentences from a file of UTF-8 text, one per line, blank lines ignored; compressed if its name ends in .gz.
+    """Sentences from a file of text, one per line, blank lines ignored: UTF-8, perhaps in gzip (`encoding.lines_of`).
 
     Args:
-        path: lines are all `sentence`, or all `label TAB sentence` with an integer label ≥ 0. If the file's name
-            contains "train", the test part is the file in the same folder with "test" in its place (the rest of the
-            name may differ if only one such file exists: reviews.train.10000.txt.gz, reviews.test.txt.gz). Otherwise
-            it is the last tenth of a fixed permutation.
+        path: lines are all `sentence`, or all `label TAB sentence` with an integer label, renumbered 0, 1, ... in
+            ascending order (`classes.number_labels`). If the file's name contains "train", the test part is the file in
+            the same folder with "test" in its place (the rest of the name may differ if only one such file exists:
+            reviews.train.10000.txt.gz, reviews.test.txt.gz). Otherwise it is the last tenth of a fixed permutation.
         max_length: of a sentence in words, ≥ 1. vocabulary_size: including the special tokens, > 4.
 
     Raises DataError, with the path and the expected format, for anything else.
     """
-    name, file = f"lines:{path}", Path(path).expanduser()
+    name = f"lines:{path}"
+    file = user_file(path, name)
     train, sibling = _read(file, name), _test_sibling(file)
     if sibling is None:
         rows = hold_out(len(train), name)
@@ -102,14 +104,11 @@ def _test_sibling(file: Path) -> Path | None:
 
 def _read(file: Path, name: str) -> Lines:
     """The sentences of one file."""
-    if not file.is_file():
-        raise DataError(f"{name}: no such file ({file.absolute()})")
     try:
-        raw = file.read_bytes()
-        content = (gzip.decompress(raw) if file.name.endswith(".gz") else raw).decode("utf-8")
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise DataError(f"{name}: not readable as UTF-8 text, or as gzip ({first_line(error)})") from None
-    found = [(i, *_parse(line, f"{name}: line {i}")) for i, line in enumerate(content.split("\n"), 1) if line.strip()]
+        lines = lines_of(file.read_bytes(), name)
+    except OSError as error:
+        raise DataError(f"{name}: {first_line(error)}") from None
+    found = [(i, *_parse(line, f"{name}: line {i}")) for i, line in enumerate(lines, 1) if line.strip()]
     found = [(i, label, words) for i, label, words in found if words]
     if not found:
         raise DataError(f"{name}: no sentences; expected one per line, or label TAB sentence")
@@ -123,8 +122,8 @@ def _parse(line: str, where: str) -> tuple[int | None, list[str]]:
     label, tab, sentence = line.partition("\t")
     if not tab:
         return None, line.split()
-    if not re.fullmatch(r"\d{1,9}", label.strip(), re.ASCII) or "\t" in sentence:
-        raise DataError(f"{where}: expected a sentence, or label TAB sentence with a label 0, 1, 2 ...")
+    if not re.fullmatch(r"[+-]?\d{1,18}", label.strip(), re.ASCII) or "\t" in sentence:
+        raise DataError(f"{where}: expected a sentence, or label TAB sentence with an integer label")
     return int(label), sentence.split()
 
 

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ebmjax.data import cache
-from ebmjax.data.base import DataError, Dataset, first_line, hold_out, unknown_name
+from ebmjax.data.base import DataError, Dataset, first_line, hold_out, say, unknown_name
+from ebmjax.data.classes import number_labels
 from ebmjax.data.decode import Part, fill
 
 VERSION = r"(\d+\.\d+\.\d+)"
@@ -67,7 +68,20 @@ def load(
         if not target.is_dir():
             shape = image_shape(builder, name, parsed.size)
             fill(target, name, split_parts(builder, name), shape, parsed.size)
-    return Dataset(name, *cache.read(target), max_value=255)
+    x_train, y_train, x_test, y_test = cache.read(target)
+    y_train, y_test = _classes(y_train, y_test, name)
+    return Dataset(name, x_train, y_train, x_test, y_test, max_value=255)
+
+
+def _classes(y_train: np.ndarray | None, y_test: np.ndarray | None, name: str):
+    """(y_train, y_test) as classes 0 .. K - 1, or None twice if a part has no labels, which TFDS also writes as -1."""
+    if y_train is None or y_test is None:
+        return None, None
+    for part, y in (("training", y_train), ("test", y_test)):
+        if np.all(y == -1):
+            say(f"{name}: the {part} part has no labels, only -1: taken as a set without labels")
+            return None, None
+    return number_labels([y_train, y_test], name)
 
 
 def parse(name: str) -> Name:
@@ -89,6 +103,8 @@ def find_builder(parsed: Name, folder: str) -> Any:
     """The TFDS builder of a set, prepared or not. Offline; DataError if TFDS does not know it."""
     import tensorflow_datasets as tfds
 
+    if folder.startswith("~"):  # else TFDS would make a folder of that name
+        raise DataError(f"{folder}: the home folder is unknown; set TFDS_DATA_DIR to the folder of TFDS's sets")
     try:
         return tfds.builder(str(parsed), data_dir=folder)
     except tfds.core.DatasetNotFoundError:

@@ -54,6 +54,8 @@ def download(url: str = URL, cache_dir: str | os.PathLike | None = None) -> Path
     path = weights_path(cache_dir)
     if path.exists():
         return path
+    if cache.lasting(cache_dir) is None:
+        raise DataError("there is no folder to keep the weights in: set EBMJAX_CACHE=FOLDER and repeat")
     if importlib.util.find_spec("torch") is None:
         raise DataError("reading the weights needs PyTorch, this once: run `pip install torch` and repeat")
     with cache.filling(path.parent) as folder:

@@ -9,6 +9,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from ebmjax.data.paths import absolute_name
+
 # Fields that may differ when a run is resumed: they do not change the results of training.
 FREE_FIELDS = (
     "train.log_every",
@@ -88,6 +90,20 @@ def flatten(config: ConfigDict) -> dict:
     return flat
 
 
+def with_absolute_paths(config: ConfigDict) -> ConfigDict:
+    """A copy in which the names of data sets have absolute paths (npz:PATH, lines:PATH), so that a run can be continued
+    from another folder."""
+
+    def absolute(value):
+        if isinstance(value, tuple):
+            return tuple(absolute(v) for v in value)
+        return absolute_name(value) if isinstance(value, str) else value
+
+    config = config.copy_and_resolve_references()
+    config.update_from_flattened_dict({k: absolute(v) for k, v in flatten(config).items() if absolute(v) != v})
+    return config
+
+
 def choose(table: Mapping[str, Any], name: str, field: str) -> Any:
     """table[name]; ConfigError with the known names, and the closest one, if `name` is not in the table."""
     if name in table:
@@ -102,7 +118,7 @@ def check_same_run(saved: ConfigDict, asked: ConfigDict, workdir: Path) -> None:
 
     `FREE_FIELDS` may differ. train.num_steps may grow if no learning-rate schedule depends on it.
     """
-    old, new = flatten(saved), flatten(asked)
+    old, new = (flatten(with_absolute_paths(config)) for config in (saved, asked))
     names = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k) and not k.startswith(FREE_FIELDS))
     scheduled = [k for k, v in new.items() if k.endswith("schedule") and v == "cosine"]
     grows = "train.num_steps" in names and new["train.num_steps"] > old["train.num_steps"] and not scheduled

@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from ebmjax.data import cache
 from ebmjax.mcmc.base import AXIS
 from ebmjax.types import PyTree, State
 
@@ -79,7 +79,7 @@ def state_shardings(mesh: Mesh, state: State) -> State:
 
 
 def enable_compilation_cache() -> None:
-    """Keep compiled programs between runs, unless JAX_COMPILATION_CACHE_DIR is set (to a folder, or empty for none)."""
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        folder = Path(os.environ.get("EBMJAX_CACHE") or Path.home() / ".cache" / "ebmjax")
+    """Keep compiled programs between runs, unless JAX_COMPILATION_CACHE_DIR is set (to a folder, or empty for none), or
+    there is no place for them (`cache.lasting`)."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ and (folder := cache.lasting()):
         jax.config.update("jax_compilation_cache_dir", str(folder / "xla"))

@@ -23,7 +23,7 @@ from ebmjax.training.loop import Hooks, Interrupted, fit, restored
 from ebmjax.training.metrics import rollbacks_of
 from ebmjax.training.settings import restored_only, to_settings
 from ebmjax.training.signals import stop_on_signal
-from ebmjax.training.workdir import alone_in, begin, explain_divergence, reconcile, steps_done
+from ebmjax.training.workdir import alone_in, begin, check_same_data, explain_divergence, reconcile, steps_done
 from ebmjax.types import Method
 
 NUM_DRAWN = 100
@@ -129,7 +129,11 @@ def train(job: Job, method: Method, title: str = "train") -> tuple[Trained, floa
     method = method._replace(sample=jax.jit(method.sample, static_argnums=2))
     folder, experiment, config = job.workdir, job.experiment, job.config
     data = experiment.data_of(config, job.dataset, title)
-    check = lambda meta: check_same_run(from_json(meta["config"], folder), config, folder)
+
+    def check(meta):
+        check_same_run(from_json(meta["config"], folder), config, folder)
+        check_same_data(meta.get("data"), job.dataset.fingerprint, folder)
+
     if job.mode == "sample":
         return Trained(method, for_evaluation(restored(method, data, job.settings, folder, check))), 0.0
     settings = job.settings if job.mode == "train" else restored_only(job.settings)
@@ -146,8 +150,8 @@ def train(job: Job, method: Method, title: str = "train") -> tuple[Trained, floa
                 experiment.draw_samples(x, path)
 
     with stop_on_signal() as stop_requested:
-        hooks = Hooks(title, {"config": to_json(config)}, check, draw, stop_requested)
-        state, seconds = fit(method, data, settings, folder, hooks)
+        meta = {"config": to_json(config), "data": job.dataset.fingerprint}
+        state, seconds = fit(method, data, settings, folder, Hooks(title, meta, check, draw, stop_requested))
         if hosts.any_process(stop_requested()):  # during the last chunk, or while a finished run was restored
             raise Interrupted(int(state.step), settings.num_steps, title)
     return Trained(method, for_evaluation(state)), seconds

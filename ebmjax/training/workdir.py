@@ -10,7 +10,15 @@ from ebmjax.files import only_one, write_atomically
 from ebmjax.report.run_page import write_report
 from ebmjax.report.workdir import COMMAND, DIVERGED, newest_step
 from ebmjax.training.arguments import Arguments, command_line, with_overrides
-from ebmjax.training.config import ConfigError, Limit, check_limits, check_same_run, from_json, to_json
+from ebmjax.training.config import (
+    ConfigError,
+    Limit,
+    check_limits,
+    check_same_run,
+    from_json,
+    to_json,
+    with_absolute_paths,
+)
 from ebmjax.training.experiment import Experiment
 from ebmjax.training.guard import Diverged
 from ebmjax.training.hosts import is_first
@@ -47,7 +55,7 @@ def explain_divergence(workdir: Path) -> Generator[None, None, None]:
 
 def reconcile(experiment: Experiment, arguments: Arguments, workdir: Path) -> tuple[ConfigDict, str]:
     """(the config to use, the command that repeats it); without --config those of the work directory plus overrides.
-    Raises ConfigError if the run in the work directory may not continue with this config."""
+    Paths of data sets become absolute. Raises ConfigError if the run in the folder cannot go on with this config."""
     path, config, overrides = workdir / "config.json", arguments.config, arguments.overrides
     command = command_line(experiment.name, arguments.source, overrides)
     if path.exists() and steps_done(workdir):  # before the first checkpoint there is nothing to continue
@@ -63,7 +71,23 @@ def reconcile(experiment: Experiment, arguments: Arguments, workdir: Path) -> tu
     elif arguments.mode != "train":
         raise ConfigError(f"--mode={arguments.mode}: {workdir} holds no trained run; give one by --workdir=FOLDER")
     check_owner(experiment.name, config)
-    return config, command
+    return with_absolute_paths(config), command
+
+
+def check_same_data(saved: Mapping | None, now: Mapping | None, workdir: Path) -> None:
+    """Raise ConfigError, listing what differs, if both fingerprints are known (`data.fingerprint`) and differ.
+
+    Checkpoints of earlier versions have none, nor have data sets that were not made by `data.load`.
+    """
+    if not saved or not now:
+        return
+    differ = [part for part in sorted(saved.keys() | now.keys()) if saved.get(part) != now.get(part)]
+    if differ:
+        changes = "; ".join(f"{part}: {saved.get(part)} there, {now.get(part)} now" for part in differ)
+        raise ConfigError(
+            f"{workdir} holds a run with other data of the same name: {changes}; put back the data that it was trained "
+            "on, or use another --workdir"
+        )
 
 
 def check_owner(name: str, config: ConfigDict) -> None:
@@ -76,7 +100,7 @@ def check_owner(name: str, config: ConfigDict) -> None:
 
 def open_untrained(name: str, arguments: Arguments, limits: Mapping[str, Limit]) -> tuple[ConfigDict, Path, str]:
     """(config, work directory, command) for commands that train no method, checked; `begin` then writes them."""
-    config = arguments.config
+    config = with_absolute_paths(arguments.config)
     check_owner(name, config)
     check_limits(config, limits)
     workdir = arguments.workdir or Path("runs") / name / arguments.name

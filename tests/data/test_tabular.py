@@ -44,15 +44,6 @@ def test_standardised_by_the_training_part_alone(tmp_path):
     np.testing.assert_allclose(scaled.x_test[:, 2], 100, rtol=1e-3)
 
 
-def test_labels_of_tables_are_numbered_anew(tmp_path):
-    data = table(y=np.array([-1, 1, 5], np.int32)[np.arange(60) % 3] + 1)
-    np.savez(tmp_path / "a.npz", x_train=data.x_train, y_train=data.y_train, x_test=data.x_test, y_test=data.y_test)
-    found = load(f"npz:{tmp_path}/a.npz")
-    assert spec(found).num_classes == 3
-    np.testing.assert_array_equal(found.y_train, np.arange(40) % 3)
-    np.testing.assert_array_equal(found.y_test, np.arange(40, 60) % 3)
-
-
 def test_as_many_labels_of_each_class():
     data = with_labels(table(), 5, (0, 1, 2))
     assert data.labelled.shape == (3, 15) and data.labelled.dtype == np.int32

@@ -211,7 +211,7 @@ def test_published_settings_of_svhn():
 
 
 def test_a_stack_of_another_size_is_refused(fails, tmp_path):
-    np.savez(tmp_path / "x.npz", x_train=np.zeros((20, 28, 28, 1), np.uint8))
+    np.savez(tmp_path / "x.npz", x_train=np.full((20, 28, 28, 1), 255, np.uint8))
     said = fails("latent_ebm", "latent_ebm/svhn:smoke", f"--config.data.name=npz:{tmp_path}/x.npz")
     assert "svhn makes 32 x 32 images, but examples have shape (28, 28, 1)" in said
 

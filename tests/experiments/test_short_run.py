@@ -75,7 +75,7 @@ def test_published_settings_of_cifar10():
 @pytest.mark.parametrize(
     "x, said",
     [
-        (np.zeros((20, 28, 28, 1), np.uint8), "size must be 8, 16, 32, 64 ..., got 28; resize them"),
+        (np.full((20, 28, 28, 1), 255, np.uint8), "size must be 8, 16, 32, 64 ..., got 28; resize them"),
         (np.random.default_rng(0).normal(size=(20, 6)).astype(np.float32), "needs square images"),
     ],
     ids=["images", "table"],

@@ -77,7 +77,7 @@ def test_one_clear_line(words, expected, fails, tmp_path, monkeypatch):
         (lambda path: path.write_bytes(b"PK\x03\x04 cut off"), "broken.npz"),
         (lambda path: np.savez(path, x_train=np.zeros((40, 8, 8, 4), np.uint8)), "broken.npz"),
         (lambda path: np.savez(path, x_train=np.array([{}, {}], object)), "broken.npz"),
-        (lambda path: np.savez(path, x_train=np.zeros((40, 7, 8), np.float64)), "broken.npz"),
+        (lambda path: np.savez(path, x_train=np.full((40, 7, 8), -3.0)), "broken.npz"),
     ],
     ids=["truncated", "four channels", "pickled", "float images"],
 )
