@@ -24,7 +24,7 @@ import optax
 from ebmjax import pytree
 from ebmjax.energies import bind, marginal_labels, standard_normal, tilt
 from ebmjax.estimators.likelihood import log_normalizer
-from ebmjax.methods.base import apply_gradients, create_state, labelled_part, pure, step_key
+from ebmjax.methods.base import acceptance, apply_gradients, create_state, labelled_part, pure, step_key
 from ebmjax.methods.latent_space import Model, decode, init_generator, interpolate, make_model, sample, sample_latent
 from ebmjax.objectives import contrastive, cross_entropy, diagonal_log_prob, log_mean_exp
 from ebmjax.objectives.amortised import draw_diagonal, masked_kl
@@ -121,7 +121,7 @@ def train_step(coupling: Coupling, optimizers: Mapping, state: State, batch: Bat
         # Held fixed in the update: the gradient of log Z does not pass through chains.
         z_neg, info = jax.lax.stop_gradient(model.run(coupling.chain, model.prior(params), chain_key, len(batch["x"])))
         metrics = {"prior_grad_norm": jnp.mean(info.grad_norm), "prior_spread": pytree.spread(z_neg)}
-        metrics["num_nonfinite"] = jnp.sum(info.num_nonfinite)
+        metrics |= {"num_nonfinite": jnp.sum(info.num_nonfinite)} | acceptance("prior", coupling.chain, info)
     kl_weight = coupling.weights.kl(state.step)
     loss = lambda params: loss_of(coupling, params, batch, z_neg, loss_key, kl_weight)
     grads, more = jax.grad(loss, has_aux=True)(params)

@@ -10,7 +10,8 @@ from ebmjax.files import only_one, write_atomically
 from ebmjax.report.run_page import write_report
 from ebmjax.report.workdir import COMMAND, DIVERGED, newest_step
 from ebmjax.training.arguments import Arguments, command_line, with_overrides
-from ebmjax.training.config import ConfigError, Limit, check_limits, check_same_run, from_json, to_json
+from ebmjax.training.config import ConfigError, Limit, check_limits, check_same_run, from_json, input_errors, to_json
+from ebmjax.training.devices import find_devices
 from ebmjax.training.experiment import Experiment
 from ebmjax.training.guard import Diverged
 from ebmjax.training.hosts import is_first
@@ -79,6 +80,8 @@ def open_untrained(name: str, arguments: Arguments, limits: Mapping[str, Limit])
     config = arguments.config
     check_owner(name, config)
     check_limits(config, limits)
+    with input_errors():
+        find_devices()
     workdir = arguments.workdir or Path("runs") / name / arguments.name
     return config, workdir, command_line(name, arguments.source, arguments.overrides)
 
