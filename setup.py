@@ -38,7 +38,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=find_packages(include=["ebmjax", "ebmjax.*"]),
+    packages=find_packages(include=["ebmjax", "ebmjax.*", "experiments", "experiments.*"]),
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,
 )

@@ -1,7 +1,6 @@
 """Atomic writing of files, and the lock of a work directory."""
 
 import errno
-import fcntl
 import os
 import sys
 from collections.abc import Generator
@@ -58,8 +57,11 @@ def write_atomically(path: Path, text: str) -> None:
 def only_one(folder: Path) -> Generator[None, None, None]:
     """Hold the lock of `folder`; BlockingIOError if another process has it. The lock ends with the process.
 
-    Some cluster file systems have no locks: then a warning is printed, and the folder is used without one.
+    Some cluster file systems have no locks: then a warning is printed, and the folder is used without one. Windows has
+    no such locks at all: ImportError.
     """
+    import fcntl  # here, so that all but this works on Windows
+
     with (folder / ".lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,6 +13,7 @@ class MetricKind(NamedTuple):
     grows: the guard stops a run if such a metric exceeds `max_growth` times its usual size.
     floor: lower bound of values in the usual size, for metrics that pass through 0.
     collapses: the guard stops a run if such a metric falls below `min_spread` times its usual size.
+    stalls: the guard stops a run if such a metric is 0 several times in a row.
     """
 
     pattern: str
@@ -23,6 +24,7 @@ class MetricKind(NamedTuple):
     grows: bool = False
     floor: float = 0.0
     collapses: bool = False
+    stalls: bool = False
 
     def matches(self, name: str) -> bool:
         """Whether a metric of that name is of this kind."""
@@ -40,6 +42,9 @@ KINDS = (
     MetricKind("*_grad_norm", "energy gradient along the chains", log=True, grows=True),
     MetricKind("r_s", grows=True),  # the mean gradient norm along the chains, of `diagnostics.learning_correlations`
     MetricKind("*_spread", collapses=True),  # <chain>_spread: the standard deviation over the chains, `pytree.spread`
+    MetricKind(
+        "*acceptance*", "acceptance of the chains' proposals", zero=True, stalls=True
+    ),  # `methods.base.acceptance`
     MetricKind("num_nonfinite", "non-finite proposals", zero=True),
     MetricKind("steps_per_second", "steps per second", zero=True, label="steps/s"),
     MetricKind("learning_rate*", "learning rate", zero=True),

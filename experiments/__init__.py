@@ -1,11 +1,17 @@
 """The commands, `python -m experiments.<name>`; `find` returns the experiment of a name."""
 
 import difflib
+import sys
 from importlib import import_module
 from pathlib import Path
 
-from ebmjax.training.config import ConfigError
-from ebmjax.training.experiment import Experiment
+try:
+    import ebmjax.viz.backend  # noqa: F401  (so that matplotlib, like JAX, refuses its settings here)
+    from ebmjax.training.config import ConfigError
+    from ebmjax.training.experiment import Experiment
+except (ImportError, ValueError) as error:  # a package, or an environment variable or matplotlibrc, that cannot be used
+    print(f"error: cannot start: {error}", file=sys.stderr)
+    sys.exit(2)
 
 MODULES = {path.stem: path for path in sorted(Path(__file__).parent.glob("*.py")) if path.stem != "__init__"}
 

@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from math import inf
 from pathlib import Path
 
 import jax
@@ -31,13 +32,14 @@ from ebmjax.report import results
 from ebmjax.report.run_page import write_report
 from ebmjax.training.checkpoint import CheckpointError
 from ebmjax.training.config import ConfigError, input_errors
-from ebmjax.training.devices import make_mesh, split
+from ebmjax.training.devices import find_devices, make_mesh, split
+from ebmjax.training.values import LARGEST_INT
 from experiments import find
 from experiments.build.trained import restore
 from experiments.evaluators import EVALUATORS
 from experiments.evaluators.base import Figure, Measured
 
-LOWEST = {"num": 1, "num_reference": 0, "batch_size": 1, "num_betas": 1, "num_chains": 2}
+LOWEST = {"seed": 0, "num": 1, "num_reference": 0, "batch_size": 1, "num_betas": 1, "num_chains": 2}
 
 
 def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -66,13 +68,13 @@ def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         if name not in EVALUATORS:
             raise ConfigError(f"--with {name}: no such evaluator; choose from {', '.join(EVALUATORS)}")
     for name, low in LOWEST.items():
-        if getattr(arguments, name) < low:
-            raise ConfigError(f"--{name} {getattr(arguments, name)} must be at least {low}")
+        if not low <= getattr(arguments, name) <= LARGEST_INT:
+            raise ConfigError(f"--{name} {getattr(arguments, name)} must be at least {low}, in 32 bits")
     try:
         find_protocol(arguments.protocol)
     except ValueError as error:
         raise ConfigError(f"--protocol: {error}") from None
-    if arguments.step_size <= 0:
+    if not 0 < arguments.step_size < inf:
         raise ConfigError(f"--step_size {arguments.step_size} must be > 0")
     return arguments
 
@@ -120,6 +122,8 @@ def add(path: Path, added: Sequence[dict], told: Mapping = {}) -> None:
 
 def open_run(arguments: argparse.Namespace) -> Measured:
     """The run, its data and the options. Raises ConfigError, DataError or CheckpointError."""
+    with input_errors():
+        find_devices()
     config, trained = restore(arguments.workdir)
     dataset = find(config.experiment).data_of(config, load(**config.data), "train")
     mesh = make_mesh(arguments.batch_size)

@@ -25,8 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ebmjax.report.workdir import mapping
-from ebmjax.training.arguments import ROOT, parse
+from ebmjax.training.arguments import parse
 from ebmjax.training.config import ConfigError, check_same_run, from_json
+from ebmjax.training.config_files import ROOT
 from ebmjax.training.signals import signal_handler
 from experiments import find
 

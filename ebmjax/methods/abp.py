@@ -18,7 +18,7 @@ import optax
 from ebmjax import pytree
 from ebmjax.mcmc import bank as banks
 from ebmjax.mcmc import sample_chain
-from ebmjax.methods.base import apply_gradients, create_state, step_key
+from ebmjax.methods.base import acceptance, apply_gradients, create_state, step_key
 from ebmjax.methods.latent_model import Model, generator_gradient, init_generator, make_model
 from ebmjax.methods.latent_space import common_functions, evaluate, sample
 from ebmjax.types import Array, Batch, Chain, Info, Method, Metrics, PyTree, State
@@ -53,7 +53,7 @@ def train_step(
         "latent_rms": jnp.sqrt(jnp.mean(jnp.square(pytree.ravel_rows(z)[0]))),
         "grad_norm_generator": pytree.global_norm(grad),
         "num_nonfinite": jnp.sum(info.num_nonfinite),
-    }
+    } | acceptance("posterior", chain, info)
     state = apply_gradients(state, optimizers, {"generator": grad})
     if bank is not None:
         store = banks.write(bank, state.extra["chains"], batch["index"], z)

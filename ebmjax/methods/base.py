@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from ebmjax.importance import WeightedMean
-from ebmjax.types import Array, Batch, EnergyFn, PyTree, State
+from ebmjax.types import Array, Batch, Chain, EnergyFn, Info, Metrics, PyTree, State
 
 
 def create_state(
@@ -45,6 +45,12 @@ def apply_gradients(
 def pure(module) -> EnergyFn:
     """The stateless apply of a Flax module: (params, x) -> y."""
     return lambda params, x: module.apply({"params": params}, x)
+
+
+def acceptance(name: str, chain: Chain | None, info: Info) -> Metrics:
+    """{"<name>_acceptance": mean over chains and steps of the probability that a proposal is accepted}, by which the
+    training notices chains that never move; {} for a chain of 0 steps, which proposes nothing."""
+    return {f"{name}_acceptance": jnp.mean(info.acceptance_rate)} if chain is not None and chain.num_steps else {}
 
 
 def labelled_part(batch: Batch) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ from ebmjax import pytree
 from ebmjax.energies import bind
 from ebmjax.mcmc import bank as banks
 from ebmjax.mcmc import run_chain
-from ebmjax.methods.base import apply_gradients, create_state, pure, step_key
+from ebmjax.methods.base import acceptance, apply_gradients, create_state, pure, step_key
 from ebmjax.objectives import contrastive, gradient_penalty
 from ebmjax.types import Array, Batch, Chain, EnergyFn, Info, Kernel, Metrics, PyTree, State
 
@@ -145,8 +145,8 @@ def update(
 
     Metrics: energy_gap = mean E(x⁺) - mean E(x⁻); energy_pos, energy_neg; d_s = energy_gap / T, in nats;
     r_s = mean over chain steps and chains of ||∇E|| before each step (of E, not of E / T); chain_spread, the standard
-    deviation of x⁻ over the chains, averaged over coordinates; num_nonfinite proposals; grad_norm_energy of the update;
-    and gradient_penalty, before its weight, if that is > 0.
+    deviation of x⁻ over the chains, averaged over coordinates; chain_acceptance (`base.acceptance`); num_nonfinite
+    proposals; grad_norm_energy of the update; and gradient_penalty, before its weight, if that is > 0.
     """
     # The learning gradient does not pass through the chain.
     x_pos, x_neg = jax.lax.stop_gradient((x_pos, x_neg))
@@ -172,7 +172,7 @@ def update(
         "chain_spread": pytree.spread(x_neg),
         "num_nonfinite": jnp.sum(info.num_nonfinite),
         "grad_norm_energy": pytree.global_norm(grad),
-    }
+    } | acceptance("chain", model.chain, info)
     state = apply_gradients(state, optimizers, {"energy": grad})
     return state._replace(step=state.step + 1), metrics
 

@@ -16,7 +16,7 @@ import optax
 
 from ebmjax import pytree
 from ebmjax.mcmc import sample_chain
-from ebmjax.methods.base import apply_gradients, create_state, pure, step_key
+from ebmjax.methods.base import acceptance, apply_gradients, create_state, pure, step_key
 from ebmjax.methods.latent_model import Model, generator_gradient, init_generator, make_model
 from ebmjax.methods.latent_space import common_functions, evaluate, sample
 from ebmjax.objectives import contrastive
@@ -38,7 +38,7 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
     error, grad = generator_gradient(model, params, z_pos, x, dropout_key)  # eq. (8)
     grads = {"generator": grad}
     metrics = {model.observation.metric: error, "posterior_grad_norm": jnp.mean(pos.grad_norm)}
-    metrics["posterior_spread"] = pytree.spread(z_pos)
+    metrics |= {"posterior_spread": pytree.spread(z_pos)} | acceptance("posterior", posterior_chain, pos)
     num_nonfinite = jnp.sum(pos.num_nonfinite)
 
     if energy_fn is not None and prior_chain is not None:
@@ -54,6 +54,7 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
         (gap, means), grads["energy"] = jax.value_and_grad(gap, has_aux=True)(params["energy"])
         metrics |= {"energy_gap": gap, "energy_pos": means[0], "energy_neg": means[1]}
         metrics |= {"prior_grad_norm": jnp.mean(neg.grad_norm), "prior_spread": pytree.spread(z_neg)}
+        metrics |= acceptance("prior", prior_chain, neg)
         num_nonfinite += jnp.sum(neg.num_nonfinite)
 
     metrics |= {f"grad_norm_{group}": pytree.global_norm(grad) for group, grad in grads.items()}

@@ -22,7 +22,7 @@ from jax.flatten_util import ravel_pytree
 from ebmjax import pytree
 from ebmjax.estimators.likelihood import chain_log_abs_det_rows
 from ebmjax.mcmc import sample_chain
-from ebmjax.methods.base import apply_gradients, create_state, step_key
+from ebmjax.methods.base import acceptance, apply_gradients, create_state, step_key
 from ebmjax.methods.latent_model import Model, generator_gradient, init_generator, make_model
 from ebmjax.methods.latent_space import common_functions, evaluate, sample
 from ebmjax.objectives import fixed_noise_divergence, gaussian_log_prob, marginal_divergence
@@ -150,7 +150,7 @@ def train_step(
         "step_size": jnp.exp(jnp.mean(jnp.log(step_sizes))),
         "grad_norm_generator": pytree.global_norm(grad),
         "num_nonfinite": jnp.sum(info.num_nonfinite),
-    }
+    } | acceptance("posterior", model.posterior_chain, info)
     state = apply_gradients(state, optimizers, {"generator": grad})
     return state._replace(step=state.step + 1), metrics
 

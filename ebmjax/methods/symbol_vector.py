@@ -24,7 +24,15 @@ import optax
 from ebmjax import pytree
 from ebmjax.energies import bind, marginal_labels, standard_normal, tilt
 from ebmjax.importance import WeightedMean, average_weights
-from ebmjax.methods.base import apply_gradients, create_state, labelled_part, likelihood_functions, pure, step_key
+from ebmjax.methods.base import (
+    acceptance,
+    apply_gradients,
+    create_state,
+    labelled_part,
+    likelihood_functions,
+    pure,
+    step_key,
+)
 from ebmjax.methods.latent_likelihood import with_normalizer
 from ebmjax.methods.latent_model import Model, init_generator, make_model
 from ebmjax.methods.latent_space import decode, interpolate, sample, sample_latent
@@ -123,7 +131,7 @@ def train_step(coupling: Coupling, optimizers: Mapping, state: State, batch: Bat
         # Held fixed in the update: the gradient of log Z does not pass through chains.
         z_neg, info = jax.lax.stop_gradient(model.run(coupling.chain, model.prior(params), chain_key, len(batch["x"])))
         metrics = {"prior_grad_norm": jnp.mean(info.grad_norm), "prior_spread": pytree.spread(z_neg)}
-        metrics["num_nonfinite"] = jnp.sum(info.num_nonfinite)
+        metrics |= {"num_nonfinite": jnp.sum(info.num_nonfinite)} | acceptance("prior", coupling.chain, info)
     kl_weight = coupling.weights.kl(state.step)
     loss = lambda params: loss_of(coupling, params, batch, z_neg, loss_key, kl_weight)
     grads, more = jax.grad(loss, has_aux=True)(params)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import optax
 
 from ebmjax import pytree
-from ebmjax.methods.base import apply_gradients, create_state, step_key
+from ebmjax.methods.base import acceptance, apply_gradients, create_state, step_key
 from ebmjax.methods.latent_model import Model, generator_gradient, init_generator, make_model
 from ebmjax.methods.latent_space import common_functions, evaluate, sample
 from ebmjax.types import Array, Batch, Chain, Kernel, Method, Metrics, State
@@ -37,7 +37,7 @@ def train_step(
         "latent_rms": jnp.sqrt(jnp.mean(jnp.square(z))),
         "grad_norm_generator": pytree.global_norm(grad),
         "num_nonfinite": jnp.sum(info.num_nonfinite),
-    }
+    } | acceptance("posterior", model.posterior_chain, info)
     state = apply_gradients(state, optimizers, {"generator": grad})
     return state._replace(step=state.step + 1), metrics
 

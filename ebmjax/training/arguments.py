@@ -12,10 +12,11 @@ from typing import NamedTuple
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from ebmjax.training.config import ConfigError, input_errors
+from ebmjax.training.config import ConfigError, flatten, input_errors
+from ebmjax.training.config_files import find_config, provide_configs, relative_to_checkout
 from ebmjax.training.hosts import Hosts, find_hosts
+from ebmjax.training.values import check_tuples, check_values, shown
 
-ROOT = Path(__file__).parents[2]
 MODES = ("train", "evaluate", "sample")
 
 
@@ -52,12 +53,19 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
 
     Raises ConfigError, one line, for anything unknown, misspelled, misplaced or of a wrong type.
     """
+    unwritable = next((word for word in argv[1:] if re.search(r"[\x00-\x1f\x7f\ud800-\udfff]", word)), None)
+    if unwritable is not None:  # they could not stand in command.txt
+        raise ConfigError(
+            f"{shown(unwritable)}: arguments may not hold control characters, or bytes that are not UTF-8"
+        )
     argv, given = _take_config(argv)
-    source = default_config if given is None else given
-    if not Path(source.split(":", 1)[0]).is_file():
-        raise ConfigError(f"--config: there is no file {source.split(':', 1)[0]!r}{_similar_files(source)}")
+    source = find_config(default_config if given is None else given)
+    argv = argv if given is None else [argv[0], f"--config={source}", *argv[2:]]
+    provide_configs(source.partition(":")[0])
     values = flags.FlagValues()
     try:
+        defaults = _defaults(source)
+        _check_fields(argv, defaults, source)
         config_flags.DEFINE_config_file("config", default_config, flag_values=values, sys_argv=argv)
         flags.DEFINE_enum("mode", "train", MODES, "what to do", flag_values=values)
         flags.DEFINE_string("workdir", None, "folder of the run", flag_values=values)
@@ -70,19 +78,20 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
         flags.DEFINE_integer("process_id", None, "of this process", lower_bound=0, flag_values=values)
         rest = values(argv)
         config = values.config
+    except ConfigError:
+        raise
     except flags.Error as error:
         raise ConfigError(_first_line(error)) from error
-    except (AttributeError, KeyError) as error:
-        raise ConfigError(_unknown_field(error, argv, source)) from error
     except Exception as error:  # a config file is a program and may raise anything
         raise ConfigError(f"{source}: {type(error).__name__}: {_last_line(error)}") from error
     if len(rest) > 1:
-        raise ConfigError(f"unexpected argument {rest[1]!r}: settings are written --config.FIELD=VALUE")
-    if not isinstance(config, ConfigDict):
-        raise ConfigError(f"{source}: get_config() must return an ml_collections.ConfigDict")
+        raise ConfigError(f"unexpected argument {shown(rest[1])}: settings are written --config.FIELD=VALUE")
     overrides = dict(config_flags.get_override_values(values["config"]))
+    with input_errors():
+        check_values(flatten(config))
+        check_tuples(overrides, flatten(defaults))
     name = run_name(source, overrides)
-    workdir = None if values.workdir is None else Path(values.workdir)
+    workdir = None if values.workdir is None else _folder(values.workdir)
     with input_errors():
         together = find_hosts(values.distributed, values.coordinator, values.num_processes, values.process_id)
     drawn = read_drawn(values.mode, values.num, values.seed, values.out)
@@ -122,13 +131,12 @@ def run_name(source: str, overrides: dict) -> str:
 
 
 def command_line(name: str, source: str, overrides: Mapping) -> str:
-    """`python -m experiments.<name> --config=FILE --config.FIELD=VALUE ...`, to be run in the checkout.
+    """`python -m experiments.<name> --config=FILE --config.FIELD=VALUE ...`, which may be given in any folder.
 
-    source: of the config; files inside the checkout get relative paths.
+    source: of the config.
     """
     path, _, variant = source.partition(":")
-    inside = Path(path).resolve()
-    path = inside.relative_to(ROOT).as_posix() if inside.is_relative_to(ROOT) else path
+    path = relative_to_checkout(path)
     words = [f"--config={path}{':' if variant else ''}{variant}"]
     words += [f"--config.{field}={value}" for field, value in overrides.items()]
     return shlex.join(["python", "-m", f"experiments.{name}", *words])
@@ -142,21 +150,47 @@ def with_overrides(command: str, overrides: Mapping) -> str:
     return shlex.join([*kept, *new]) if command else ""
 
 
-def _similar_files(source: str) -> str:
-    found = sorted(str(p) for p in Path("configs").rglob("*.py") if p.name != "common.py")
-    close = difflib.get_close_matches(source.split(":", 1)[0], found, n=1, cutoff=0.4)
-    return f"; did you mean {close[0]!r}?" if close else f"; there are {', '.join(found)}" if found else ""
+def _defaults(source: str) -> ConfigDict:
+    """The config of a file without overrides."""
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", source, flag_values=values, sys_argv=[""])
+    values([""])
+    if not isinstance(values.config, ConfigDict):
+        raise ConfigError(f"{source}: get_config() must return an ml_collections.ConfigDict")
+    return values.config
 
 
-def _unknown_field(error: Exception, argv: Sequence[str], source: str) -> str:
-    """ml_collections' message about an unknown field, with the full name of the field."""
-    text = _first_line(error).replace("\\", "")  # for nested fields the message is the repr of a message
-    found = re.search(r'Did you mean "\w+" instead of "(\w+)"', text)
-    if found is None:
-        return f"unknown config field in {source}: {text}"
-    asked = (word.split("=")[0].lstrip("-") for word in argv[1:])
-    name = next((word for word in asked if found[1] in word.split(".")), found[1])
-    return f"unknown config field --{name} in {source}: {found[0]}"
+def _check_fields(argv: Sequence[str], defaults: ConfigDict, source: str) -> None:
+    """Raise ConfigError for an override of something that is no field of the config."""
+    known = flatten(defaults)
+    for word in argv[1:]:
+        found = re.match(r"--?(?:no)?config\.([^=]*)", word)
+        if found is None or found[1] in known:
+            continue
+        name, inside = found[1], [field for field in known if field.startswith(f"{found[1]}.")]
+        if inside:
+            raise ConfigError(f"--config.{name} is a section: set its fields, such as --config.{inside[0]}")
+        close = difflib.get_close_matches(name[:100], known, n=1)
+        hint = f"did you mean --config.{close[0]}?" if close else f"there are {', '.join(_beside(name, known))}"
+        raise ConfigError(f"unknown config field --config.{shown(name)[1:-1]} in {source}; {hint}")
+
+
+def _beside(name: str, known: Mapping) -> list[str]:
+    """Fields of the section that `name` is in; sections and fields at the top, if there is no such section."""
+    section = name.rpartition(".")[0]
+    inside = [field for field in known if section and field.startswith(f"{section}.")]
+    return inside or list(dict.fromkeys(field.partition(".")[0] for field in known))
+
+
+def _folder(given: str) -> Path:
+    """The folder of --workdir. Raises ConfigError for one that cannot be: without a name, or of a name too long."""
+    if not given.strip():
+        raise ConfigError("--workdir= has no value (a variable that is not set?): give a folder, or leave it out")
+    try:
+        Path(given).exists()
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--workdir={shown(given)[1:-1]}: {getattr(error, 'strerror', error)}") from error
+    return Path(given)
 
 
 def _first_line(error: Exception) -> str:

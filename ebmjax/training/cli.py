@@ -14,15 +14,19 @@ from contextlib import contextmanager
 import jax
 
 from ebmjax.data import DataError
-from ebmjax.training.arguments import ROOT, Arguments, parse
+from ebmjax.data.base import first_line
+from ebmjax.training.arguments import Arguments, parse
 from ebmjax.training.checkpoint import CheckpointError
 from ebmjax.training.config import ConfigError
+from ebmjax.training.config_files import ROOT
 from ebmjax.training.experiment import Experiment
 from ebmjax.training.guard import Diverged
 from ebmjax.training.loop import Interrupted
 from ebmjax.training.run import run
 from ebmjax.training.sampling import sample
 from ebmjax.training.signals import terminate_like_ctrl_c
+from ebmjax.training.values import clipped
+from ebmjax.viz.backend import plain_style
 
 USAGE = """usage: python -m experiments.{name} [--config=FILE.py[:smoke]] [--config.FIELD=VALUE ...]
        [--mode=train|evaluate|sample] [--workdir=FOLDER]
@@ -40,6 +44,7 @@ USAGE = """usage: python -m experiments.{name} [--config=FILE.py[:smoke]] [--con
   --coordinator=HOST:PORT --num_processes=N --process_id=I      the same, found by hand (docs/running.md)"""
 
 MENDED = "; once that is mended, the same command goes on from the last sound checkpoint"
+OUT_OF_MEMORY = "out of memory: use a smaller batch_size or network, more devices, or one with more memory"
 CHOOSE = "; mend that, or choose another --workdir"
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 """Errors of a path that can never be written."""
@@ -55,8 +60,8 @@ def main(experiment: Experiment, argv: Sequence[str] | None = None, *, doc: str 
 def arguments_of(
     name: str, default_config: str, argv: Sequence[str] | None = None, doc: str | None = None
 ) -> Generator[Arguments, None, None]:
-    """Parse `argv`; errors inside the context become one line and an exit code: 1 for divergence or a failed file, 2
-    for bad input, 130 for an interrupt.
+    """Parse `argv`; errors inside the context become one line and an exit code: 1 for divergence, a failed file or too
+    little memory, 2 for bad input, 130 for an interrupt.
 
     name: of the module under experiments/. default_config: used without --config, relative to the checkout. doc: the
     first lines of --help.
@@ -67,6 +72,7 @@ def arguments_of(
         print(f"{(doc or name).strip()}\n\n{USAGE.format(name=name)}")
         sys.exit(0)
     try:
+        plain_style()
         with terminate_like_ctrl_c(), quiet():
             yield parse(argv, str(ROOT / default_config))
     except (ConfigError, DataError, Diverged) as error:
@@ -77,6 +83,12 @@ def arguments_of(
         _exit(130, f"{error}; the same command goes on from there: {again}", together=True)
     except KeyboardInterrupt:
         _exit(130, f"interrupted; the same command goes on from the last checkpoint: {again}")
+    except MemoryError:
+        _exit(1, f"error: {OUT_OF_MEMORY}")
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        _exit(1, f"error: {OUT_OF_MEMORY} ({clipped(first_line(error), 200)})")
     except OSError as error:
         if error.errno is None:
             raise

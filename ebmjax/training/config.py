@@ -10,6 +10,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ebmjax.data.paths import absolute_name
+from ebmjax.training.values import check_values, clipped, shown
 
 # Fields that may differ when a run is resumed: they do not change the results of training.
 FREE_FIELDS = (
@@ -48,7 +49,10 @@ LIMITS: dict[str, Limit] = {
 
 
 class ConfigError(Exception):
-    """Bad user input; the message is the one line to show."""
+    """Bad user input; the message is the one line to show, of at most 1000 characters."""
+
+    def __init__(self, message: str):
+        super().__init__(clipped(" ".join(message.splitlines()), 1000))
 
 
 @contextmanager
@@ -135,12 +139,14 @@ def check_same_run(saved: ConfigDict, asked: ConfigDict, workdir: Path) -> None:
 
 
 def check_limits(config: ConfigDict, limits: Mapping[str, Limit] = {}) -> None:
-    """Raise ConfigError for a number, or a number in a tuple, outside its limits.
+    """Raise ConfigError for a number, or a number in a tuple, outside its limits; and as `check_values` does.
 
     limits: by field name, in addition to `LIMITS`. "latent_dim" applies to every field whose name ends so,
     "model.latent_dim" only to that one; if two names fit a field, the longer applies. Names without a field in the
     config are ignored.
     """
+    with input_errors():
+        check_values(flatten(config))
     limits = LIMITS | dict(limits)
     for field in flatten(config):
         names = [name for name in limits if field == name or field.endswith(f".{name}")]
@@ -157,4 +163,4 @@ def require(config: ConfigDict, field: str, low: float, high: float = float("inf
     for number in value if isinstance(value, tuple) else (value,):
         if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
             limits = f"at least {low}" if high == float("inf") else f"in [{low}, {high}]"
-            raise ConfigError(f"{field} = {value} must be {limits}")
+            raise ConfigError(f"{field} = {shown(value)} must be {limits}")

@@ -9,17 +9,30 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from ebmjax.data import cache
+from ebmjax.data.base import first_line
 from ebmjax.mcmc.base import AXIS
 from ebmjax.types import PyTree, State
+
+
+def find_devices() -> list[jax.Device]:
+    """All devices. Raises ValueError, one line, if JAX finds none that it may use."""
+    try:
+        return jax.devices()
+    except (RuntimeError, AssertionError) as error:  # the latter for JAX_PLATFORMS=cuda without a plugin for CUDA
+        asked = os.environ.get("JAX_PLATFORMS")
+        why = f": {first_line(error)[:300]}" if str(error) else ""
+        hint = f"JAX_PLATFORMS={asked} asks for what is not there; unset it" if asked else "check the driver"
+        raise ValueError(f"JAX finds no device ({hint}, or install ebmjax[cuda] or ebmjax[tpu]){why}") from error
 
 
 def make_mesh(batch_size: int, devices: Sequence[jax.Device] | None = None) -> Mesh:
     """A mesh over all devices, or over fewer per process if the batch does not divide over all.
 
-    Raises ValueError if the batch does not divide over the processes, all of which must take part.
+    Raises ValueError if there is no device, or if the batch does not divide over the processes, all of which must take
+    part.
     """
     own: dict[int, list] = {}
-    for device in jax.devices() if devices is None else devices:
+    for device in find_devices() if devices is None else devices:
         own.setdefault(device.process_index, []).append(device)
     fitting = [n for n in range(1, min(map(len, own.values())) + 1) if batch_size % (n * len(own)) == 0]
     if not fitting:

@@ -16,6 +16,9 @@ from ebmjax.metrics import kind_of
 from ebmjax.types import PyTree
 
 MEMORY = 20
+PATIENCE = 5
+"""Logged steps in a row without one accepted proposal before the guard stops the run: a step size that adapts may need
+some."""
 
 
 class Guard(NamedTuple):
@@ -34,7 +37,8 @@ class Guard(NamedTuple):
 
 
 Scales = dict[str, list]
-"""{metric: [number of values, mean of log |value|]}: plain numbers, kept in checkpoints so that resuming is exact."""
+"""{metric: [number of values, mean of log |value|]}, for one that `stalls` [number of zeros in a row, 0.0]: plain
+numbers, kept in checkpoints so that resuming is exact."""
 
 
 class Problem(NamedTuple):
@@ -63,6 +67,9 @@ NOT_FINITE = "a smaller step_size of the chains, a smaller learning rate, or mor
 EXPLODING = (
     "a smaller learning rate, gradient clipping (clip_norm), more regularisation of the energy, or longer chains"
 )
+STALLED = (
+    "a much smaller step_size of the chains; where num_nonfinite is above 0, the energy or its gradient is not finite"
+)
 COLLAPSED = "a higher temperature or fresh starts for the chains, or a smaller step_size"
 
 
@@ -72,6 +79,10 @@ def find_problems(guard: Guard, scales: Scales, values: dict[str, float]) -> lis
     if broken:
         return [Problem(f"{', '.join(broken)} not finite", NOT_FINITE)]
     problems = []
+    for name in (name for name, value in values.items() if kind_of(name).stalls and value == 0):
+        if scales.get(name, (0, 0.0))[0] + 1 >= PATIENCE:
+            found = f"the chains have rejected every proposal at {PATIENCE} logged steps in a row, {name} = 0"
+            problems.append(Problem(found, STALLED))
     for name, (num, log_scale) in scales.items():
         value, scale = abs(values.get(name, math.nan)), math.exp(log_scale)
         if num < guard.warmup:
@@ -90,7 +101,9 @@ def updated(scales: Scales, values: dict[str, float]) -> Scales:
     new = dict(scales)
     for name, value in values.items():
         kind = kind_of(name)
-        if value != 0 and (kind.grows or kind.collapses):
+        if kind.stalls:
+            new[name] = [scales.get(name, (0, 0.0))[0] + 1 if value == 0 else 0, 0.0]
+        elif value != 0 and (kind.grows or kind.collapses):
             num, mean = scales.get(name, (0, 0.0))
             weight = max(1 / (num + 1), 1 / MEMORY)
             new[name] = [num + 1, mean + weight * (math.log(max(abs(value), kind.floor)) - mean)]

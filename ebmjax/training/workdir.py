@@ -16,9 +16,11 @@ from ebmjax.training.config import (
     check_limits,
     check_same_run,
     from_json,
+    input_errors,
     to_json,
     with_absolute_paths,
 )
+from ebmjax.training.devices import find_devices
 from ebmjax.training.experiment import Experiment
 from ebmjax.training.guard import Diverged
 from ebmjax.training.hosts import is_first
@@ -103,6 +105,8 @@ def open_untrained(name: str, arguments: Arguments, limits: Mapping[str, Limit])
     config = with_absolute_paths(arguments.config)
     check_owner(name, config)
     check_limits(config, limits)
+    with input_errors():
+        find_devices()
     workdir = arguments.workdir or Path("runs") / name / arguments.name
     return config, workdir, command_line(name, arguments.source, arguments.overrides)
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.ticker import NullFormatter
 
 from ebmjax.viz import figures
+from ebmjax.viz.backend import NullFormatter
 
 
 def plot_traces(arms: dict[str, np.ndarray], path: str | Path, *, coordinate: int = 0, num_chains: int = 4) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from ebmjax.files import replacing
+from ebmjax.viz.backend import Figure
 
 DPI = 110
 MAX_POINTS = 2000

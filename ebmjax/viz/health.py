@@ -5,11 +5,11 @@ from numbers import Real
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from ebmjax.diagnostics import LearningCorrelations, count_updates, learning_correlations
 from ebmjax.metrics import KINDS, MetricKind
 from ebmjax.viz import figures
+from ebmjax.viz.backend import Axes
 
 COLUMNS = 3
 

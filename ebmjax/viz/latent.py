@@ -3,6 +3,7 @@
 import numpy as np
 
 from ebmjax.viz import figures
+from ebmjax.viz.backend import colormaps
 
 MAX_NAMED = 12
 
@@ -29,6 +30,4 @@ def plot_latent(z, labels, z_of_symbols, path, title: str | None = None) -> None
 
 def _of_many(k: int, num: int):
     """Colour k of `num` equally spaced hues."""
-    from matplotlib import colormaps
-
     return colormaps["hsv"](k / num)

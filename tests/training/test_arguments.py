@@ -4,8 +4,9 @@ import shlex
 
 import pytest
 
-from ebmjax.training.arguments import ROOT, command_line, parse, with_overrides
+from ebmjax.training.arguments import command_line, parse, with_overrides
 from ebmjax.training.config import flatten
+from ebmjax.training.config_files import ROOT
 
 DEFAULT = "configs/latent_ebm/digits.py"
 

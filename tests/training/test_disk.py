@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import gc
 import os
 import resource
@@ -172,6 +173,6 @@ def test_file_systems_without_locks(tmp_path, capsys, monkeypatch):
     def unsupported(file, how):
         raise OSError(errno.ENOSYS, "Function not implemented")
 
-    monkeypatch.setattr(files.fcntl, "flock", unsupported)
+    monkeypatch.setattr(fcntl, "flock", unsupported)
     with files.only_one(tmp_path):
         assert "cannot be locked" in capsys.readouterr().err

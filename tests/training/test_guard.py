@@ -14,12 +14,14 @@ import pytest
 from ebmjax.data import Dataset, DataSpec
 from ebmjax.mcmc import Chain, langevin
 from ebmjax.mcmc.bank import make_bank
-from ebmjax.methods import abp, backbone_of_decoder, flow_backbone
+from ebmjax.methods import abp, backbone_of_decoder, flow_backbone, short_run
+from ebmjax.methods.base import acceptance
 from ebmjax.metrics import kind_of
 from ebmjax.nets import MLPEnergy
 from ebmjax.training.guard import Diverged, Guard, find_problems, updated
 from ebmjax.training.loop import Interrupted, fit
 from ebmjax.training.settings import Settings
+from ebmjax.types import Info
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,6 +69,9 @@ def fired_at(values, name="prior_grad_norm", guard=DEFAULT):
         ("prior_spread", [1.0 / 2**i for i in range(100)], 10),  # halved at every logged step
         ("prior_spread", [1.0] * 15 + [1e9], None),
         ("reconstruction_mse", [1.0] * 15 + [1e9], None),
+        ("prior_acceptance", [1.0] * 15 + [0.0] * 5, 19),  # five zeros in a row
+        ("acceptance_rate", [0.0] * 4 + [1e-9] + [0.0] * 4, None),  # one chain in a billion proposals moved
+        ("posterior_acceptance", [0.0] * 9, 4),  # from the first step on: no warm-up
         ("anything", [1.0, float("nan")], 1),
         ("anything", [1.0, float("-inf")], 1),
     ],
@@ -163,6 +168,31 @@ def test_collapsed_chains_stop_the_run_of_a_method(tmp_path):
     assert "the last healthy checkpoint is of step 24" in said and "try a higher temperature or fresh starts" in said
 
 
+def short_run_of(tmp_path, **options):
+    """Trains short-run chains of one kernel in the plane, on four examples, logging every step."""
+    chain = Chain(partial(langevin, **options), 3)
+    method = short_run(MLPEnergy((4,)), chain=chain, optimizers={"energy": optax.adam(1e-3)}, shape=(2,))
+    x = np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+    settings = Settings(12, 4, log_every=1, checkpoint_every=4)
+    return fit(method, Dataset("any", x, None, x[:1], None, None), settings, tmp_path)
+
+
+def test_chains_that_never_move_stop_the_run_of_a_method(tmp_path):
+    """A step of 1e30: s² ∇E / 2 overflows in 32 bits, and every proposal is rejected."""
+    with pytest.raises(Diverged) as stopped:
+        short_run_of(tmp_path, step_size=1e30)
+    said = str(stopped.value)
+    assert "diverged at step 5: the chains have rejected every proposal at 5 logged steps in a row" in said
+    assert "chain_acceptance = 0" in said and "a much smaller step_size" in said and len(said.splitlines()) == 1
+
+
+def test_a_chain_of_no_steps_is_no_stalled_one():
+    info = Info(*4 * [jnp.zeros(3)])
+    chain = Chain(partial(langevin, step_size=0.1), 0)
+    assert acceptance("prior", chain, info) == acceptance("prior", None, info) == {}
+    assert acceptance("prior", chain._replace(num_steps=2), info) == {"prior_acceptance": 0}
+
+
 def method_of(experiment, path):
     shape, num = ((2,), None) if "gmm" in path else ((8, 8, 1), 255)
     config = importlib.import_module(f"configs.{path}").get_config("smoke")
@@ -188,13 +218,15 @@ def flow_method():
     ],
     ids=["latent_ebm", "abp", "multilayer_short_run", "short_run", "anatomy", "flow_backbone"],
 )
-def test_every_method_with_chains_tells_their_spread(make, shape, chains):
+def test_every_method_with_chains_tells_their_spread_and_acceptance(make, shape, chains):
     """Abstractly, so nothing is compiled; what it is worth is for `pytree.spread` to say."""
     method = make()
     batch = {"x": jax.ShapeDtypeStruct((16, *shape), np.float32), "index": jax.ShapeDtypeStruct((16,), np.int32)}
     state = jax.eval_shape(method.init, jax.random.key(0), batch)
     metrics = jax.eval_shape(method.train_step, state, batch)[1]
     assert {name for name in metrics if kind_of(name).collapses} == {f"{chain}_spread" for chain in chains}
+    told = {name for name in metrics if kind_of(name).stalls}
+    assert told == ({"acceptance_rate"} if make is flow_method else {f"{chain}_acceptance" for chain in chains})
 
 
 def until_another_key(step):
