@@ -101,10 +101,10 @@ def data_folder(data_dir: str | os.PathLike | None) -> str:
 
 def find_builder(parsed: Name, folder: str) -> Any:
     """The TFDS builder of a set, prepared or not. Offline; DataError if TFDS does not know it."""
-    import tensorflow_datasets as tfds
-
     if folder.startswith("~"):  # else TFDS would make a folder of that name
         raise DataError(f"{folder}: the home folder is unknown; set TFDS_DATA_DIR to the folder of TFDS's sets")
+    import tensorflow_datasets as tfds
+
     try:
         return tfds.builder(str(parsed), data_dir=folder)
     except tfds.core.DatasetNotFoundError:
