@@ -50,7 +50,12 @@ def toy(config, data_spec, **prepared):
     return Method(init, train_step, sample, lambda state, key, batch: {}, {})
 
 
-TOY = Experiment("configs/latent_ebm/digits.py", toy, lambda run: Evaluation({OWN: {"a": 1.0}}, "", {}))
+TOY = Experiment(
+    "configs/latent_ebm/digits.py",
+    toy,
+    lambda run: Evaluation({OWN: {"a": 1.0}}, "", {}),
+    prepare=lambda config, data_spec: {"stage": (config, toy(config, data_spec))},
+)
 
 
 def command(folder, *words):
@@ -84,6 +89,8 @@ def drawn(run, out, *words):
 
 
 def test_images_without_their_data_from_a_folder_that_is_only_read(images, tmp_path):
+    for lock in images.rglob(".lock"):
+        lock.unlink()
     before = tree(images)
     found = drawn(images, tmp_path / "new" / "x.npz", "--num=250", "--seed=3")
     assert tree(images) == before
@@ -95,6 +102,17 @@ def test_images_without_their_data_from_a_folder_that_is_only_read(images, tmp_p
     assert about["experiment"] == "latent_ebm" and about["run"] == str(images) and about["dataset"].startswith("npz:")
     picture = Image.open(tmp_path / "new" / "x.png")
     assert picture.height < 1.1 * picture.width  # ten rows of ten
+
+
+def test_checkpoints_are_left_alone(images, tmp_path, capsys):
+    """One that another process is writing, and one that is damaged, which costs a line."""
+    run = shutil.copytree(images, tmp_path / "run")
+    (run / "checkpoints" / "6.orbax-checkpoint-tmp").mkdir()
+    (run / "checkpoints" / "4").mkdir()
+    before = tree(run)
+    found = drawn(run, tmp_path / "x.npz")
+    assert tree(run) == before and json.loads(str(found["about"]))["num_steps"] == 2
+    assert "checkpoint 4 cannot be read" in capsys.readouterr().err
 
 
 def test_seeds_and_numbers(images, tmp_path):
