@@ -27,6 +27,8 @@ def test_accuracy_votes_and_disagreement():
     assert ensembles.disagreement(probs) == pytest.approx(7 / 12)
     probs[1, 3] = [0.0, 0.99, 0.01]  # three classes with a vote each: the surest decides
     assert ensembles.majority_vote(probs)[3] == 1
+    split = np.array([*3 * [[[0.51, 0.49]]], *2 * [[[0.0, 1.0]]]])  # three votes to two, against a mean of .31 to .69
+    np.testing.assert_array_equal(ensembles.majority_vote(split), [0])
     with pytest.raises(ValueError, match="at least two"):
         ensembles.disagreement(probs[:1])
 

@@ -55,6 +55,14 @@ def small_problem():
 SMALL = dict(num_classes=2, hidden=(16, 8), num_steps=300, batch_size=16)
 
 
+def test_units_do_not_matter():
+    """Inputs are standardised, and so is their noise: ten times the columns' scale, the same classifier."""
+    x, labels = small_problem()
+    few = SMALL | {"num_steps": 3}
+    one, ten = (fit_classifier(jax.random.key(1), scale * x, labels, **few).logits(scale * x) for scale in (1, 10))
+    np.testing.assert_allclose(one, ten, rtol=1e-3, atol=1e-4)
+
+
 def test_reproducible_from_the_key_and_one_trace():
     x, labels = small_problem()
     first = fit_classifier(jax.random.key(1), x, labels, **SMALL)

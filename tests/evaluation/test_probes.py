@@ -72,9 +72,9 @@ def test_clusters():
 def test_names():
     """The most certain row names its cluster, beyond what 1 - p can tell, and its label alone is read of two classes;
     of three, the second cluster is named by its most certain row of another label."""
-    far = [[1.0, 1e-200], [1.0, 1e-20], [0.1, 0.9]]
-    np.testing.assert_array_equal(name_clusters(far, [1, 0, 0]), [1, 0])
-    np.testing.assert_array_equal(name_clusters(far, [1, 0, 1]), [1, 0])
+    far = [[1.0, 1e-20], [1.0, 1e-200], [0.1, 0.9]]
+    np.testing.assert_array_equal(name_clusters(far, [0, 1, 0]), [1, 0])
+    np.testing.assert_array_equal(name_clusters(far, [0, 1, 1]), [1, 0])
     three = [[0.9, 0.1, 0.0], [0.0, 0.02, 0.98], [0.3, 0.7, 0.0], [0.0, 0.01, 0.99]]
     np.testing.assert_array_equal(name_clusters(three, [5, 7, 6, 6]), [5, 7, 6])
 

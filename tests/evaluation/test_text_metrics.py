@@ -95,6 +95,16 @@ def test_mutual_information(chains):
     assert found < np.mean(metrics.kl_to_prior(draws))
 
 
+def test_mutual_information_by_hand():
+    """Two draws for the means of each of two sentences, two to score: pooled variance 4 / 2, times 1 + 1/2 for means of
+    two; then log f of the own mean less the log of the average over both."""
+    draws = np.array([[-1.0, 2.0], [1.0, 4.0], [0.5, 2.0], [-0.4, 5.0]])
+    log_f = -0.5 * (draws[2:, :, None] - np.array([0.0, 3.0])) ** 2 / 3.0
+    own = np.stack([log_f[:, 0, 0], log_f[:, 1, 1]], axis=1)
+    exact = np.mean(own - np.log(np.mean(np.exp(log_f), axis=2)))
+    assert metrics.mutual_information(jnp.asarray(draws)[..., None]) == pytest.approx(exact, rel=1e-4)
+
+
 def test_mutual_information_at_its_ends():
     random = np.random.RandomState(0)
     noise = jnp.asarray(random.standard_normal((40, 200, 2)), jnp.float32)

@@ -138,6 +138,15 @@ def test_a_rollback_gives_every_replica_another_key(tmp_path):
     assert not np.array_equal(jax.random.key_data(state.rng_key[0]), jax.random.key_data(state.rng_key[1]))
 
 
+@pytest.mark.parametrize(("gap", "at"), [(1e7, -1), (-1e7, -1), (2e8, 0), (-2e8, 0), (np.inf, 0)])
+def test_an_energy_gap_is_huge_in_either_direction(gap, at):
+    step = lambda state, batch: (state._replace(step=state.step + 1), {"energy_gap": jnp.float32(gap)})
+    start = lambda key, batch: State(jnp.int32(0), {}, {}, {}, {}, key)
+    method = stopped_where_diverged(Method(start, step, None, None, {}))
+    state, metrics = method.train_step(method.init(jax.random.key(0), {}), {})
+    assert state.extra["diverged_at"] == at and metrics["num_diverged"] == (at == 0)
+
+
 def test_a_draw_that_diverges_stays_where_it_was():
     """A method that doubles its parameter every step, with a NaN metric at step 3: it is at rest from there on."""
 
