@@ -7,6 +7,7 @@ from functools import reduce
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AxisType
 
 from ebmjax.types import Array, Potential, PyTree
 
@@ -17,6 +18,37 @@ def num_rows(tree: PyTree) -> int:
     if len(sizes) != 1 or -1 in sizes:
         raise ValueError(f"all leaves of a position need the same first axis, got {jax.tree.map(jnp.shape, tree)}")
     return sizes.pop()
+
+
+def at_least_float32(tree: PyTree) -> PyTree:
+    """bfloat16, float16 and smaller floats become float32, other leaves stay: where sums and small steps need it."""
+    narrow = lambda a: jnp.issubdtype(kind := jnp.result_type(a), jnp.floating) and jnp.finfo(kind).bits < 32
+    return jax.tree.map(lambda a: a.astype(jnp.float32) if narrow(a) else a, tree)
+
+
+def spread_like(tree: PyTree, *others: Array) -> PyTree:
+    """`tree`, of `[B, ...]`, spread over all axes of the mesh over which `others`, scalars or `[B]`, are spread.
+
+    Inside `shard_map` and with explicit axes the type of an array says how it is spread, and a loop needs the same type
+    at both ends. Values do not change. With automatic axes or without a mesh, `tree` itself is returned.
+    """
+    if all(kind == AxisType.Auto for kind in jax.sharding.get_abstract_mesh().axis_types):
+        return tree
+    zero = reduce(jnp.add, [jnp.zeros_like(other, dtype=jnp.int32) for other in others])
+    return jax.tree.map(lambda a: a + zero.reshape(zero.shape + (1,) * (a.ndim - zero.ndim)).astype(a.dtype), tree)
+
+
+def compensated_add(total: PyTree, error: PyTree, term: PyTree) -> tuple[PyTree, PyTree]:
+    """(total + term, its rounding error), given the rounding error of `total`; both start at 0.
+
+    A sum of n float32 terms then has a relative error of 1e-7 whatever n is; a plain one is off by up to 1e-7 n.
+
+    Reference: Kahan 1965 (Further remarks on reducing truncation errors).
+    """
+    term = jax.tree.map(lambda t, e: t - e, term, error)
+    new = jax.tree.map(jnp.add, total, term)
+    lost = lambda n, s, t: jax.lax.stop_gradient(jnp.where(jnp.isfinite(n), (n - s) - t, 0.0))
+    return new, jax.tree.map(lost, new, total, term)
 
 
 def normal_like(rng_key: Array, tree: PyTree) -> PyTree:
@@ -114,12 +146,12 @@ def _finite_rows(rows):
 
 
 def value_and_grad_rows(potential: Potential, x: PyTree) -> tuple[Array, PyTree]:
-    """Energies `[B]` and their gradients, by one gradient of the summed energy (rows are independent)."""
+    """Energies `[B]`, at least float32, and gradients, by one gradient of the summed energy (rows are independent)."""
 
     num = num_rows(x)
 
     def total(y):
-        energy = potential(y)
+        energy = at_least_float32(potential(y))
         if energy.shape != (num,):
             raise ValueError(f"a potential must return energy[B] = ({num},), got shape {energy.shape}")
         return jnp.sum(energy), energy

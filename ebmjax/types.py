@@ -31,9 +31,10 @@ Potential = Callable[[PyTree], Array]
 class ChainState(NamedTuple):
     """The positions of B chains, with energies, gradients and the kernel's adapted state.
 
-    position: pytree of `[B, ...]`.
-    energy: `[B]`, the potential at `position`.
-    grad: pytree like `position`, its gradient there (`()` for kernels that need none).
+    position: pytree of `[B, ...]`, at least float32.
+    energy: `[B]`, the potential at `position`, at least float32.
+    grad: pytree like `position`, its gradient there (`()` for kernels that need none; where the gradient at a start is
+        not finite, 0).
     step: int32 scalar, transitions made since `init`; schedules are functions of it.
     adapt: state of an adapting kernel (a log step size, averages), else `()`.
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ebmjax.data import to_float
 from ebmjax.evaluation import linear_probe, map_batches
+from ebmjax.evaluation.linear_probe import standardised
 from ebmjax.nets import ACTIVATIONS, layer_features
 from ebmjax.report.results import OWN
 from ebmjax.training import cli
@@ -87,8 +88,7 @@ def rows_by_class(labels, num, seed):
 
 def probe_errors(settings, train_x, train_y, test_x, test_y):
     """{number of labels: share of misclassified test rows, averaged over draws of the labelled rows}."""
-    mean, sd = train_x.mean(axis=0), train_x.std(axis=0)
-    train_x, test_x = ((x - mean) / np.where(sd > 0, sd, 1.0) for x in (train_x, test_x))
+    train_x, test_x = standardised(train_x, test_x)
     errors = {}
     for num in settings.num_labels:
         seeds = range(settings.num_draws if num else 1)  # there is one draw of all rows

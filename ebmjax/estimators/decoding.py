@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from ebmjax.estimators.interpolation import great_circle
+from ebmjax.pytree import spread_like
 from ebmjax.types import BOS, EOS, PAD, Array, PyTree
 
 Start = Callable[[Array], PyTree]
@@ -74,7 +75,7 @@ def beam_search(start: Start, step: Step, z: Array, length: int, *, width: int) 
     # All beams are equal at first: only one may be continued, or `width` copies of a sentence would survive.
     total = jnp.where(jnp.arange(width) == 0, 0.0, -jnp.inf) * jnp.ones((num, 1))
     tokens = jnp.full((num * width, length), PAD, jnp.int32)
-    first = (start(z), tokens, jnp.full(num * width, BOS, jnp.int32), total)
+    first = spread_like((start(z), tokens, jnp.full(num * width, BOS, jnp.int32), total), jnp.sum(z))
     (_, tokens, _, total), _ = jax.lax.scan(body, first, jnp.arange(length))
     return of_beams(tokens), total
 
@@ -107,7 +108,7 @@ def _unroll(start: Start, step: Step, z: Array, length: int, choose: Choose) -> 
         token = jnp.where(ended, PAD, choose(i, _forbid(logits))).astype(jnp.int32)
         return (hidden, token), token
 
-    first = (start(z), jnp.full(len(z), BOS, jnp.int32))
+    first = spread_like((start(z), jnp.full(len(z), BOS, jnp.int32)), jnp.sum(z))
     return jax.lax.scan(body, first, jnp.arange(length))[1].T
 
 

@@ -10,7 +10,9 @@ from jax.typing import ArrayLike
 from ebmjax.energies import standard_gaussian
 from ebmjax.importance import WeightedMean, average_weights
 from ebmjax.mcmc import annealed_importance_sampling, base_from, run_chain
+from ebmjax.mcmc.base import start_chains
 from ebmjax.objectives import gaussian_log_prob
+from ebmjax.pytree import spread_like
 from ebmjax.types import Array, Kernel, Potential, PyTree
 
 
@@ -28,7 +30,8 @@ def signed_log_det_rows(fn: Callable[[Array], Array], z: Array) -> tuple[Array, 
     """
     dim = z.shape[1]
     value, push = jax.linearize(fn, z)
-    columns = jax.vmap(lambda unit: push(jnp.broadcast_to(unit, z.shape)))(jnp.eye(dim, dtype=z.dtype))
+    same = lambda unit: spread_like(jnp.broadcast_to(unit, z.shape), jnp.sum(z, axis=1))
+    columns = jax.vmap(lambda unit: push(same(unit)))(jnp.eye(dim, dtype=z.dtype))
     return value, *jnp.linalg.slogdet(jnp.transpose(columns, (1, 2, 0)))
 
 
@@ -47,7 +50,7 @@ def estimated_log_abs_det_rows(
     Reference: Chen et al. 2019 (arXiv 1906.02735), section 3.1, without their random cut.
     """
     value, push = jax.linearize(fn, z)
-    signs = jax.random.rademacher(rng_key, z.shape, z.dtype)
+    signs = spread_like(jax.random.rademacher(rng_key, z.shape, z.dtype), jnp.sum(z, axis=1))
 
     def add_term(carry, weight):
         power, total = carry
@@ -56,7 +59,7 @@ def estimated_log_abs_det_rows(
 
     k = np.arange(1, num_terms + 1)
     weights = jnp.asarray((-1.0) ** (k + 1) / k, z.dtype)
-    return value, jax.lax.scan(add_term, (signs, jnp.zeros(z.shape[0], z.dtype)), weights)[0][1]
+    return value, jax.lax.scan(add_term, (signs, jnp.zeros_like(z[:, 0])), weights)[0][1]
 
 
 def chain_log_abs_det_rows(
@@ -83,7 +86,8 @@ def chain_log_abs_det_rows(
             z, log_det = log_abs_det_rows(move, z)
         return (z, total + log_det), None
 
-    start = (z, jnp.zeros(z.shape[0], z.dtype))
+    z = start_chains(kernel, rng_key, z).position
+    start = (z, jnp.zeros_like(z[:, 0]))
     return jax.lax.scan(one_step, start, jnp.arange(num_steps, dtype=jnp.int32))[0]
 
 
@@ -161,6 +165,8 @@ def thermodynamic_log_likelihood(
         state, _, found = run_chain(kernel, key, z, num_steps, collect=lambda state, _: log_likelihood(state.position))
         return state.position, jnp.mean(found, axis=0)
 
+    first = make_kernel(lambda z: prior(z) - betas[0] * log_likelihood(z))
+    position = start_chains(first, rng_key, position).position
     _, means = jax.lax.scan(at, position, (jax.random.split(rng_key, len(betas)), betas))
     return jnp.trapezoid(means, betas, axis=0), means
 

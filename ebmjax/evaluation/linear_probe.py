@@ -40,8 +40,7 @@ def linear_probe(
     if not 1 <= num <= len(train_x):
         raise ValueError(f"linear_probe: num_labels must be in [1, {len(train_x)}], got {num}")
     if standardise:
-        mean, std = train_x.mean(0), train_x.std(0)
-        train_x, test_x = ((x - mean) / np.where(std > 0, std, 1.0) for x in (train_x, test_x))
+        train_x, test_x = standardised(train_x, test_x)
     rows = np.random.RandomState(seed).permutation(len(train_x))[:num]
     x, y = train_x[rows], train_y[rows]
     classes, counts = np.unique(y, return_counts=True)
@@ -97,6 +96,15 @@ def name_clusters(probabilities, labels) -> np.ndarray:
         free.remove(labels[row])
     names[names < 0] = free
     return names
+
+
+def standardised(train_x: np.ndarray, test_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both parts `[N, D]`, with mean 0 and sd 1 in every column of the first; a column that is constant there is only
+    shifted. Rounding gives such a column a tiny sd, by which the second part would be blown up."""
+    mean, sd = train_x.mean(0), train_x.std(0)
+    varies = np.ptp(train_x, axis=0) > 1e-6 * np.abs(train_x).max(0)
+    train_x, test_x = ((x - mean) / np.where(varies, sd, 1.0) for x in (train_x, test_x))
+    return train_x, test_x
 
 
 def _checked(train_x, train_y, test_x, test_y):

@@ -51,7 +51,8 @@ class Repeated(distrax.Bijector):
 
         # Inside a scan nothing can be merged across steps, so the barriers of prevent_cse have no use.
         body = jax.checkpoint(step, prevent_cse=False) if self._remat else step
-        start = (x, jnp.zeros(x.shape[: x.ndim - self.event_ndims_in], x.dtype))
+        events = tuple(range(x.ndim - self.event_ndims_in, x.ndim))
+        start = (x, jnp.zeros_like(jnp.sum(x, events)))  # spread over devices like x, unlike fresh zeros
         return lax.scan(body, start, self._stacked, reverse=reverse)[0]
 
     def forward_and_log_det(self, x):

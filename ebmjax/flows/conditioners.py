@@ -16,11 +16,17 @@ ZEROS = nn.initializers.zeros
 
 
 def standardise(x: Array) -> dict[str, Array]:
-    """{"shift", "log_scale"}, each [C]: (x + shift) · exp(3 log_scale) has mean 0 and sd 1 in every channel of x."""
+    """{"shift", "log_scale"}, each [C]: (x + shift) · exp(3 log_scale) has mean 0 and sd 1 in every channel of x.
+
+    A channel that is constant in x, up to rounding, is scaled like an average one: by the root mean square of the
+    others' sd, or by 1 if all are constant. A scale of its own would blow up the first example that differs.
+    """
     axes = tuple(range(x.ndim - 1))
     mean = jnp.mean(x, axes)
     sd = jnp.sqrt(jnp.mean((x - mean) ** 2, axes))
-    # Keeps channels finite that are constant in the batch.
+    varies = jnp.max(x, axes) - jnp.min(x, axes) > 1e-6 * jnp.max(jnp.abs(x), axes)
+    average = jnp.sqrt(jnp.sum(jnp.where(varies, sd, 0.0) ** 2) / jnp.maximum(jnp.sum(varies), 1))
+    sd = jnp.where(varies, sd, jnp.where(jnp.any(varies), average, 1.0))
     return {"shift": -mean, "log_scale": -jnp.log(sd + 1e-6) / LOG_SCALE_FACTOR}
 
 

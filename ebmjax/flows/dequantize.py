@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ebmjax.pytree import at_least_float32
 from ebmjax.types import Array
 
 
@@ -23,7 +24,8 @@ def bin_width(num_levels: int) -> float:
 
 
 def dequantize(rng_key: Array, x: Array, num_levels: int) -> Array:
-    """Images in [-1, 1] -> images with uniform noise over their bins, also in [-1, 1]."""
+    """Images in [-1, 1] -> images with uniform noise over their bins, also in [-1, 1], at least float32."""
+    x = at_least_float32(x)
     level = jnp.round((x + 1.0) * (0.5 * (num_levels - 1)))
     return (level + jax.random.uniform(rng_key, x.shape, x.dtype)) * bin_width(num_levels) - 1.0
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ebmjax.pytree import spread_like
 from ebmjax.types import Array, Kernel, Potential, PyTree
 
 
@@ -85,7 +86,7 @@ def adapt_step_size(
         state = make_kernel(potential, step_size=step_size).init(position)
         dtype = jnp.promote_types(state.energy.dtype, jnp.float32)
         log_step = jnp.asarray(log_start, dtype)
-        zero = jnp.zeros((), dtype)
+        log_step, zero = spread_like((log_step, jnp.zeros((), dtype)), jnp.sum(state.energy))
         return state._replace(adapt=StepSize(log_step, log_step, zero, jnp.zeros((), jnp.int32), state.adapt))
 
     def update(adapt, acceptance):

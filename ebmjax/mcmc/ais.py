@@ -10,7 +10,8 @@ from jax.typing import ArrayLike
 
 from ebmjax.energies import Target
 from ebmjax.importance import average_weights
-from ebmjax.mcmc.base import run_chain
+from ebmjax.mcmc.base import run_chain, start_chains
+from ebmjax.pytree import compensated_add
 from ebmjax.types import Array, Info, Kernel, Potential, PyTree
 
 
@@ -76,17 +77,19 @@ def anneal(
     bridge = lambda beta: lambda x: beta * potential(x) - (1.0 - beta) * base.log_prob(x)
 
     def change_beta(carry, inputs):
-        position, adapt, log_weights = carry
+        position, adapt, log_weights, error = carry
         key, old, new = inputs
-        log_weights += (new - old) * -(potential(position) + base.log_prob(position))
+        more = (new - old) * -(potential(position) + base.log_prob(position))
+        log_weights, error = compensated_add(log_weights, error, more.astype(log_weights.dtype))
         state, info, _ = run_chain(make_kernel(bridge(new)), key, position, num_steps, adapt=adapt)
         means = jax.tree.map(jnp.mean, info)._replace(num_nonfinite=jnp.sum(info.num_nonfinite))
-        return (state.position, state.adapt, log_weights), means
+        return (state.position, state.adapt, log_weights, error), means
 
-    start = make_kernel(bridge(betas[0])).init(position)
+    start = start_chains(make_kernel(bridge(betas[0])), rng_key, position)
     inputs = (jax.random.split(rng_key, betas.shape[0] - 1), betas[:-1], betas[1:])
-    zeros = jnp.zeros(start.energy.shape, jnp.promote_types(start.energy.dtype, jnp.float32))
-    (position, _, log_weights), info = jax.lax.scan(change_beta, (position, start.adapt, zeros), inputs)
+    zeros = jnp.zeros_like(start.energy, dtype=jnp.promote_types(start.energy.dtype, jnp.float32))
+    carry = (start.position, start.adapt, zeros, zeros)
+    (position, _, log_weights, _), info = jax.lax.scan(change_beta, carry, inputs)
     return position, log_weights, info
 
 

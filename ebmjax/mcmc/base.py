@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, PartitionSpec
 
+from ebmjax import pytree
 from ebmjax.types import Array, Chain, ChainState, Info, Kernel, Potential, PyTree
 
 AXIS = "data"
@@ -28,6 +29,18 @@ def split_chains(position: PyTree) -> PyTree:
     return jax.tree.map(split, position)
 
 
+def start_chains(kernel: Kernel, rng_key: Array, position: PyTree) -> ChainState:
+    """What `kernel.init` makes of `position`, split by `split_chains`, with the type that it has after a step.
+
+    That is, spread over the axes of a mesh over which keys or energies (by parameters or data) are; see
+    `pytree.spread_like`.
+    """
+    position = split_chains(position)
+    state = kernel.init(position)
+    spread = pytree.spread_like(position, jnp.sum(jax.random.key_data(rng_key)), state.energy)
+    return state if spread is position else kernel.init(spread)
+
+
 def run_chain(
     kernel: Kernel,
     rng_key: Array,
@@ -43,7 +56,8 @@ def run_chain(
     Args:
         kernel: its `init` evaluates the potential at `position`, its `step` makes one transition.
         rng_key: typed key; step i uses `fold_in(rng_key, i)`, so a longer run begins with the shorter one.
-        position: pytree of `[B, ...]`; sharded by `split_chains`.
+        position: pytree of `[B, ...]`; sharded by `split_chains`. bfloat16 and float16 are only a way to store
+            positions: kernels turn them into float32, in which the chain runs and is returned.
         num_steps: static, ≥ 0; with 0 the position is returned unchanged.
         adapt: replaces the `ChainState.adapt` of `init`, to continue the adaptation of an earlier run.
         collect: (ChainState, Info) -> pytree, kept for every step and stacked on a new first axis `[num_steps, ...]`.
@@ -51,20 +65,25 @@ def run_chain(
 
     Returns:
         The final state; `Info` averaged over the steps (`num_nonfinite` summed); the collected pytree, or None.
+
+    Inside `shard_map` every device runs chains of its own, and adapts a step size of its own. Give it a key of its own,
+    `fold_in(rng_key, axis_index("data"))`: with one key for all, devices draw the same noise.
     """
-    state = kernel.init(split_chains(position))
+    state = start_chains(kernel, rng_key, position)
     if adapt is not None:
         state = state._replace(adapt=adapt)
-    zeros = jnp.zeros(state.energy.shape, jnp.promote_types(state.energy.dtype, jnp.float32))  # bfloat16 cannot count
+    zeros = jnp.zeros_like(state.energy, dtype=jnp.promote_types(state.energy.dtype, jnp.float32))
 
     def one_step(carry, i):
-        state, total = carry
+        state, total, error = carry
         state, info = kernel.step(jax.random.fold_in(rng_key, i), state)
-        total = jax.tree.map(lambda t, i: t + i.astype(t.dtype), total, info)
-        return (state, total), (None if collect is None else collect(state, info))
+        info = jax.tree.map(lambda value: value.astype(zeros.dtype), info)
+        total, error = pytree.compensated_add(total, error, info)
+        return (state, total, error), (None if collect is None else collect(state, info))
 
-    start = (state, Info(zeros, zeros, zeros, zeros))
-    (state, total), collected = jax.lax.scan(one_step, start, jnp.arange(num_steps), unroll=unroll)
+    nothing = Info(zeros, zeros, zeros, zeros)
+    start = (state, nothing, nothing)
+    (state, total, _), collected = jax.lax.scan(one_step, start, jnp.arange(num_steps), unroll=unroll)
     mean = jax.tree.map(lambda t: t / max(num_steps, 1), total)
     return state, mean._replace(num_nonfinite=total.num_nonfinite), collected
 

@@ -73,15 +73,15 @@ def from_blackjax(
         return state.adapt._replace(**{k: v for k, v in cached.items() if k in state.adapt._fields})
 
     def init(position):
-        step = jnp.zeros((), jnp.int32)
+        position, step = pytree.at_least_float32(position), jnp.zeros((), jnp.int32)
         kernel, t = build(position, step)
         keys = jax.random.split(jax.random.key(0) if init_key is None else init_key, pytree.num_rows(position))
-        return to_chain_state(jax.vmap(kernel.init)(position, keys), t, step)
+        return to_chain_state(jax.vmap(kernel.init)(position, spread_keys(keys, position)), t, step)
 
     def step(rng_key, state):
         kernel, t = build(state.position, state.step)
         keys = jax.random.split(rng_key, pytree.num_rows(state.position))
-        bj_state, bj_info = jax.vmap(kernel.step)(keys, to_blackjax(state, t))
+        bj_state, bj_info = jax.vmap(kernel.step)(spread_keys(keys, state.position), to_blackjax(state, t))
         new = to_chain_state(bj_state, t, state.step)
         finite = pytree.finite_rows((new.energy, new.grad))
         rate = jnp.nan_to_num(getattr(bj_info, "acceptance_rate", jnp.ones_like(new.energy)))
@@ -111,7 +111,7 @@ def one_row(potential: Potential, position: PyTree) -> Callable[[PyTree], Array]
     def value_and_grad(x, *held):
         # Every call is under vmap, where `all_rows` replaces this function; it only gives the shapes.
         copies = jax.tree.map(lambda leaf, rows: jnp.broadcast_to(leaf, rows.shape), x, position)
-        return jax.tree.map(lambda leaf: leaf[0], rows_value_and_grad(copies, *held))
+        return jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), rows_value_and_grad(copies, *held))
 
     @value_and_grad.def_vmap
     def all_rows(axis_size, in_batched, x, *held):
@@ -136,6 +136,12 @@ def one_row(potential: Potential, position: PyTree) -> Callable[[PyTree], Array]
     return lambda x: value(x, *program.consts)
 
 
+def spread_keys(keys: Array, position: PyTree) -> Array:
+    """Keys `[B]`, spread over devices like the rows of `position` (`pytree.spread_like`)."""
+    rows = pytree.sum_rows(position)
+    return jax.random.wrap_key_data(pytree.spread_like(jax.random.key_data(keys), rows), impl=jax.random.key_impl(keys))
+
+
 def find_algorithm(algorithm: str) -> tuple[Callable, dict[str, inspect.Parameter]]:
     """blackjax's builder of that name, and its parameters after the log density."""
     try:
@@ -154,7 +160,7 @@ def find_algorithm(algorithm: str) -> tuple[Callable, dict[str, inspect.Paramete
 
 def default_options(position, names: dict[str, inspect.Parameter]) -> dict:
     """Values for parameters that blackjax requires and that have a natural choice given the position."""
-    dim = sum(leaf[0].size for leaf in jax.tree.leaves(position))
+    dim = sum(leaf.size // leaf.shape[0] for leaf in jax.tree.leaves(position))
     natural = {"inverse_mass_matrix": jnp.ones(dim), "L": dim**0.5}
     return {k: v for k, v in natural.items() if k in names and names[k].default is inspect.Parameter.empty}
 

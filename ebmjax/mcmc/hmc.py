@@ -1,14 +1,15 @@
 """Hamiltonian Monte Carlo, batched over chains: one gradient of the summed energy per leapfrog step."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 
 from ebmjax import pytree
 from ebmjax.mcmc.langevin import at_step
-from ebmjax.mcmc.metropolis import accept_or_reject
-from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
+from ebmjax.mcmc.metropolis import accept_or_reject, initial_state
+from ebmjax.types import Array, Kernel, Potential, PyTree
 
 
 def leapfrog(
@@ -88,10 +89,6 @@ def hmc(
         raise ValueError(f"hmc needs num_leapfrog >= 1 and 0 <= jitter < 1, got {num_leapfrog} and {jitter}")
     fewest, most = max(1, round((1.0 - jitter) * num_leapfrog)), round((1.0 + jitter) * num_leapfrog)
 
-    def init(position):
-        energy, grad = pytree.value_and_grad_rows(potential, position)
-        return ChainState(position, energy, grad, jnp.zeros((), jnp.int32))
-
     def step(rng_key, state):
         momentum_key, accept_key, length_key = jax.random.split(rng_key, 3)
         t = at_step(temperature, state.step)
@@ -108,4 +105,4 @@ def hmc(
         log_ratio = (state.energy - energy) / t - kinetic_change
         return accept_or_reject(accept_key, state, (position, energy, grad), log_ratio)
 
-    return Kernel(init, step)
+    return Kernel(partial(initial_state, potential), step)

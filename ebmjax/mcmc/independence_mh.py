@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from ebmjax.mcmc.langevin import at_step
 from ebmjax.mcmc.metropolis import accept_or_reject
-from ebmjax.pytree import num_rows
+from ebmjax.pytree import at_least_float32, num_rows, spread_like
 from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 
 
@@ -37,7 +37,8 @@ def independence_mh(
     """
 
     def init(position):
-        return ChainState(position, potential(position), (), jnp.zeros((), jnp.int32))
+        position = at_least_float32(position)
+        return ChainState(position, at_least_float32(potential(position)), (), jnp.zeros((), jnp.int32))
 
     def step(rng_key, state):
         sample_key, accept_key = jax.random.split(rng_key)
@@ -45,11 +46,11 @@ def independence_mh(
         shapes = [jax.tree.map(jnp.shape, x) for x in (position, state.position)]
         if shapes[0] != shapes[1]:
             raise ValueError(f"independence_mh: sample draws shapes {shapes[0]}, the position has {shapes[1]}")
-        position = jax.tree.map(lambda a, x: a.astype(x.dtype), position, state.position)
-        energy, log_q = potential(position), log_prob(position)
-        log_ratio = (state.energy - energy) / at_step(temperature, state.step) + log_prob(state.position) - log_q
+        position = spread_like(jax.tree.map(lambda a, x: a.astype(x.dtype), position, state.position), state.energy)
+        energy, log_q, log_q_now = at_least_float32((potential(position), log_prob(position), log_prob(state.position)))
         # A draw whose density underflows would always be accepted, and the chain would never leave it.
-        log_ratio = jnp.where(jnp.isfinite(log_q), log_ratio, jnp.nan)
+        energy = jnp.where(jnp.isfinite(log_q), energy, jnp.nan)
+        log_ratio = (state.energy - energy) / at_step(temperature, state.step) + log_q_now - log_q
         return accept_or_reject(accept_key, state, (position, energy, ()), log_ratio)
 
     return Kernel(init, step)

@@ -1,13 +1,14 @@
 """Unadjusted Langevin dynamics, in the one convention of the package (ebmjax/types.py)."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 
 from ebmjax import pytree
-from ebmjax.mcmc.metropolis import accept_finite, evaluate_proposal
-from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
+from ebmjax.mcmc.metropolis import accept_finite, evaluate_proposal, initial_state
+from ebmjax.types import Array, Kernel, Potential, PyTree
 
 
 def at_step(value, step: Array):
@@ -44,10 +45,6 @@ def langevin(
     Reference: Nijkamp et al. 2019 (arXiv 1904.09770), with s = their noise and T = s² / (2 · gradient step).
     """
 
-    def init(position):
-        energy, grad = pytree.value_and_grad_rows(potential, position)
-        return ChainState(position, energy, grad, jnp.zeros((), jnp.int32))
-
     def step(rng_key, state):
         s = pytree.leafwise(at_step(step_size, state.step), state.position)
         drift = jax.tree.map(lambda si: si**2 / (2.0 * at_step(temperature, state.step)), s)
@@ -63,4 +60,4 @@ def langevin(
         energy, grad = evaluate_proposal(potential, proposal, state.position)
         return accept_finite(state, (proposal, energy, grad))
 
-    return Kernel(init, step)
+    return Kernel(partial(initial_state, potential), step)

@@ -1,14 +1,14 @@
 """The Metropolis-adjusted Langevin algorithm: Langevin steps without bias, since they are accepted or rejected."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
-import jax.numpy as jnp
 
 from ebmjax import pytree
 from ebmjax.mcmc.langevin import at_step
-from ebmjax.mcmc.metropolis import accept_or_reject
-from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
+from ebmjax.mcmc.metropolis import accept_or_reject, initial_state
+from ebmjax.types import Array, Kernel, Potential, PyTree
 
 
 def mala(
@@ -33,10 +33,6 @@ def mala(
     approximations).
     """
 
-    def init(position):
-        energy, grad = pytree.value_and_grad_rows(potential, position)
-        return ChainState(position, energy, grad, jnp.zeros((), jnp.int32))
-
     def step(rng_key, state):
         noise_key, accept_key = jax.random.split(rng_key)
         t = at_step(temperature, state.step)
@@ -52,4 +48,4 @@ def mala(
         log_ratio = (state.energy - energy) / t + log_q_ratio
         return accept_or_reject(accept_key, state, (position, energy, grad), log_ratio)
 
-    return Kernel(init, step)
+    return Kernel(partial(initial_state, potential), step)

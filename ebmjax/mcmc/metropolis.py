@@ -1,4 +1,4 @@
-"""The last step of every kernel: accept or reject proposals, and report `Info`."""
+"""The first and the last step of every kernel: evaluate the start; accept or reject proposals, and report `Info`."""
 
 from functools import partial
 
@@ -10,9 +10,25 @@ from ebmjax import pytree
 from ebmjax.types import Array, ChainState, Info, Potential, PyTree
 
 
+def initial_state(potential: Potential, position: PyTree) -> ChainState:
+    """`Kernel.init` of kernels that use gradients, before any adaptation.
+
+    Positions become at least float32: in bfloat16 a small step would be rounded away. A gradient's entries that are not
+    finite count as 0, here and nowhere else, since no chain accepts them: a start behind a wall can then be left.
+    """
+    position = pytree.at_least_float32(position)
+    energy, grad = pytree.value_and_grad_rows(potential, position)
+    grad = jax.tree.map(lambda g: jnp.where(jnp.isfinite(g), g, 0.0), grad)
+    return ChainState(position, energy, grad, jnp.zeros((), jnp.int32))
+
+
 def uniform_rows(rng_key: Array, like: Array) -> Array:
-    """One U[0, 1) draw per chain, in the shape `[B]` and dtype of `like`."""
-    return jax.random.uniform(rng_key, like.shape, like.dtype)
+    """One draw per chain from U(0, 1), in the shape `[B]` and dtype of `like`, at least float32.
+
+    JAX draws multiples of 2^-23, and 0 would accept a proposal of any ratio: it is replaced by 2^-24.
+    """
+    dtype = jnp.promote_types(like.dtype, jnp.float32)
+    return jnp.maximum(jax.random.uniform(rng_key, like.shape, dtype), jnp.finfo(dtype).eps / 2)
 
 
 def accept_or_reject(
@@ -28,12 +44,15 @@ def accept_or_reject(
 
     Returns:
         The next state and `Info`. A proposal with a non-finite energy or gradient, or a NaN ratio, has acceptance
-        rate 0 and is counted; a chain that starts at an infinite energy leaves it with the first finite proposal.
+        rate 0 and is counted. A chain that starts at an energy that is not finite moves to its first proposal that has
+        a finite energy and gradient, whatever the ratio.
 
     Reference: Metropolis et al. 1953; Hastings 1970 (Monte Carlo sampling methods using Markov chains).
     """
+    log_ratio = jnp.where(jnp.isfinite(state.energy), pytree.at_least_float32(log_ratio), jnp.inf)
     finite = pytree.finite_rows(proposal[1:]) & ~jnp.isnan(log_ratio)
-    rate = jnp.where(finite, jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0).astype(state.energy.dtype)
+    dtype = jnp.promote_types(state.energy.dtype, jnp.float32)
+    rate = jnp.where(finite, jnp.exp(jnp.minimum(log_ratio, 0.0)), 0.0).astype(dtype)
     return move_rows(state, proposal, uniform_rows(rng_key, rate) < rate, rate, finite)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ebmjax.energies import pullback
+from ebmjax.pytree import at_least_float32
 from ebmjax.types import Array, ChainState, Info, Kernel, Potential, PyTree
 
 Transport = Callable[[PyTree], tuple[PyTree, Array]]
@@ -37,7 +38,7 @@ def neural_transport(
     kernel = make_kernel(pullback(potential, transport))
     if inverse is None:
         return kernel
-    return kernel._replace(init=lambda position: kernel.init(inverse(position)))
+    return kernel._replace(init=lambda position: kernel.init(inverse(at_least_float32(position))))
 
 
 def in_data_space(transport: Transport) -> Callable[[ChainState, Info | None], PyTree]:

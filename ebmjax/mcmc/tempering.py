@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from ebmjax.mcmc.metropolis import uniform_rows
+from ebmjax.pytree import at_least_float32, spread_like
 from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 
 
@@ -127,8 +129,9 @@ def replica_exchange(
         shapes = jax.tree.map(jnp.shape, position)
         if any(leaf.ndim < 2 or leaf.shape[1] != num for leaf in jax.tree.leaves(position)):
             raise ValueError(f"positions at {num} temperatures must be [B, {num}, ...], got {shapes}")
-        inner = kernel.init(to_rows(scale(jnp.sqrt(1.0 / temperatures), position)))
-        return outer_state(inner, temperatures, jnp.zeros((), jnp.int32), jnp.zeros(num - 1, jnp.float32))
+        inner = kernel.init(to_rows(scale(jnp.sqrt(1.0 / temperatures), at_least_float32(position))))
+        swap_rate = spread_like(jnp.zeros(num - 1, jnp.float32), jnp.sum(inner.energy))
+        return outer_state(inner, temperatures, jnp.zeros((), jnp.int32), swap_rate)
 
     def step(rng_key, state):
         move_key, swap_key = jax.random.split(rng_key)
@@ -137,7 +140,7 @@ def replica_exchange(
         info = to_replicas(num, info)
         probability = swap_probability(scale(temperatures, to_replicas(num, inner.energy)), temperatures)
         tried = jnp.arange(num - 1) % 2 == num_rounds % 2
-        source = swap_source(tried & (jax.random.uniform(swap_key, probability.shape) < probability))
+        source = swap_source(tried & (uniform_rows(swap_key, probability) < probability))
         swap_rate = running_mean(swap_rate, jnp.mean(probability, axis=0), tried, num_rounds)
         moved = outer_state(inner, temperatures, num_rounds + 1, swap_rate)
         swap = lambda tree: jax.tree.map(lambda a: jax.vmap(lambda row, r: row[r])(a, source), tree)

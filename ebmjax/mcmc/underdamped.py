@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from ebmjax import pytree
 from ebmjax.mcmc.hmc import leapfrog
 from ebmjax.mcmc.langevin import at_step
-from ebmjax.mcmc.metropolis import accept_finite
-from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
+from ebmjax.mcmc.metropolis import accept_finite, initial_state
+from ebmjax.types import Array, Kernel, Potential, PyTree
 
 
 class Momentum(NamedTuple):
@@ -51,9 +51,9 @@ def underdamped(
     """
 
     def init(position):
-        energy, grad = pytree.value_and_grad_rows(potential, position)
-        adapt = Momentum(jax.tree.map(jnp.zeros_like, position), jnp.zeros(energy.shape, bool))
-        return ChainState(position, energy, grad, jnp.zeros((), jnp.int32), adapt)
+        state = initial_state(potential, position)
+        adapt = Momentum(jax.tree.map(jnp.zeros_like, state.position), jnp.zeros_like(state.energy, dtype=bool))
+        return state._replace(adapt=adapt)
 
     def refresh(rng_key, momentum, s):
         def one_leaf(p, e, si):

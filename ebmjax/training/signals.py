@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -34,7 +35,13 @@ def terminate_like_ctrl_c() -> Generator[None, None, None]:
 
 @contextmanager
 def signal_handler(handle: Callable, *numbers: signal.Signals) -> Generator[None, None, None]:
-    """A context in which `handle(number, frame)` is called for these signals."""
+    """A context in which `handle(number, frame)` is called for these signals.
+
+    Python allows handlers in the main thread alone. In another thread signals are left as they are: to stop its work is
+    the main thread's business.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        numbers = ()
     old = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield

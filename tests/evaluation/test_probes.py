@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from ebmjax.evaluation import cluster_probe, linear_probe
-from ebmjax.evaluation.linear_probe import name_clusters
+from ebmjax.evaluation.linear_probe import name_clusters, standardised
 
 SHIFT = 1.0
 
@@ -98,3 +98,12 @@ def test_refusals(change, expected):
 def test_cluster_refusal():
     with pytest.raises(ValueError, match=r"num_components must be in \[1, 6\]"):
         cluster_probe(*TRAIN, *TEST, num_components=7)
+
+
+def test_a_column_that_is_constant_in_training_is_not_blown_up():
+    """The mean of 0.1 is rounded, so that the column's sd is not 0: a test row at 0.2 would be at 10¹⁵."""
+    train, test = np.array([[0.1, 1.0], [0.1, 2.0], [0.1, 6.0]]), np.array([[0.2, 3.0]])
+    assert train.std(0)[0] > 0
+    found, other = standardised(train, test)
+    np.testing.assert_allclose(other, [[0.1, 0.0]], atol=1e-12)
+    np.testing.assert_allclose(found[:, 1].std(), 1.0)

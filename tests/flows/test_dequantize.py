@@ -40,3 +40,9 @@ def test_the_standard_normal_on_the_unit_interval():
 def test_one_level_is_no_image():
     with pytest.raises(ValueError, match="must be at least 2"):
         bin_width(1)
+
+
+def test_half_precision_images_get_the_noise_of_float32():
+    """In bfloat16 level 200 plus a number below 1 would be a whole number."""
+    x = to_float(jnp.full((4, 500), 200, jnp.uint8), 255)
+    np.testing.assert_allclose(dequantize(KEY, x.astype(jnp.bfloat16), 256), dequantize(KEY, x, 256), atol=1e-6)

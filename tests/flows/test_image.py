@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.flows import glow
+from ebmjax.flows import glow, spline_coupling
 from ebmjax.flows.bijectors import FactorOut, Rearrange
+from ebmjax.flows.conditioners import LOG_SCALE_FACTOR, standardise
 from ebmjax.flows.image import additive_inner, affine_inner, conv1x1, squeeze
 from ebmjax.flows.layers import actnorm, repeat
 
@@ -125,3 +126,28 @@ def test_couplings_start_as_the_code_s():
 def test_bad_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         glow((8, 8, 3), **options)
+
+
+def test_a_constant_channel_is_scaled_like_the_others():
+    """By the root mean square of their sd, 5 for sd 3 and √41; by 1 if there are no others; others do not change."""
+    x = np.random.RandomState(0).standard_normal((2000, 3)).astype(np.float32)
+    x = (x - x.mean(0)) / x.std(0) * [3.0, 1.0, np.sqrt(41.0)] + [1.0, 0.0, 2.0]
+    x = jnp.asarray(x, jnp.float32).at[:, 1].set(0.1)
+    params = standardise(x)
+    scale = jnp.exp(LOG_SCALE_FACTOR * params["log_scale"])
+    np.testing.assert_allclose(scale, [1 / 3, 1 / 5, 1 / np.sqrt(41.0)], rtol=1e-4)
+    others = standardise(x[:, ::2])
+    np.testing.assert_array_equal(params["log_scale"][::2], others["log_scale"])
+    np.testing.assert_allclose(standardise(jnp.full((7, 2), 0.1))["log_scale"], 0.0, atol=1e-6)
+
+
+def test_a_column_that_was_constant_at_first_may_vary_later():
+    """In a flow of four layers the log density of such an example is moderate."""
+    x = np.random.RandomState(0).standard_normal((256, 4)).astype(np.float32)
+    constant = x.copy()
+    constant[:, 2] = 0.1
+    flow = spline_coupling(4)
+    params = jit(flow.init)(KEY, constant)
+    z, log_det = jit(flow.encode)(params, x)
+    log_prob = -0.5 * np.sum(np.square(z), axis=1) + log_det
+    assert np.all(log_prob > -60.0) and np.all(log_prob < 0.0)

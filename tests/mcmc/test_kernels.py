@@ -162,22 +162,33 @@ def test_every_registered_kernel_is_enrolled_and_needs_no_option_but_its_step_si
 @every_kernel
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32, jnp.float64])
 def test_dtype_shape_and_structure_are_kept(name, dtype):
-    """Abstractly, so nothing is compiled: arrays and pytrees with leaves of several ranks."""
+    """Abstractly, so nothing is compiled: arrays and pytrees with leaves of several ranks. bfloat16 runs as float32."""
     case = TABLE[name]
-    if dtype == jnp.bfloat16 and case.foreign:
-        pytest.skip("blackjax mixes bfloat16 with float32")
     with jax.enable_x64(dtype == jnp.float64):
         for position in (spread(case, jnp.ones((4, 2), dtype)), spread(case, layers(dtype))):
             chains = jax.tree.leaves(position)[-1].shape[:2] if case.temperatures else (4,)
             kernel = case.build(standard_normal, position, case.step_size)
             before = jax.eval_shape(kernel.init, position)
             state, info, _ = jax.eval_shape(lambda x: run_chain(kernel, KEY, x, 3), position)
-            expected = shapes(position)
+            wide = jnp.promote_types(dtype, jnp.float32)
+            expected = jax.tree.map(lambda a: (a.shape, wide), position)
             assert shapes(state.position) == expected
             assert not jax.tree.leaves(state.grad) or shapes(state.grad) == expected
-            assert state.energy.shape == chains and state.energy.dtype == dtype
+            assert state.energy.shape == chains and state.energy.dtype == wide
             assert [a.shape for a in info] == [chains] * 4
             assert shapes(before) == shapes(state)
+
+
+@every_kernel
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_half_precision_starts_are_those_rounded_to_it(name, dtype):
+    """The first state is that of the same numbers in float32, from which the same program goes on."""
+    case = TABLE[name]
+    half = spread(case, start().astype(dtype))
+    wide = half.astype(jnp.float32)
+    found, expected = (case.build(standard_normal, wide, case.step_size).init(x) for x in (half, wide))
+    assert shapes(found) == shapes(expected)
+    jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
 @every_kernel

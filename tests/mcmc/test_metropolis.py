@@ -1,12 +1,16 @@
 """Accepting and rejecting rows: probabilities, infinities, NaN, and what is passed on."""
 
+from functools import partial
+from unittest import mock
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from ebmjax.energies import standard_normal
-from ebmjax.mcmc import langevin, run_chain
-from ebmjax.mcmc.metropolis import accept_finite, accept_or_reject
+from ebmjax.mcmc import hmc, independence_mh, langevin, mala, run_chain, underdamped
+from ebmjax.mcmc.metropolis import accept_finite, accept_or_reject, uniform_rows
 from ebmjax.types import ChainState
 
 NUM = 40_000
@@ -87,3 +91,54 @@ def test_chains_that_refused_a_proposal_can_be_differentiated():
         expected = [value(0.3 + h, 1.0) - value(0.3 - h, 1.0), value(0.3, 1.0 + h) - value(0.3, 1.0 - h)]
         for mode in (jax.jacrev, jax.jacfwd):
             np.testing.assert_allclose(jax.jit(mode(value, (0, 1)))(*at), np.divide(expected, 2 * h), rtol=1e-5)
+
+
+def test_unlikely_proposals_are_not_accepted_because_a_draw_was_coarse():
+    """Chains of half precision too: 8 bits of a uniform number would accept e^-20 once in 128 times."""
+    half = jax.tree.map(lambda a: a.astype(jnp.bfloat16), (at(1.0)[:3], at(2.0)[:3]))
+    for (now, new), moves in (((at(1.0)[:3], at(2.0)[:3]), 0), (half, 0)):
+        for log_ratio, expected in ((-20.0, moves), (0.0, NUM)):
+            ratio = jnp.full(NUM, log_ratio, now[1].dtype)
+            state, info = accept_or_reject(jax.random.key(0), ChainState(*now, jnp.int32(0)), new, ratio)
+            assert moved(state).sum() == expected
+            np.testing.assert_allclose(info.acceptance_rate, np.exp(log_ratio), rtol=1e-6)
+
+
+def test_a_uniform_number_is_never_0():
+    """All others are those of jax.random, and with them the decisions."""
+    like = jnp.zeros(NUM)
+    np.testing.assert_array_equal(
+        uniform_rows(jax.random.key(0), like), jax.random.uniform(jax.random.key(0), (NUM,), minval=0.0)
+    )
+    with mock.patch.object(jax.random, "uniform", lambda key, shape, dtype: jnp.zeros(shape, dtype)):
+        assert not moved(accept_or_reject(jax.random.key(0), at(1.0), at(2.0)[:3], jnp.full(NUM, -17.0))[0]).any()
+        assert moved(accept_or_reject(jax.random.key(0), at(1.0), at(2.0)[:3], jnp.full(NUM, -16.0))[0]).all()
+
+
+WALLS = {
+    "infinite": lambda x: standard_normal(x) - jnp.log(jnp.maximum(1.0 - x[:, 0], 0.0)),
+    "nan": lambda x: standard_normal(x) - jnp.log(1.0 - x[:, 0]),
+}
+"""Energies of x_0 < 1; beyond, they are infinite or NaN, and both gradients are not finite."""
+
+
+@pytest.mark.parametrize("wall", WALLS)
+@pytest.mark.parametrize("kernel", [langevin, mala, partial(hmc, num_leapfrog=3), underdamped])
+def test_chains_that_start_behind_a_wall_leave(wall, kernel):
+    """With the first proposal before it: each of 100 has a chance of Φ(-0.5 / 0.4) = 0.11, so 16 chains all succeed."""
+    start = jnp.stack([jnp.full(16, 1.5), jnp.zeros(16)], axis=1)
+    build = kernel(WALLS[wall], step_size=0.4)
+    assert not np.isfinite(build.init(start).energy).any()
+    run = jax.jit(lambda x: run_chain(build, jax.random.key(0), x, 100))
+    state, info, _ = run(start)
+    assert np.all(np.isfinite(state.energy)) and np.all(state.position[:, 0] < 1.0)
+    assert np.all(info.num_nonfinite < 100)
+
+
+def test_independent_proposals_leave_too():
+    """Where the proposal's own density is 0 as well, so that the ratio is not defined."""
+    sample = lambda key, num: jax.random.uniform(key, (num, 1))
+    log_prob = lambda x: jnp.where(jnp.abs(x[:, 0] - 0.5) <= 0.5, 0.0, -jnp.inf)
+    kernel = independence_mh(WALLS["infinite"], sample=sample, log_prob=log_prob)
+    state, info, _ = run_chain(kernel, jax.random.key(0), jnp.full((8, 1), 1.5), 3)
+    assert np.all(np.isfinite(state.energy)) and not info.num_nonfinite.any()

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -55,3 +56,17 @@ def test_so_does_the_second_signal_while_training(capfd):
 def test_what_was_stopped_is_said():
     assert str(Interrupted(35, 400)) == "stopped at step 35 of 400"
     assert str(Interrupted(1150, 3000, "gaussian_trained")) == "stopped gaussian_trained at step 1150 of 3000"
+
+
+def test_another_thread_than_the_main_one_has_no_handlers():
+    """A run may be restored there; signals stay with the main thread."""
+    before, found = signal.getsignal(signal.SIGTERM), []
+
+    def work():
+        with stop_on_signal() as asked, terminate_like_ctrl_c():
+            found.append((asked(), signal.getsignal(signal.SIGTERM)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found == [(False, before)]
