@@ -105,11 +105,10 @@ def test_unlikely_proposals_are_not_accepted_because_a_draw_was_coarse():
 
 
 def test_a_uniform_number_is_never_0():
-    """All others are those of jax.random, and with them the decisions."""
-    like = jnp.zeros(NUM)
-    np.testing.assert_array_equal(
-        uniform_rows(jax.random.key(0), like), jax.random.uniform(jax.random.key(0), (NUM,), minval=0.0)
-    )
+    """All others are those of jax.random in float32, and with them the decisions."""
+    draws = jax.random.uniform(jax.random.key(0), (NUM,))
+    for like in (jnp.zeros(NUM), jnp.zeros(NUM, jnp.bfloat16)):
+        np.testing.assert_array_equal(uniform_rows(jax.random.key(0), like), draws)
     with mock.patch.object(jax.random, "uniform", lambda key, shape, dtype: jnp.zeros(shape, dtype)):
         assert not moved(accept_or_reject(jax.random.key(0), at(1.0), at(2.0)[:3], jnp.full(NUM, -17.0))[0]).any()
         assert moved(accept_or_reject(jax.random.key(0), at(1.0), at(2.0)[:3], jnp.full(NUM, -16.0))[0]).all()

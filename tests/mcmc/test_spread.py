@@ -72,22 +72,23 @@ def check_potentials_of_data():
 
 
 def check_what_scans_over_chains():
+    """With one key for all devices, which have other examples."""
     kernel, x = partial(mala, step_size=0.3), jnp.ones((8, 2))
     base, betas = mcmc.base_from(standard_gaussian(2)), jnp.linspace(0.0, 1.0, 4)
     energy = lambda x: lambda z: standard_normal(z - x)
     anneal = lambda key, x: mcmc.annealed_importance_sampling(
         key, base, energy(x), betas=betas, make_kernel=kernel, num_chains=4
     )
-    inside(lambda key, x: anneal(key, x).log_weights, x, specs=[ROWS])
+    inside(lambda _, x: anneal(KEY, x).log_weights, x, specs=[ROWS])
     path = lambda key, x: likelihood.thermodynamic_log_likelihood(
         key, kernel, standard_normal, lambda z: -energy(x)(z), jnp.zeros((4, 2)), betas, num_warmup=1, num_steps=2
     )
-    inside(lambda key, x: path(key, x)[0], x, specs=[ROWS])
+    inside(lambda _, x: path(KEY, x)[0], x, specs=[ROWS])
     for num_terms in (0, 2):
         jacobian = lambda key, x, n=num_terms: likelihood.chain_log_abs_det_rows(
             langevin(standard_normal, step_size=0.3), key, x, 2, num_terms=n
         )
-        inside(lambda key, x, f=jacobian: f(key, x)[1], x, specs=[ROWS])
+        inside(lambda _, x, f=jacobian: f(KEY, x)[1], x, specs=[ROWS])
     step = lambda hidden, z, last: (hidden + z, jnp.concatenate([hidden + z, z, z], axis=1))
     inside(lambda key, z: greedy(lambda z: jnp.zeros(z.shape), step, z, 5), x, specs=[ROWS])
     inside(lambda key, z: beam_search(lambda z: jnp.zeros(z.shape), step, z, 5, width=2)[1], x, specs=[ROWS])
