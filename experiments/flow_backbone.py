@@ -102,7 +102,7 @@ def protocol(config, num):
         f"log_z of the tilt, in nats: importance, {settings.num_importance} samples of the {base}; annealed, "
         f"{settings.num_annealed} latent chains over {settings.num_betas} temperatures; quadrature, on the "
         f"grid; _error: standard errors. rhat, ess, class_changes: HMC of {mixing.num_leapfrog} leapfrog steps "
-        f"in {spaces}, {mixing.num_chains} chains from the same samples of the {base}, "
+        f"(mean of a random number) in {spaces}, {mixing.num_chains} chains from the same samples of the {base}, "
         f"{mixing.num_warmup} transitions that adapt the step size to acceptance {mixing.target_acceptance}, "
         f"{mixing.num_steps} kept; rank-normalised split R-hat and bulk ESS, the worst of E and 10 random "
         "projections of x; class_changes: of a small classifier's answer in 1,000 transitions of a chain. "

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import AxisType, PartitionSpec
 
+from ebmjax.mcmc.options import check, check_start
 from ebmjax.types import Array, Chain, ChainState, Info, Kernel, Potential, PyTree
 
 AXIS = "data"
@@ -44,14 +45,19 @@ def run_chain(
         kernel: its `init` evaluates the potential at `position`, its `step` makes one transition.
         rng_key: typed key; step i uses `fold_in(rng_key, i)`, so a longer run begins with the shorter one.
         position: pytree of `[B, ...]`; sharded by `split_chains`.
-        num_steps: static, ≥ 0; with 0 the position is returned unchanged.
+        num_steps: static integer, ≥ 0; with 0 the position is returned unchanged.
         adapt: replaces the `ChainState.adapt` of `init`, to continue the adaptation of an earlier run.
         collect: (ChainState, Info) -> pytree, kept for every step and stacked on a new first axis `[num_steps, ...]`.
         unroll: of the scan.
 
     Returns:
         The final state; `Info` averaged over the steps (`num_nonfinite` summed); the collected pytree, or None.
+
+    Raises:
+        ValueError: num_steps or unroll outside these ranges, or a position that is not a pytree of arrays with B ≥ 1.
     """
+    check("run_chain", num_steps=num_steps, collect=collect, unroll=unroll)
+    check_start("run_chain", position)
     state = kernel.init(split_chains(position))
     if adapt is not None:
         state = state._replace(adapt=adapt)

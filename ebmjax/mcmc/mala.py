@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from ebmjax import pytree
-from ebmjax.mcmc.langevin import at_step
 from ebmjax.mcmc.metropolis import accept_or_reject
+from ebmjax.mcmc.options import at_step, check, check_start
 from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 
 
@@ -29,11 +29,17 @@ def mala(
             the int32 step. Where others write a drift h ∇ log p and noise √(2h) (blackjax), s = √(2h).
         temperature: T > 0, a scalar or a schedule.
 
+    Raises:
+        ValueError: an option or a position outside these ranges, as far as their values are known when they are given.
+
     Reference: Roberts & Tweedie 1996 (Exponential convergence of Langevin distributions and their discrete
     approximations).
     """
 
+    check("mala", potential=potential, step_size=step_size, temperature=temperature)
+
     def init(position):
+        check_start("mala", position, step_size=step_size, temperature=temperature)
         energy, grad = pytree.value_and_grad_rows(potential, position)
         return ChainState(position, energy, grad, jnp.zeros((), jnp.int32))
 

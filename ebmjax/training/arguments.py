@@ -14,6 +14,7 @@ from ml_collections import ConfigDict, config_flags
 
 from ebmjax.training.config import ConfigError, input_errors
 from ebmjax.training.hosts import Hosts, find_hosts
+from ebmjax.training.step_sizes import set_step_sizes, take_step_sizes
 
 ROOT = Path(__file__).parents[2]
 MODES = ("train", "evaluate", "sample")
@@ -43,6 +44,7 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
     Raises ConfigError, one line, for anything unknown, misspelled, misplaced or of a wrong type.
     """
     argv, given = _take_config(argv)
+    argv, step_sizes = take_step_sizes(argv)
     source = default_config if given is None else given
     if not Path(source.split(":", 1)[0]).is_file():
         raise ConfigError(f"--config: there is no file {source.split(':', 1)[0]!r}{_similar_files(source)}")
@@ -68,6 +70,7 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
     if not isinstance(config, ConfigDict):
         raise ConfigError(f"{source}: get_config() must return an ml_collections.ConfigDict")
     overrides = dict(config_flags.get_override_values(values["config"]))
+    set_step_sizes(config, overrides, step_sizes)
     name = run_name(source, overrides)
     workdir = None if values.workdir is None else Path(values.workdir)
     with input_errors():

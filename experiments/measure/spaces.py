@@ -37,8 +37,8 @@ def walk(
 ) -> Walk:
     """Chains from `start` `[num_chains, ...]`: `num_warmup` transitions that adapt the step size, `num_steps` kept.
 
-    settings: num_warmup, num_steps, num_leapfrog, step_size, target_acceptance. energy: of x, the first quantity that
-    is diagnosed; NUM_PROJECTIONS random directions of x are the others. Both spaces see the same quantities.
+    settings: num_warmup, num_steps, num_leapfrog (a mean), step_size, target_acceptance. energy: of x, the first
+    quantity that is diagnosed; NUM_PROJECTIONS random directions of x are the others. Both spaces see the same.
     """
     kernel = adapt_step_size(
         potential,
