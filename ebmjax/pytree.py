@@ -14,7 +14,7 @@ from ebmjax.types import Array, Potential, PyTree
 
 def num_rows(tree: PyTree) -> int:
     """Length B of the first axis, the same in every leaf `[B, ...]`. Raises ValueError if leaves disagree."""
-    sizes = {leaf.shape[0] if leaf.ndim else -1 for leaf in jax.tree.leaves(tree)}
+    sizes = {leaf.shape[0] if getattr(leaf, "ndim", 0) else -1 for leaf in jax.tree.leaves(tree)}
     if len(sizes) != 1 or -1 in sizes:
         raise ValueError(f"all leaves of a position need the same first axis, got {jax.tree.map(jnp.shape, tree)}")
     return sizes.pop()
@@ -145,15 +145,19 @@ def _finite_rows(rows):
     return jnp.isfinite(jnp.sum(0 * rows, axis=1)) if rows.shape[1] > 16 else jnp.all(jnp.isfinite(rows), axis=1)
 
 
+def energy_rows(potential: Potential, x: PyTree) -> Array:
+    """Energies `[B]`. Raises ValueError if the potential returns another shape."""
+    energy, num = potential(x), num_rows(x)
+    if jnp.shape(energy) != (num,):
+        raise ValueError(f"a potential must return energy[B] = ({num},), got shape {jnp.shape(energy)}")
+    return energy
+
+
 def value_and_grad_rows(potential: Potential, x: PyTree) -> tuple[Array, PyTree]:
     """Energies `[B]`, at least float32, and gradients, by one gradient of the summed energy (rows are independent)."""
 
-    num = num_rows(x)
-
     def total(y):
-        energy = at_least_float32(potential(y))
-        if energy.shape != (num,):
-            raise ValueError(f"a potential must return energy[B] = ({num},), got shape {energy.shape}")
+        energy = at_least_float32(energy_rows(potential, y))
         return jnp.sum(energy), energy
 
     grad, energy = jax.grad(total, has_aux=True)(x)

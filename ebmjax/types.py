@@ -67,10 +67,13 @@ class Kernel(NamedTuple):
     """A Markov transition of B chains at once: the interface of blackjax's kernels, batched.
 
     init: (position) -> ChainState. step: (rng_key, ChainState) -> (ChainState, Info).
+    adjusted: whether steps are Metropolis steps, whose acceptance rate a step size can follow; if not, all finite
+        proposals are accepted.
     """
 
     init: Callable[[PyTree], ChainState]
     step: Callable[[Array, ChainState], tuple[ChainState, Info]]
+    adjusted: bool = True
 
 
 class Chain(NamedTuple):

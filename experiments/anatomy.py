@@ -12,7 +12,7 @@ from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.viz import health, landscape, pictures
-from experiments.build.chains import chain_starts, make_chain
+from experiments.build.chains import chain_starts, make_chain, one_step_size
 from experiments.build.networks import make_data_energy
 from experiments.build.optimizers import optimizers_of
 from experiments.measure.history import draw_health
@@ -32,6 +32,7 @@ def build(config, data_spec):
     """The method of a config."""
     if config.evaluate.long_run_steps % 100:
         raise ConfigError(f"evaluate.long_run_steps = {config.evaluate.long_run_steps} must be a multiple of 100")
+    one_step_size(config, "chain")  # its chains go on for longer than in training
     return anatomy(
         make_data_energy(config, data_spec.shape),
         chain=make_chain(config, "chain"),

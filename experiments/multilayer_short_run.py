@@ -18,6 +18,7 @@ from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment, Trained
 from ebmjax.viz.chains import plot_step_sizes
+from experiments.build.chains import one_step_size
 from experiments.build.networks import make_multilayer_generator
 from experiments.build.optimizers import optimizers_of
 from experiments.measure import images
@@ -58,7 +59,7 @@ def build(config, data_spec, *, objective=None, step_size=None, learned=True):
     """The method of a config; `objective` replaces search.objective, and `step_size` replaces
     sampler.posterior.step_size. Unless `learned`, the step size is fixed."""
     posterior = config.sampler.posterior
-    if posterior.step_size <= 0:
+    if one_step_size(config, "posterior") <= 0:
         raise ConfigError(f"sampler.posterior.step_size = {posterior.step_size} must be > 0")
     search = make_search(config, objective or config.search.objective) if learned else None
     optimizers = optimizers_of(config, data_spec, {"generator": config.optimizer.generator})

@@ -87,7 +87,7 @@ def neutra(arguments):
 
 
 def gradients(sampler):
-    """Gradients per transition."""
+    """Gradients per transition, on average."""
     return sampler.options.get(sampler.name, {}).get("num_leapfrog", 1)
 
 

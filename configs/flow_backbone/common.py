@@ -23,7 +23,7 @@ def flow_backbone(data: str) -> ConfigDict:
         {
             "name": "hmc",
             "chain": {"num_steps": 3, "step_size": 0.3},
-            "options": {"hmc": {"num_leapfrog": 3}, "underdamped": {"friction": 1.0}},
+            "options": {"hmc": {"num_leapfrog": 3, "jitter": 0.5}, "underdamped": {"friction": 1.0}},
             "target_acceptance": 0.8,
         }
     )

@@ -11,6 +11,7 @@ from jax.typing import ArrayLike
 from ebmjax.energies import Target
 from ebmjax.importance import average_weights
 from ebmjax.mcmc.base import run_chain, start_chains
+from ebmjax.mcmc.options import check
 from ebmjax.pytree import compensated_add
 from ebmjax.types import Array, Info, Kernel, Potential, PyTree
 
@@ -55,7 +56,7 @@ def check_betas(betas: ArrayLike) -> Array:
         values = np.asarray(betas)
     except jax.errors.TracerArrayConversionError:
         return jnp.asarray(betas)  # inside jit the values are not known yet
-    if values.ndim != 1 or values.size < 2 or values[0] != 0 or values[-1] != 1 or np.any(np.diff(values) <= 0):
+    if values.ndim != 1 or values.size < 2 or values[0] != 0 or values[-1] != 1 or not np.all(np.diff(values) > 0):
         raise ValueError(f"betas must be a vector that rises from 0 to 1, e.g. linspace(0, 1, 101); got {values}")
     return jnp.asarray(betas)
 
@@ -74,6 +75,7 @@ def anneal(
     Each change of β adds log p_new(x) - log p_old(x) at the current position to the weight, then the chain moves at the
     new β (Neal 2001, section 2). One `lax.scan`: compile time does not depend on the number of β.
     """
+    check("annealed importance sampling", potential=potential, make_kernel=make_kernel, num_steps=num_steps)
     bridge = lambda beta: lambda x: beta * potential(x) - (1.0 - beta) * base.log_prob(x)
 
     def change_beta(carry, inputs):
@@ -118,10 +120,14 @@ def annealed_importance_sampling(
         make_kernel: as in `Chain`, called with the intermediate energy; its schedules restart at every β, while
             `ChainState.adapt` is passed on. It must not change coordinates: for neural transport pull the potential
             back first, and start from N(0, I).
-        num_chains: N ≥ 2, independent chains. num_steps: ≥ 1, transitions at each β.
+        num_chains: N ≥ 2, independent chains. num_steps: transitions at each β; 0 is importance sampling.
+
+    Raises:
+        ValueError: betas, num_chains or num_steps outside these ranges.
 
     Reference: Neal 2001 (arXiv physics/9803008).
     """
+    check("annealed importance sampling", num_chains=num_chains)
     start_key, chain_key = jax.random.split(rng_key)
     betas = check_betas(betas)
     position = base.sample(start_key, num_chains)

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebmjax import pytree
+from ebmjax.mcmc.options import check
 from ebmjax.types import Array, PyTree
 
 
@@ -60,8 +61,10 @@ class Bank(NamedTuple):
 def make_bank(num_chains: int, batch_size: int, num_groups: int = 8) -> Bank:
     """A bank with the largest number of groups that divides `num_groups` and `batch_size`, as in `make_loader`.
 
-    Raises ValueError if a batch needs more chains of a group than it has.
+    Raises ValueError if a batch needs more chains of a group than it has, or if one of the numbers is not an integer
+    ≥ 1.
     """
+    check("make_bank", num_chains=num_chains, batch_size=batch_size, num_groups=num_groups)
     groups = math.gcd(num_groups, batch_size)
     if not 1 <= batch_size // groups <= num_chains // groups:
         raise ValueError(
@@ -157,7 +160,9 @@ def write(bank: Bank, store: PyTree, index: Array, position: PyTree) -> PyTree:
 def reinitialise(rng_key: Array, position: PyTree, fresh: PyTree, probability: float | Array) -> PyTree:
     """Replace each row of `position` `[B, ...]` by that of `fresh` with `probability`, independently.
 
-    The number replaced is Binomial(B, probability); JEM and IGEBM use 0.05 and uniform noise.
+    The number replaced is Binomial(B, probability); JEM and IGEBM use 0.05 and uniform noise. Raises ValueError for a
+    probability that is not a number in [0, 1].
     """
+    check("reinitialise", probability=probability)
     which = jax.random.bernoulli(rng_key, probability, (pytree.num_rows(position),))
     return pytree.where_rows(which, fresh, position)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, PartitionSpec
 
 from ebmjax import pytree
+from ebmjax.mcmc.options import check, check_start
 from ebmjax.types import Array, Chain, ChainState, Info, Kernel, Potential, PyTree
 
 AXIS = "data"
@@ -58,7 +59,7 @@ def run_chain(
         rng_key: typed key; step i uses `fold_in(rng_key, i)`, so a longer run begins with the shorter one.
         position: pytree of `[B, ...]`; sharded by `split_chains`. bfloat16 and float16 are only a way to store
             positions: kernels turn them into float32, in which the chain runs and is returned.
-        num_steps: static, ≥ 0; with 0 the position is returned unchanged.
+        num_steps: static integer, ≥ 0; with 0 the position is returned unchanged.
         adapt: replaces the `ChainState.adapt` of `init`, to continue the adaptation of an earlier run.
         collect: (ChainState, Info) -> pytree, kept for every step and stacked on a new first axis `[num_steps, ...]`.
         unroll: of the scan.
@@ -68,7 +69,12 @@ def run_chain(
 
     Inside `shard_map` every device runs chains of its own, and adapts a step size of its own. Give it a key of its own,
     `fold_in(rng_key, axis_index("data"))`: with one key for all, devices draw the same noise.
+
+    Raises:
+        ValueError: num_steps or unroll outside these ranges, or a position that is not a pytree of arrays with B ≥ 1.
     """
+    check("run_chain", num_steps=num_steps, collect=collect, unroll=unroll)
+    check_start("run_chain", position)
     state = start_chains(kernel, rng_key, position)
     if adapt is not None:
         state = state._replace(adapt=adapt)

@@ -9,12 +9,17 @@ import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from ebmjax import pytree
-from ebmjax.mcmc.langevin import at_step
 from ebmjax.mcmc.metropolis import move_rows
+from ebmjax.mcmc.options import at_step, check, check_start
 from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 
 CACHED = ("position", "logdensity", "logdensity_grad")
 """Fields of blackjax's states that `ChainState` already has, with our sign and without the temperature."""
+
+REFUSED = {"mgrad_gaussian": "multiplies the density by a Gaussian prior of its own"}
+"""Samplers that would sample another density than the potential's, and why."""
+NEEDED = {"irmh": "proposal_logdensity_fn", "irmh_as_top_level_api": "proposal_logdensity_fn"}
+"""Parameters without which a sampler samples another density, though blackjax does not require them."""
 
 
 def from_blackjax(
@@ -30,7 +35,8 @@ def from_blackjax(
     Args:
         potential: x -> energy[B]; the log density of a chain is -energy / T of its row.
         algorithm: "nuts", "hmc", "barker", "mala", "mclmc", "ghmc", "rmh" ...: any whose first argument is
-            `logdensity_fn` and whose state is that of one chain.
+            `logdensity_fn` and whose state is that of one chain. The trajectories of "hmc" have one length and resonate
+            (`mcmc.hmc`); those of "dynamic_hmc" and "nuts" do not.
         temperature: T > 0, a scalar or a schedule.
         init_key: key for algorithms that draw in `init` (mclmc's momentum); a fixed one by default.
         **parameters: blackjax's own. A `step_size` may be a callable of the int32 step; mala's is our s (blackjax
@@ -41,16 +47,25 @@ def from_blackjax(
     position, log density and gradient. Non-finite states are rejected. `Info.num_nonfinite` counts those, and the
     non-finite proposals that blackjax itself rejected and reports (its mala and rmh do not).
 
+    blackjax computes in JAX's default float type (float64 if that is enabled, else float32), since its samplers do not
+    run in another; the potential, positions, energies and gradients keep the type of the position.
+
     Raises:
-        ImportError: blackjax is not installed. ValueError: unknown algorithm or parameters.
+        ImportError: blackjax is not installed. ValueError: unknown algorithm or parameters; an algorithm that is no
+            Markov chain of one position, or that samples another density.
     """
+    check("from_blackjax", potential=potential, algorithm=algorithm, temperature=temperature)
+    scales = {k: v for k, v in parameters.items() if k == "step_size"}
+    check("from_blackjax", **scales)
     make_algorithm, names = find_algorithm(algorithm)
+    if NEEDED.get(algorithm, algorithm) not in (algorithm, *parameters):
+        raise ValueError(f"blackjax.{algorithm} samples another density without the parameter {NEEDED[algorithm]}")
 
     def build(position, step):
-        t = at_step(temperature, step)
-        energy_of_one = one_row(potential, position)
+        t = wide(at_step(temperature, step))
+        energy_of_one = one_row(lambda x: wide(potential(cast_like(position, x))), wide(position))
         log_density = lambda x: -energy_of_one(x) / t
-        options = default_options(position, names) | parameters
+        options = default_options(position, names) | wide(parameters)
         if "step_size" in options:
             options["step_size"] = at_step(options["step_size"], step)
             if algorithm == "mala":
@@ -61,28 +76,33 @@ def from_blackjax(
             raise ValueError(f"blackjax.{algorithm}: {error}; its parameters are {', '.join(names)}") from None
         return make_algorithm(log_density, **options), t
 
-    def to_chain_state(bj_state, t, step):
-        grad = jax.tree.map(lambda g: (-t * g).astype(g.dtype), getattr(bj_state, "logdensity_grad", ()))
-        energy = (-t * bj_state.logdensity).astype(bj_state.logdensity.dtype)
+    def to_chain_state(bj_state, t, step, position, energy_dtype):
+        grad = cast_like(position, jax.tree.map(lambda g: -t * g, getattr(bj_state, "logdensity_grad", ())))
+        energy = (-t * bj_state.logdensity).astype(energy_dtype)
         cached = {name: () for name in CACHED if name in bj_state._fields}
-        return ChainState(bj_state.position, energy, grad, step, bj_state._replace(**cached))
+        kept = cast_like(position, bj_state.position)
+        return ChainState(kept, energy, grad, step, bj_state._replace(**cached))
 
     def to_blackjax(state, t):
-        cached = {"position": state.position, "logdensity": -state.energy / t}
-        cached["logdensity_grad"] = jax.tree.map(lambda g: -g / t, state.grad)
+        position, energy, grad = wide((state.position, state.energy, state.grad))
+        cached = {"position": position, "logdensity": -energy / t}
+        cached["logdensity_grad"] = jax.tree.map(lambda g: -g / t, grad)
         return state.adapt._replace(**{k: v for k, v in cached.items() if k in state.adapt._fields})
 
     def init(position):
+        check_start("from_blackjax", position, temperature=temperature, **scales)
         position, step = pytree.at_least_float32(position), jnp.zeros((), jnp.int32)
         kernel, t = build(position, step)
         keys = jax.random.split(jax.random.key(0) if init_key is None else init_key, pytree.num_rows(position))
-        return to_chain_state(jax.vmap(kernel.init)(position, spread_keys(keys, position)), t, step)
+        energy_dtype = jnp.promote_types(jax.eval_shape(potential, position).dtype, jnp.float32)
+        start = jax.vmap(kernel.init)(wide(position), spread_keys(keys, position))
+        return to_chain_state(start, t, step, position, energy_dtype)
 
     def step(rng_key, state):
         kernel, t = build(state.position, state.step)
         keys = jax.random.split(rng_key, pytree.num_rows(state.position))
         bj_state, bj_info = jax.vmap(kernel.step)(spread_keys(keys, state.position), to_blackjax(state, t))
-        new = to_chain_state(bj_state, t, state.step)
+        new = to_chain_state(bj_state, t, state.step, state.position, state.energy.dtype)
         finite = pytree.finite_rows((new.energy, new.grad))
         rate = jnp.nan_to_num(getattr(bj_info, "acceptance_rate", jnp.ones_like(new.energy)))
         rate = jnp.where(finite, rate, 0.0).astype(new.energy.dtype)
@@ -90,7 +110,18 @@ def from_blackjax(
         moved, info = move_rows(state, proposal, finite, rate, finite & reported_finite(bj_info))
         return moved._replace(adapt=pytree.where_rows(finite, new.adapt, state.adapt)), info
 
-    return Kernel(init, step)
+    return Kernel(init, step, adjusted=algorithm != "mclmc")
+
+
+def wide(tree: PyTree) -> PyTree:
+    """Floating arrays of a pytree in JAX's default float type; other leaves as they are."""
+    floating = lambda leaf: hasattr(leaf, "dtype") and jnp.issubdtype(leaf.dtype, jnp.floating)
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, float) if floating(leaf) else leaf, tree)
+
+
+def cast_like(position: PyTree, tree: PyTree) -> PyTree:
+    """A pytree like the position, or `()`, with the types of the position's leaves."""
+    return jax.tree.map(lambda leaf, x: leaf.astype(x.dtype), tree, position) if jax.tree.leaves(tree) else tree
 
 
 def one_row(potential: Potential, position: PyTree) -> Callable[[PyTree], Array]:
@@ -149,13 +180,25 @@ def find_algorithm(algorithm: str) -> tuple[Callable, dict[str, inspect.Paramete
     except ImportError as error:
         raise ImportError("from_blackjax needs blackjax: pip install blackjax") from error
     # Newer releases wrap the function; its signature is that of the wrapped one.
-    make_algorithm: Any = getattr(blackjax, algorithm, None)
-    make_algorithm = getattr(make_algorithm, "differentiable", make_algorithm)
-    names = dict(inspect.signature(make_algorithm).parameters) if callable(make_algorithm) else {}
-    if next(iter(names), None) != "logdensity_fn":
-        raise ValueError(f"blackjax has no sampler {algorithm!r} of a log density; examples: nuts, hmc, barker, mclmc")
+    module: Any = getattr(blackjax, algorithm, None)
+    make_algorithm = getattr(module, "differentiable", module)
+    signature = inspect.signature(make_algorithm) if callable(make_algorithm) else inspect.Signature()
+    names = dict(signature.parameters)
+    is_sampler = signature.return_annotation is blackjax.SamplingAlgorithm  # not an adaptation, nor an approximation
+    if next(iter(names), None) != "logdensity_fn" or not (is_sampler and state_of_one_position(module)):
+        why = "is no sampler of a log density that moves one position"
+    else:
+        why = REFUSED.get(algorithm)
+    if why:
+        raise ValueError(f"blackjax.{algorithm} {why}; examples of samplers: nuts, hmc, dynamic_hmc, barker, mclmc")
     names.pop("logdensity_fn")
     return make_algorithm, names
+
+
+def state_of_one_position(module) -> bool:
+    """Whether the states of a blackjax sampler hold one position and its log density, as far as it declares them."""
+    state = inspect.signature(module.init).return_annotation if hasattr(module, "init") else None
+    return {"position", "logdensity"} <= set(getattr(state, "_fields", ("position", "logdensity")))
 
 
 def default_options(position, names: dict[str, inspect.Parameter]) -> dict:

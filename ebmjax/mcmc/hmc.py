@@ -1,14 +1,13 @@
 """Hamiltonian Monte Carlo, batched over chains: one gradient of the summed energy per leapfrog step."""
 
 from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 
 from ebmjax import pytree
-from ebmjax.mcmc.langevin import at_step
 from ebmjax.mcmc.metropolis import accept_or_reject, initial_state
+from ebmjax.mcmc.options import at_step, check, check_start
 from ebmjax.types import Array, Kernel, Potential, PyTree
 
 
@@ -60,11 +59,11 @@ def hmc(
     *,
     step_size: float | Array | PyTree | Callable[[Array], PyTree],
     num_leapfrog: int = 10,
-    jitter: float = 0.0,
+    jitter: float = 0.5,
     inverse_mass: float | Array | PyTree = 1.0,
     temperature: float | Array | Callable[[Array], Array] = 1.0,
 ) -> Kernel:
-    """Hamiltonian Monte Carlo: fresh momentum, `num_leapfrog` leapfrog steps, accept or reject.
+    """Hamiltonian Monte Carlo: fresh momentum, about `num_leapfrog` leapfrog steps, accept or reject.
 
     In high dimension D the acceptance is best near 0.651, with step_size ∝ D^(-1/4) (Beskos et al. 2013).
 
@@ -72,22 +71,28 @@ def hmc(
         potential: x -> energy[B].
         step_size: ε > 0 of the leapfrog on E / T with N(0, I) momentum, in units of x. A scalar (may be traced), a
             pytree like the position, or a callable of the int32 step. One leapfrog step of size s is a `mala` step.
-        num_leapfrog: ≥ 1, static.
-        jitter: in [0, 1). If > 0, every transition draws the number of leapfrog steps, one for all chains, uniformly
-            from round((1 - jitter) num_leapfrog), at least 1, to round((1 + jitter) num_leapfrog). It avoids periodic
-            trajectories if all frequencies are equal.
+        num_leapfrog: ≥ 1, static; the mean number of leapfrog steps, and of gradients, in a transition.
+        jitter: in [0, 1), static. Every transition draws the number of leapfrog steps, one for all chains, uniformly
+            from num_leapfrog - k to num_leapfrog + k with k = ⌊jitter · num_leapfrog⌋. Trajectories of one length
+            resonate: on N(0, I) all coordinates turn by the same angle, and if that is near π a transition maps x to
+            about -x. Means then look excellent while |x| hardly changes (Neal 2011, section 3.2). With k = 0
+            transitions can be differentiated in reverse mode.
         inverse_mass: diagonal of M⁻¹ > 0, best near the variances of the target: a scalar, or a pytree like the
             position whose leaves broadcast against it.
         temperature: T > 0, a scalar or a schedule.
 
     Raises:
-        ValueError: num_leapfrog < 1 or jitter outside [0, 1).
+        ValueError: an option or a position outside these ranges, as far as their values are known when they are given.
 
     Reference: Duane et al. 1987 (Hybrid Monte Carlo); Neal 2011 (MCMC using Hamiltonian dynamics, arXiv 1206.1901).
     """
-    if num_leapfrog < 1 or not 0.0 <= jitter < 1.0:
-        raise ValueError(f"hmc needs num_leapfrog >= 1 and 0 <= jitter < 1, got {num_leapfrog} and {jitter}")
-    fewest, most = max(1, round((1.0 - jitter) * num_leapfrog)), round((1.0 + jitter) * num_leapfrog)
+    check("hmc", potential=potential, step_size=step_size, num_leapfrog=num_leapfrog, jitter=jitter)
+    check("hmc", inverse_mass=inverse_mass, temperature=temperature)
+    spread = int(jitter * num_leapfrog)
+
+    def init(position):
+        check_start("hmc", position, step_size=step_size, inverse_mass=inverse_mass, temperature=temperature)
+        return initial_state(potential, position)
 
     def step(rng_key, state):
         momentum_key, accept_key, length_key = jax.random.split(rng_key, 3)
@@ -95,7 +100,7 @@ def hmc(
         # Momentum N(0, M) with steps ε moves like momentum N(0, I) with steps ε M^(-1/2): the mass is a step size.
         s = pytree.leafwise(at_step(step_size, state.step), state.position)
         s = jax.tree.map(lambda si, v: si * jnp.sqrt(v), s, pytree.leafwise(inverse_mass, state.position))
-        length = num_leapfrog if fewest == most else jax.random.randint(length_key, (), fewest, most + 1)
+        length = num_leapfrog + (jax.random.randint(length_key, (), -spread, spread + 1) if spread else 0)
         momentum = pytree.normal_like(momentum_key, state.position)
         position, end, energy, grad = leapfrog(
             potential, state.position, momentum, state.grad, step_size=s, num_leapfrog=length, temperature=t
@@ -105,4 +110,4 @@ def hmc(
         log_ratio = (state.energy - energy) / t - kinetic_change
         return accept_or_reject(accept_key, state, (position, energy, grad), log_ratio)
 
-    return Kernel(partial(initial_state, potential), step)
+    return Kernel(init, step)

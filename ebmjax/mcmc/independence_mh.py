@@ -5,9 +5,9 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from ebmjax.mcmc.langevin import at_step
 from ebmjax.mcmc.metropolis import accept_or_reject
-from ebmjax.pytree import at_least_float32, num_rows, spread_like
+from ebmjax.mcmc.options import at_step, check, check_start
+from ebmjax.pytree import at_least_float32, energy_rows, num_rows, spread_like
 from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 
 
@@ -31,14 +31,18 @@ def independence_mh(
         temperature: T > 0, a scalar or a schedule.
 
     Raises:
-        ValueError: sample and position differ in structure or shape.
+        ValueError: sample and position differ in structure or shape; or an option or a position outside these ranges.
 
     Reference: Tierney 1994 (Markov chains for exploring posterior distributions), independence chains.
     """
 
+    check("independence_mh", potential=potential, sample=sample, log_prob=log_prob, temperature=temperature)
+
     def init(position):
+        check_start("independence_mh", position, temperature=temperature)
         position = at_least_float32(position)
-        return ChainState(position, at_least_float32(potential(position)), (), jnp.zeros((), jnp.int32))
+        energy = at_least_float32(energy_rows(potential, position))
+        return ChainState(position, energy, (), jnp.zeros((), jnp.int32))
 
     def step(rng_key, state):
         sample_key, accept_key = jax.random.split(rng_key)

@@ -1,19 +1,14 @@
 """Unadjusted Langevin dynamics, in the one convention of the package (ebmjax/types.py)."""
 
 from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
 
 from ebmjax import pytree
 from ebmjax.mcmc.metropolis import accept_finite, evaluate_proposal, initial_state
+from ebmjax.mcmc.options import at_step, check, check_start
 from ebmjax.types import Array, Kernel, Potential, PyTree
-
-
-def at_step(value, step: Array):
-    """A scalar, a pytree, or a schedule (callable of the step) evaluated at `step`."""
-    return value(step) if callable(value) else value
 
 
 def langevin(
@@ -42,8 +37,18 @@ def langevin(
 
     A proposal with non-finite energy or gradient is rejected: that chain stays, and `Info` counts it.
 
+    Raises:
+        ValueError: an option or a position outside these ranges, as far as their values are known when they are given.
+
     Reference: Nijkamp et al. 2019 (arXiv 1904.09770), with s = their noise and T = s² / (2 · gradient step).
     """
+
+    check("langevin", potential=potential, step_size=step_size, temperature=temperature)
+    check("langevin", noise_scale=noise_scale, clip_grad=clip_grad, box=box)
+
+    def init(position):
+        check_start("langevin", position, step_size=step_size, temperature=temperature)
+        return initial_state(potential, position)
 
     def step(rng_key, state):
         s = pytree.leafwise(at_step(step_size, state.step), state.position)
@@ -60,4 +65,4 @@ def langevin(
         energy, grad = evaluate_proposal(potential, proposal, state.position)
         return accept_finite(state, (proposal, energy, grad))
 
-    return Kernel(partial(initial_state, potential), step)
+    return Kernel(init, step, adjusted=False)

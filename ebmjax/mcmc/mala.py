@@ -1,13 +1,12 @@
 """The Metropolis-adjusted Langevin algorithm: Langevin steps without bias, since they are accepted or rejected."""
 
 from collections.abc import Callable
-from functools import partial
 
 import jax
 
 from ebmjax import pytree
-from ebmjax.mcmc.langevin import at_step
 from ebmjax.mcmc.metropolis import accept_or_reject, initial_state
+from ebmjax.mcmc.options import at_step, check, check_start
 from ebmjax.types import Array, Kernel, Potential, PyTree
 
 
@@ -29,9 +28,18 @@ def mala(
             the int32 step. Where others write a drift h ∇ log p and noise √(2h) (blackjax), s = √(2h).
         temperature: T > 0, a scalar or a schedule.
 
+    Raises:
+        ValueError: an option or a position outside these ranges, as far as their values are known when they are given.
+
     Reference: Roberts & Tweedie 1996 (Exponential convergence of Langevin distributions and their discrete
     approximations).
     """
+
+    check("mala", potential=potential, step_size=step_size, temperature=temperature)
+
+    def init(position):
+        check_start("mala", position, step_size=step_size, temperature=temperature)
+        return initial_state(potential, position)
 
     def step(rng_key, state):
         noise_key, accept_key = jax.random.split(rng_key)
@@ -48,4 +56,4 @@ def mala(
         log_ratio = (state.energy - energy) / t + log_q_ratio
         return accept_or_reject(accept_key, state, (position, energy, grad), log_ratio)
 
-    return Kernel(partial(initial_state, potential), step)
+    return Kernel(init, step)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ebmjax.energies import pullback
+from ebmjax.mcmc.options import check
 from ebmjax.pytree import at_least_float32
 from ebmjax.types import Array, ChainState, Info, Kernel, Potential, PyTree
 
@@ -33,8 +34,12 @@ def neural_transport(
         inverse: x -> z. If given, the kernel's `init` (so `position` of `run_chain`) takes points x of data space;
             else it takes z, typically draws of N(0, I).
 
+    Raises:
+        ValueError: an option that is not a function.
+
     Reference: Hoffman et al. 2019 (arXiv 1903.03704); Nijkamp et al. 2020 (arXiv 2006.06897).
     """
+    check("neural_transport", potential=potential, transport=transport, make_kernel=make_kernel, inverse=inverse)
     kernel = make_kernel(pullback(potential, transport))
     if inverse is None:
         return kernel

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from ebmjax.mcmc.metropolis import uniform_rows
+from ebmjax.mcmc.options import check, check_start
 from ebmjax.pytree import at_least_float32, spread_like
 from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 
@@ -115,17 +116,17 @@ def replica_exchange(
             that does not change coordinates; so use this kernel inside `neural_transport`, not the reverse.
 
     Raises:
-        ValueError: temperatures are not a vector, or a leaf of the position is not `[B, R, ...]`.
+        ValueError: temperatures are not a vector of numbers > 0, or a leaf of the position is not `[B, R, ...]`.
 
     Reference: Geyer 1991; Okabe et al. 2001 and Syed et al. 2022 (arXiv 1905.02939) for the even-odd scheme.
     """
     temperatures = jnp.asarray(temperatures, float)
-    if temperatures.ndim != 1:
-        raise ValueError(f"temperatures must be a vector [R], got shape {temperatures.shape}")
+    check("replica_exchange", potential=potential, temperatures=temperatures, make_kernel=make_kernel)
     num = temperatures.size
     kernel = make_kernel(tempered(potential, temperatures))
 
     def init(position):
+        check_start("replica_exchange", position)
         shapes = jax.tree.map(jnp.shape, position)
         if any(leaf.ndim < 2 or leaf.shape[1] != num for leaf in jax.tree.leaves(position)):
             raise ValueError(f"positions at {num} temperatures must be [B, {num}, ...], got {shapes}")
@@ -149,4 +150,4 @@ def replica_exchange(
         moved = moved._replace(position=position, energy=energy, grad=grad)
         return moved, info._replace(energy=energy, grad_norm=norm)
 
-    return Kernel(init, step)
+    return Kernel(init, step, kernel.adjusted)

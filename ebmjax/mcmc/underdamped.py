@@ -8,8 +8,8 @@ import jax.numpy as jnp
 
 from ebmjax import pytree
 from ebmjax.mcmc.hmc import leapfrog
-from ebmjax.mcmc.langevin import at_step
 from ebmjax.mcmc.metropolis import accept_finite, initial_state
+from ebmjax.mcmc.options import at_step, check, check_start
 from ebmjax.types import Array, Kernel, Potential, PyTree
 
 
@@ -42,15 +42,22 @@ def underdamped(
         potential: x -> energy[B].
         step_size: s > 0, as in `hmc`, in units of x: a scalar (may be traced), a pytree like the position, or a
             callable of the int32 step.
-        friction: γ ≥ 0, finite, in units of 1 / step_size: momentum decays over about 1 / (γ s) transitions.
+        friction: γ ≥ 0, finite, in units of 1 / step_size: momentum decays over about 1 / (γ s) transitions. 0 keeps
+            H = E / T + |p|² / 2: chains then follow orbits from their first momentum, and do not sample.
         temperature: T > 0, a scalar or a schedule.
 
     A proposal with non-finite energy or gradient is rejected, and its momentum redrawn; `Info` counts it.
 
+    Raises:
+        ValueError: an option or a position outside these ranges, as far as their values are known when they are given.
+
     Reference: Bussi & Parrinello 2007 (arXiv 0803.4083); Leimkuhler & Matthews 2013 for the names of the splittings.
     """
 
+    check("underdamped", potential=potential, step_size=step_size, friction=friction, temperature=temperature)
+
     def init(position):
+        check_start("underdamped", position, step_size=step_size, temperature=temperature)
         state = initial_state(potential, position)
         adapt = Momentum(jax.tree.map(jnp.zeros_like, state.position), jnp.zeros_like(state.energy, dtype=bool))
         return state._replace(adapt=adapt)
@@ -74,4 +81,4 @@ def underdamped(
         state, info = accept_finite(state, (position, energy, grad))
         return state._replace(adapt=Momentum(momentum, finite)), info
 
-    return Kernel(init, step)
+    return Kernel(init, step, adjusted=False)

@@ -83,7 +83,7 @@ def norm_before(kernel: Kernel) -> Kernel:
         norm = jnp.sqrt(pytree.square_norm_rows(state.grad)) if has_grad else info.grad_norm
         return new, info._replace(grad_norm=norm)
 
-    return Kernel(kernel.init, step)
+    return kernel._replace(step=step)
 
 
 def run(model: Model, params: PyTree, rng_key: Array, x: Array, num_steps: int | None = None) -> tuple[Array, Info]:

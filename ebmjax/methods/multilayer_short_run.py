@@ -66,7 +66,7 @@ def ravelled(kernel: Kernel, unravel: Callable[[Array], PyTree]) -> Kernel:
         state, info = kernel.step(rng_key, state)
         return state._replace(position=pytree.ravel_rows(state.position)[0]), info
 
-    return Kernel(lambda z: kernel.init(unravel(z)), step)
+    return kernel._replace(init=lambda z: kernel.init(unravel(z)), step=step)
 
 
 def divergence(

@@ -30,7 +30,7 @@ from ebmjax.methods.data_space import (
     update,
 )
 from ebmjax.objectives import squared_error
-from ebmjax.types import Array, Batch, Chain, Kernel, Method, Metrics, State
+from ebmjax.types import Array, Batch, Chain, Method, Metrics, State
 
 
 def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
@@ -52,7 +52,7 @@ def decode(model: Model, map_chain: Chain, state: State, z: Array) -> Array:
     A gradient through it stores the positions of the chain and computes the rest of each step twice.
     """
     kernel = map_chain.make_kernel(bind(model.energy_fn, state.params["energy"]))
-    kernel = Kernel(kernel.init, jax.checkpoint(kernel.step))
+    kernel = kernel._replace(step=jax.checkpoint(kernel.step))
     # One fixed key: if the chain has noise, u is held fixed.
     return run_chain(kernel, jax.random.key(0), z, map_chain.num_steps, unroll=map_chain.unroll)[0].position
 

@@ -15,6 +15,7 @@ from ml_collections import ConfigDict, config_flags
 from ebmjax.training.config import ConfigError, flatten, input_errors
 from ebmjax.training.config_files import find_config, provide_configs, relative_to_checkout
 from ebmjax.training.hosts import Hosts, find_hosts
+from ebmjax.training.step_sizes import set_step_sizes, take_step_sizes
 from ebmjax.training.values import check_tuples, check_values, shown
 
 MODES = ("train", "evaluate", "sample")
@@ -59,6 +60,7 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
             f"{shown(unwritable)}: arguments may not hold control characters, or bytes that are not UTF-8"
         )
     argv, given = _take_config(argv)
+    argv, step_sizes = take_step_sizes(argv)
     source = find_config(default_config if given is None else given)
     argv = argv if given is None else [argv[0], f"--config={source}", *argv[2:]]
     provide_configs(source.partition(":")[0])
@@ -87,6 +89,7 @@ def parse(argv: Sequence[str], default_config: str) -> Arguments:
     if len(rest) > 1:
         raise ConfigError(f"unexpected argument {shown(rest[1])}: settings are written --config.FIELD=VALUE")
     overrides = dict(config_flags.get_override_values(values["config"]))
+    set_step_sizes(config, overrides, step_sizes)
     with input_errors():
         check_values(flatten(config))
         check_tuples(overrides, flatten(defaults))

@@ -1,43 +1,64 @@
 """Chains from a config's sections sampler and initial."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from ebmjax.energies import standard_normal
 from ebmjax.mcmc import KERNELS, UNADJUSTED, Chain, adapt_step_size, langevin, sign_rule
 from ebmjax.mcmc.bank import make_bank
 from ebmjax.training.config import ConfigError, choose
+from ebmjax.types import Array
 
 
 def make_chain(config, name: str) -> Chain:
     """The chain of config.sampler.<name>: num_steps of the kernel config.sampler.name, with the section's other fields,
     and those of config.sampler.options.<kernel> if there is such a section.
 
-    step_size: a number, or a tuple with one for each step.
+    step_size: a number, or a tuple with one for each step; on the command line
+    --config.sampler.<name>.step_size="(0.3, 0.2, 0.1)". A kernel that starts afresh at every temperature of annealing
+    begins with the first again.
     """
-    options = config.sampler[name].to_dict() | kernel_options(config.sampler)
+    options = config.sampler[name].to_dict()
     num_steps = options.pop("num_steps")
     for field, value in ({"num_steps": num_steps} | options).items():
-        lowest = min(value) if isinstance(value, tuple) else value
-        if lowest < 0 or (lowest == 0 and field != "noise_scale"):
-            raise ConfigError(f"sampler.{name}.{field} = {value} must be {'>=' if field == 'noise_scale' else '>'} 0")
+        low, values = ">=" if field == "noise_scale" else ">", value if isinstance(value, tuple) else (value,)
+        if not all(number > 0 or (number == 0 and low == ">=") for number in values):
+            raise ConfigError(f"sampler.{name}.{field} = {value} must be {low} 0")
     if isinstance(options["step_size"], tuple):
-        sizes = jnp.asarray(options["step_size"])
+        sizes = options["step_size"]
         if len(sizes) != num_steps:
             raise ConfigError(f"sampler.{name}.step_size has {len(sizes)} values, but num_steps = {num_steps}")
-        options["step_size"] = lambda step: sizes[step]
-    kernel = choose(KERNELS, config.sampler.name, "sampler.name")
-    return Chain(partial(kernel, **options), num_steps)
+        options["step_size"] = partial(nth, sizes)
+    kernel = partial(choose(KERNELS, config.sampler.name, "sampler.name"), **(options | kernel_options(config.sampler)))
+    try:
+        kernel(standard_normal)  # options are checked where a kernel is built
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"sampler.{name} or sampler.options.{config.sampler.name}: {error}") from error
+    return Chain(kernel, num_steps)
+
+
+def nth(sizes: Sequence[float], step: Array) -> Array:
+    """The step size of a step, int32, from those of all steps."""
+    return jnp.asarray(sizes)[step]
+
+
+def one_step_size(config, name: str) -> float:
+    """config.sampler.<name>.step_size where a tuple of them has no meaning. Raises ConfigError for one."""
+    size = config.sampler[name].step_size
+    if isinstance(size, tuple):
+        raise ConfigError(f"sampler.{name}.step_size = {size} must be one number in this experiment")
+    return size
 
 
 def noise_free_chain(config, name: str, num_steps: int) -> Chain:
-    """Langevin without noise at the step size and temperature of config.sampler.<name>: gradient descent, for
-    `num_steps`."""
+    """Langevin without noise at the step size (of several, the last) and temperature of config.sampler.<name>: gradient
+    descent, for `num_steps`."""
     fields = config.sampler[name]
-    return Chain(
-        partial(langevin, step_size=fields.step_size, temperature=fields.temperature, noise_scale=0), num_steps
-    )
+    size = fields.step_size[-1] if isinstance(fields.step_size, tuple) else fields.step_size
+    return Chain(partial(langevin, step_size=size, temperature=fields.temperature, noise_scale=0), num_steps)
 
 
 def stage_config(config, section: dict) -> ConfigDict:
@@ -72,10 +93,7 @@ def make_adapting_chain(config, name: str) -> Chain:
     chain, target = make_chain(config, name), config.sampler.target_acceptance
     if not target:
         return chain
-    first = config.sampler[name].step_size
-    if isinstance(first, tuple):
-        raise ConfigError(f"sampler.{name}.step_size = {first} must be one number to follow target_acceptance")
-    fields = {"step_size": first, "target": target, "rule": sign_rule()}
+    fields = {"step_size": one_step_size(config, name), "target": target, "rule": sign_rule()}
     return chain._replace(make_kernel=partial(adapt_step_size, make_kernel=chain.make_kernel, **fields))
 
 

@@ -38,8 +38,8 @@ def walk(
     """Chains from `start` `[num_chains, ...]`: `num_warmup` transitions, whose first half learns the diagonal mass and
     whose second half the step size, then `num_steps` kept.
 
-    settings: num_warmup, num_steps, num_leapfrog, step_size, target_acceptance. energy: of x, the first quantity that
-    is diagnosed; NUM_PROJECTIONS random directions of x are the others. Both spaces see the same quantities.
+    settings: num_warmup, num_steps, num_leapfrog (a mean), step_size, target_acceptance. energy: of x, the first
+    quantity that is diagnosed; NUM_PROJECTIONS random directions of x are the others. Both spaces see the same.
     """
     half = settings.num_warmup // 2
 

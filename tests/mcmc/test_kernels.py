@@ -15,6 +15,7 @@ from ebmjax import pytree
 from ebmjax.energies import standard_normal
 from ebmjax.mcmc import (
     KERNELS,
+    UNADJUSTED,
     adapt_step_size,
     hmc,
     independence_mh,
@@ -154,8 +155,9 @@ def layers(dtype):
 
 def test_every_registered_kernel_is_enrolled_and_needs_no_option_but_its_step_size():
     assert set(KERNELS) <= set(TABLE)
-    for builder in KERNELS.values():
+    for name, builder in KERNELS.items():
         kernel = builder(standard_normal, step_size=0.3)
+        assert kernel.adjusted == (name not in UNADJUSTED)
         jax.eval_shape(lambda x: run_chain(kernel, KEY, x, 1), start())
 
 

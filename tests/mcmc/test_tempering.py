@@ -186,7 +186,7 @@ def test_chains_do_not_touch_each_other():
 
 
 def test_misuse_is_named():
-    with pytest.raises(ValueError, match=r"vector \[R\], got shape \(\)"):
+    with pytest.raises(ValueError, match=r"temperatures must be a vector \[R\]"):
         replica_exchange(standard_normal, temperatures=2.0, make_kernel=exact)
     kernel = replica_exchange(standard_normal, temperatures=LADDER, make_kernel=exact)
     with pytest.raises(ValueError, match=r"must be \[B, 3, ...\], got \(4, 2\)"):
