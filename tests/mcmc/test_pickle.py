@@ -44,7 +44,7 @@ def test_rules_pickle(rule):
     assert again(rule)(adapt, jnp.array(0.3), 0.0) == rule(adapt, jnp.array(0.3), 0.0)
 
 
-@pytest.mark.parametrize("builder", [*KERNELS.values(), partial(replica_exchange, temperatures=[1.0, 2.0])], ids=str)
+@pytest.mark.parametrize("builder", [*KERNELS.values(), partial(replica_exchange, temperatures=[1.0, 2.0])])
 def test_builders_pickle(builder):
     assert again(partial(builder, step_size=0.1)).keywords["step_size"] == 0.1
     assert again(make_bank(8, 4)) == make_bank(8, 4)
