@@ -99,7 +99,9 @@ def options_of(builder):
 
 
 @pytest.mark.parametrize(
-    "builder, option", [(builder, option) for builder in GOOD for option in options_of(builder)], ids=str
+    "builder, option",
+    [(builder, option) for builder in GOOD for option in options_of(builder)],
+    ids=lambda v: getattr(v, "__name__", v),
 )
 def test_every_option_of_every_kernel_is_checked_where_it_is_built(builder, option):
     for value in BAD[option]:
