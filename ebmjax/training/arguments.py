@@ -16,7 +16,7 @@ from ebmjax.training.config import ConfigError, flatten, input_errors
 from ebmjax.training.config_files import find_config, provide_configs, relative_to_checkout
 from ebmjax.training.hosts import Hosts, find_hosts
 from ebmjax.training.step_sizes import set_step_sizes, take_step_sizes
-from ebmjax.training.values import check_tuples, check_values, shown
+from ebmjax.training.values import check_tuples, check_values, clipped, shown
 
 MODES = ("train", "evaluate", "sample")
 
@@ -158,9 +158,11 @@ def _defaults(source: str) -> ConfigDict:
     values = flags.FlagValues()
     config_flags.DEFINE_config_file("config", source, flag_values=values, sys_argv=[""])
     values([""])
-    if not isinstance(values.config, ConfigDict):
+    config = values.config
+    if not isinstance(config, ConfigDict):
+        getattr(config, "to_dict", None)  # raises the OSError that the file raised, if it did
         raise ConfigError(f"{source}: get_config() must return an ml_collections.ConfigDict")
-    return values.config
+    return config
 
 
 def _check_fields(argv: Sequence[str], defaults: ConfigDict, source: str) -> None:
@@ -175,7 +177,7 @@ def _check_fields(argv: Sequence[str], defaults: ConfigDict, source: str) -> Non
             raise ConfigError(f"--config.{name} is a section: set its fields, such as --config.{inside[0]}")
         close = difflib.get_close_matches(name[:100], known, n=1)
         hint = f"did you mean --config.{close[0]}?" if close else f"there are {', '.join(_beside(name, known))}"
-        raise ConfigError(f"unknown config field --config.{shown(name)[1:-1]} in {source}; {hint}")
+        raise ConfigError(f"unknown config field --config.{clipped(name, 80)} in {source}; {hint}")
 
 
 def _beside(name: str, known: Mapping) -> list[str]:
@@ -192,7 +194,7 @@ def _folder(given: str) -> Path:
     try:
         Path(given).exists()
     except (OSError, ValueError) as error:
-        raise ConfigError(f"--workdir={shown(given)[1:-1]}: {getattr(error, 'strerror', error)}") from error
+        raise ConfigError(f"--workdir={clipped(given, 80)}: {getattr(error, 'strerror', error)}") from error
     return Path(given)
 
 

@@ -1,9 +1,13 @@
 """Bad input gets one clear line and a code that is not 0, and loses nothing."""
 
 import errno
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -12,6 +16,7 @@ from ebmjax.training.checkpoint import CheckpointError
 from ebmjax.training.config import ConfigError
 from ebmjax.training.guard import Diverged, Problem
 from ebmjax.training.loop import Interrupted
+from experiments import evaluate, sample
 from experiments.build.trained import restore
 from experiments.latent_ebm import EXPERIMENT
 
@@ -74,7 +79,7 @@ SMOKE = f"--config={ROOT}/configs/latent_ebm/digits.py:smoke"
         ([SMOKE, "--config.model.energy.widths="], "must hold whole numbers, not ''"),
         ([SMOKE, "--workdir="], "--workdir= has no value"),
         ([SMOKE, "--workdir= "], "--workdir= has no value"),
-        ([SMOKE, "--workdir=" + "a" * 5000], "--workdir='?a+ ...: File name too long"),
+        ([SMOKE, "--workdir=" + "a" * 5000], "--workdir=a+ \\.\\.\\.: File name too long"),
         ([f"--config={'a' * 5000}"], "there is no file 'a+ \\.\\.\\."),
         ([SMOKE, "--config.data.name=a\nb"], "may not hold control characters"),
         ([SMOKE, "--config.data.name=npz:\udcff.npz"], "bytes that are not UTF-8"),
@@ -109,6 +114,12 @@ def test_a_broken_config_file_is_named(fails, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("def get_config():\n    return 1 / 0\n")
     assert "mine.py: ZeroDivisionError" in fails(f"--config={path}")
+    path.write_text("def get_config():\n    return {}['x']\n")
+    assert "mine.py: KeyError: 'x'" in fails(f"--config={path}")
+    path.write_text("def get_config():\n    return open('absent.txt')\n")
+    assert "mine.py: OSError: " in (said := fails(f"--config={path}")) and "absent.txt" in said
+    path.write_text("def get_config():\n    return {'a': 1}\n")
+    assert "mine.py: get_config() must return an ml_collections.ConfigDict" in fails(f"--config={path}")
     path.write_text("def get_config(:\n")
     assert "mine.py: SyntaxError" in fails(f"--config={path}")
 
@@ -155,6 +166,12 @@ AGAIN = "the same command goes on from {}: python -m experiments.latent_ebm --co
             1,
             f"error: cannot read or write x/metrics.jsonl: No space left on device{cli.MENDED}",
         ),
+        (MemoryError(), 1, f"error: {cli.OUT_OF_MEMORY}"),
+        (
+            jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nmore"),
+            1,
+            f"error: {cli.OUT_OF_MEMORY} (RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.)",
+        ),
     ],
 )
 def test_what_ends_a_training_is_one_line(error, code, said, capsys, tmp_path, monkeypatch):
@@ -196,3 +213,57 @@ def test_a_foreign_folder_names_no_module(name, tmp_path):
     (tmp_path / "config.json").write_text(f'{{"experiment": "{name}"}}')
     with pytest.raises(ConfigError, match="config.json: .*(unknown experiment|trains no method)"):
         restore(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "error, why",
+    [
+        (AssertionError(), ""),  # JAX's for a platform that has no plugin
+        (RuntimeError("Unable to initialize backend 'foo'\nmore"), ": Unable to initialize backend 'foo'"),
+    ],
+)
+@pytest.mark.parametrize("command", ["latent_ebm", "sample", "evaluate"])
+def test_no_device(error, why, command, monkeypatch, capsys, tmp_path):
+    """JAX_PLATFORMS=cuda where there is none: the commands that compute say so."""
+
+    def none():
+        raise error
+
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    monkeypatch.setattr(jax, "devices", none)
+    with pytest.raises(SystemExit) as stopped:
+        if command == "evaluate":
+            sys.exit(evaluate.main([str(tmp_path), "--with", "fid"]))
+        if command == "latent_ebm":
+            cli.main(EXPERIMENT, ["latent_ebm", SMOKE, f"--workdir={tmp_path}/run"])
+        with cli.arguments_of("sample", sample.DEFAULT_CONFIG, ["sample", f"--workdir={tmp_path}/run"]) as arguments:
+            sample.sample(arguments)
+    assert stopped.value.code == 2
+    said = (
+        "error: JAX finds no device (JAX_PLATFORMS=cuda asks for what is not there; unset it, or install ebmjax[cuda]"
+    )
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(said) and line.endswith(f"or ebmjax[tpu]){why}")
+
+
+def test_settings_of_the_environment_that_jax_refuses():
+    """JAX reads them when it is imported, long before the command line."""
+    env = os.environ | {"JAX_ENABLE_X64": "maybe", "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "experiments.latent_ebm", "--help"]
+    told = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
+    assert told.returncode == 2
+    assert told.stderr == "error: cannot start: invalid truth value 'maybe' for environment 'JAX_ENABLE_X64'\n"
+
+
+def test_windows(tmp_path):
+    """It has no fcntl: training says where it runs, in one line; the rest works."""
+    code = (
+        "import sys; sys.modules['fcntl'] = None\n"
+        "import ebmjax.mcmc, ebmjax.methods, ebmjax.data, ebmjax.evaluation, ebmjax.report, ebmjax.viz.health\n"
+        "from ebmjax.files import write_atomically; import pathlib; write_atomically(pathlib.Path('a'), 'b')\n"
+        "import experiments.latent_ebm"
+    )
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert told.returncode == 2 and (tmp_path / "a").read_text() == "b"
+    assert told.stderr == "error: cannot start: ebmjax.training runs on Linux and macOS; on Windows, use WSL\n"

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 import os
 import time
 from pathlib import Path
@@ -10,10 +11,16 @@ import hypothesis.strategies as st
 import jax
 import pytest
 from hypothesis import HealthCheck, example, given, settings
+from ml_collections import ConfigDict
 
 from configs.latent_ebm.digits import get_config
+from ebmjax.data import DataError
 from ebmjax.training import cli, run
-from ebmjax.training.config import flatten
+from ebmjax.training.arguments import parse
+from ebmjax.training.config import ConfigError, flatten, from_json, to_json
+from ebmjax.training.settings import to_settings
+from ebmjax.training.workdir import reconcile
+from experiments import find
 from experiments.latent_ebm import EXPERIMENT
 
 ROOT = Path(__file__).parents[2]
@@ -73,6 +80,14 @@ other = st.one_of(
 
 
 @pytest.fixture(scope="module")
+def empty_folder(tmp_path_factory):
+    """For checks of command lines; absl writes every config as text, which nothing reads and takes half of the time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConfigDict, "__str__", lambda self: "")
+        yield tmp_path_factory.mktemp("empty")
+
+
+@pytest.fixture(scope="module")
 def nothing_runs(tmp_path_factory):
     """Stops before training, in an empty folder; with devices in use, so that no other process can be waited for."""
     jax.devices()
@@ -107,6 +122,55 @@ def test_many_command_lines(nothing_runs, argv):
 @example(argv=["--config.sampler.prior.step_size=nan"])
 def test_one_line_or_a_run(nothing_runs, argv):
     one_line_or_a_run(argv)
+
+
+# Every kind of value, right and wrong, for the check that comes before data and networks.
+ODD = [
+    *("nan", "inf", "-inf", "1e999", "1e39", "-1", "0", "1e3", "0x10", "0x" + "f" * 5000, "9" * 5000, "1_000", "", " "),
+    *("None", "True", "()", "(1,)", "(1.5,)", "(0.5, nan)", "(1e999,)", "((1,),)", "(1,", "('a',)", "[3, 4]", "{1: 2}"),
+    *("ü✓", "名", "\udcff", "a\nb", "\x00", "a" * 5000, "'", "cosine", "rollback", "digits"),
+]
+COMMANDS = {name: find(name) for name in ("latent_ebm", "anatomy", "flow")}
+KNOWN = {name: flatten(parse([name], str(ROOT / command.default_config)).config) for name, command in COMMANDS.items()}
+FLAGS = ["--workdir", "--mode", "--distributed", "--coordinator", "--num_processes", "--process_id", "--config", "--x"]
+MANGLED = [lambda f: f + "s", lambda f: f[:-1], lambda f: f.split(".")[0], lambda f: f + ".x", lambda f: f + "[0]"]
+
+
+@st.composite
+def argument(draw, known):
+    """A flag or an override of a field, with a value of the field's type or an odd one."""
+    value = draw(st.sampled_from(ODD))
+    if draw(st.integers(0, 4)) == 0:
+        return draw(st.sampled_from(FLAGS)) + draw(st.sampled_from(["=", ""])) + value
+    field = draw(st.sampled_from(sorted(known)))
+    default = known[field]
+    name = draw(st.sampled_from(MANGLED))(field) if draw(st.integers(0, 9)) == 0 else field
+    value = draw(st.sampled_from([str(default), str(default), value]))
+    return f"{draw(st.sampled_from(['--', '--', '--', '-', '--no']))}config.{name}={value}"
+
+
+@st.composite
+def command_lines(draw):
+    name = draw(st.sampled_from(sorted(COMMANDS)))
+    return name, draw(st.lists(argument(KNOWN[name]), min_size=1, max_size=3))
+
+
+@settings(FIXED, max_examples=300, database=None)
+@given(line=command_lines())
+def test_a_checked_config_or_one_line(line, empty_folder):
+    """Up to where the data would be loaded; twice the same field, and fields of all types, in three experiments."""
+    name, words = line
+    experiment = COMMANDS[name]
+    try:
+        arguments = parse([name, *words], str(ROOT / experiment.default_config))
+        config, _ = reconcile(experiment, arguments, arguments.workdir or empty_folder)
+        experiment.check(config)
+        to_settings(config)
+        assert from_json(to_json(config), empty_folder).to_dict() == config.to_dict()
+        assert all(math.isfinite(x) for x in flatten(config).values() if isinstance(x, float))
+    except (ConfigError, DataError) as error:
+        message = str(error)
+        assert 0 < len(message) <= 1000 and len(message.splitlines()) == 1
 
 
 def one_line_or_a_run(argv):
