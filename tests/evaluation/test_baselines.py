@@ -51,3 +51,12 @@ def test_neighbours_fill_what_they_have():
         train.reshape(3, 3, 1), seen.reshape(3, 3, 1), x.reshape(1, 3, 1), observed.reshape(1, 3, 1)
     )
     assert images.shape == (1, 3, 1)
+
+
+def test_an_entry_that_no_training_row_has_stays_in_its_place():
+    x = np.array([[1.0, 9.0, 3.0], [2.0, 9.0, 5.0]])
+    seen = np.array([[True, False, True], [True, False, True]])
+    found = neighbour_fill(x, seen, x, np.array([[True, False, False], [True, False, True]]), num_neighbours=1)
+    assert found.shape == (2, 3) and np.all(np.isfinite(found))
+    np.testing.assert_allclose(found[:, [0, 2]], [[1, 3], [2, 5]])
+    np.testing.assert_allclose(mean_fill(x, seen, x, seen)[:, 1], 11 / 4)  # the mean of all others

@@ -196,9 +196,12 @@ def test_chains_of_the_bank_start_afresh_with_the_probability(probability):
     method = method_of(chain=chain(0), initial="bank", bank=bank, reinitialise=probability)
     state = method.init(jax.random.key(0), {"x": gaussian(8)})
     new, _ = jax.jit(method.train_step)(state, {"x": gaussian(8)})
-    fraction = np.mean(np.asarray(new.extra["chains"]) != np.asarray(state.extra["chains"]))
+    changed = np.asarray(new.extra["chains"]) != np.asarray(state.extra["chains"])
+    fraction = np.mean(changed)
     # Binomial: sd √(.3 · .7 / 4000) = .007
     assert abs(fraction - probability) <= (0.03 if probability else 0)
+    # Coins and noise have keys of their own: what starts afresh is U(-1, 1), of variance 1/3.
+    assert not probability or abs(np.mean(new.extra["chains"][changed])) < 4 / np.sqrt(3 * changed.sum())
 
 
 def test_settings_that_do_not_fit_are_refused():

@@ -87,7 +87,7 @@ def test_labelled_examples_get_the_noise_of_data_and_draws_of_their_own():
 def test_every_term_moves_the_energy_by_its_weight():
     """Logits w (x, -x) at w = 1, data x = 2, labelled x = 1 of the second class: E = -log 2 cosh w x; slopes in w."""
     batch = {"x": jnp.full((8, 1), 2.0), "labelled": {"x": jnp.ones((4, 1)), "label": jnp.ones(4, jnp.int32)}}
-    weights = {"labels": LabelWeights(3.0, 0.7), "energy_l2": 0.4, "gradient_penalty": 0.5}
+    weights = {"labels": LabelWeights(3.0, 0.7), "energy_l2": 0.4, "gradient_penalty": 0.5, "reinitialise": 0.0}
     step, state = stepper(batch, Sharp(1.0), 1.0, data_noise=0.0, **weights)
     x = np.asarray(state.extra["chains"]).ravel()  # x⁻: all are drawn, and none moves
     energy, slope = (lambda x: -np.log(2 * np.cosh(x))), (lambda x: -x * np.tanh(x))

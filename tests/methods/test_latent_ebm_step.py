@@ -90,6 +90,17 @@ def test_the_chains_have_starts_and_noise_of_their_own():
         assert abs(spreads[0] - spreads[1]) > 1e-5
 
 
+@pytest.mark.parametrize("refined", [False, True])
+def test_encoding_is_refined_where_there_is_a_chain_for_it(refined):
+    """From noise with no step at all: a descent of rate 1 / Λ ends at the posterior's mean."""
+    refine = chain(1 / PRECISION, noise_scale=0) if refined else None
+    chains = {"posterior_chain": chain(1.0, 0), "prior_chain": chain(1.0, 0), "refine_chain": refine}
+    method = latent_ebm(Slope(), Affine(), optimizers={}, sigma=SIGMA, latent_dim=1, **chains)
+    state = method.init(jax.random.key(0), BATCH)
+    z = method.functions["encode"](state, jax.random.key(1), BATCH["x"])[:, 0]
+    assert np.allclose(z, MEANS, atol=1e-5) == refined
+
+
 def test_stored_chains_go_on_from_where_they_are():
     """z' = z - s²/2 (z - a (x - a z - b) / σ²) of each stored z, which is written back; the generator learns at z'."""
     rate = 0.2

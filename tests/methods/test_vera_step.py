@@ -101,7 +101,9 @@ def test_the_energys_update_is_that_of_jem():
     step, state = stepper(batch, Logits(1.0), Affine(b=0.5), {"energy": 1.0}, **sharp, **weights)
     found, metrics = step(state, batch)
     chain, bank = Chain(partial(langevin, step_size=0.1), 0), make_bank(8, 8)
-    other = jem(Logits(1.0), chain=chain, optimizers={"energy": sgd(1.0)}, shape=(1,), bank=bank, **weights)
+    other = jem(
+        Logits(1.0), chain=chain, optimizers={"energy": sgd(1.0)}, shape=(1,), bank=bank, reinitialise=0, **weights
+    )
     state = other.init(jax.random.key(0), batch)
     again = jax.jit(other.train_step, compiler_options={"xla_backend_optimization_level": 0})
     expected, others = again(state._replace(extra={"chains": jnp.full((8, 1), 0.5)}), batch)
