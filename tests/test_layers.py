@@ -28,7 +28,9 @@ UPPER_RANK = {name: i for i, layer in enumerate(UPPER) for name in layer}
 PURE = {"energies", "mcmc", "objectives", "types", "pytree", "diagnostics", "metrics", "files"}
 NOT_IN_PURE = {"flax", "optax", "distrax", "absl", "ml_collections", "matplotlib", "orbax", "tensorflow"}
 # Config objects stop in experiments/ and in these files.
-CONFIG_FILES = {f"training/{name}.py" for name in ("arguments", "config", "experiment", "run", "settings", "workdir")}
+CONFIG_FILES = {
+    f"training/{name}.py" for name in ("arguments", "config", "experiment", "run", "settings", "step_sizes", "workdir")
+}
 # What methods share. A method imports no other.
 SHARED = {"base", "data_space", "encoded", "entropy_sampler", "latent_space", "tilted_flow"}
 BY_STRING = {"import_module", "__import__", "run_module", "exec", "eval"}
