@@ -147,7 +147,7 @@ DATA = 0.6 + jax.random.normal(jax.random.key(9), (1024, 1))
 
 
 def adapting(step_size=0.05):
-    make = partial(hmc, num_leapfrog=2)
+    make = partial(hmc, num_leapfrog=2, jitter=0)  # else the median over lengths would follow the target
     kernel = partial(adapt_step_size, make_kernel=make, step_size=step_size, target=0.8, rule=sign_rule())
     return Chain(kernel, 3)
 
