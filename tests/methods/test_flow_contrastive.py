@@ -1,5 +1,7 @@
 """Flow contrastive estimation between Gaussians, where value, accuracy and optimum are known."""
 
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
