@@ -11,6 +11,7 @@
 
 # %%
 import time
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -18,17 +19,13 @@ import jax.numpy as jnp
 from ebmjax import pytree
 from ebmjax.diagnostics import summarise
 from ebmjax.energies import TARGETS
-from ebmjax.mcmc import KERNELS, ChainState, Kernel, run_chain
-from ebmjax.mcmc.metropolis import accept_or_reject
+from ebmjax.mcmc import KERNELS, Kernel, run_chain
+from ebmjax.mcmc.metropolis import accept_or_reject, initial_state
 
 
-# %% The kernel: 20 lines
+# %% The kernel: 16 lines
 def barker(potential, *, step_size, temperature=1.0):
     """Barker proposals of scale `step_size` with Metropolis correction, for positions x[B, d]."""
-
-    def init(position):
-        energy, grad = pytree.value_and_grad_rows(potential, position)
-        return ChainState(position, energy, grad, jnp.zeros((), jnp.int32))
 
     def step(rng_key, state):
         size_key, sign_key, accept_key = jax.random.split(rng_key, 3)
@@ -45,7 +42,7 @@ def barker(potential, *, step_size, temperature=1.0):
         log_ratio = (state.energy - energy) / temperature + pytree.sum_rows(back - there)
         return accept_or_reject(accept_key, state, (x, energy, grad), log_ratio)
 
-    return Kernel(init, step)
+    return Kernel(partial(initial_state, potential), step)
 
 
 KERNELS["barker"] = barker  # from here on `sampler.name = "barker"` works in every method of this process

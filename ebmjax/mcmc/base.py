@@ -36,7 +36,7 @@ def start_chains(kernel: Kernel, rng_key: Array, position: PyTree) -> ChainState
     That is, spread over the axes of a mesh over which keys or energies (by parameters or data) are; see
     `pytree.spread_like`.
     """
-    position = split_chains(position)
+    position = pytree.at_least_float32(split_chains(position))
     state = kernel.init(position)
     spread = pytree.spread_like(position, jnp.sum(jax.random.key_data(rng_key)), state.energy)
     return state if spread is position else kernel.init(spread)
@@ -58,7 +58,7 @@ def run_chain(
         kernel: its `init` evaluates the potential at `position`, its `step` makes one transition.
         rng_key: typed key; step i uses `fold_in(rng_key, i)`, so a longer run begins with the shorter one.
         position: pytree of `[B, ...]`; sharded by `split_chains`. bfloat16 and float16 are only a way to store
-            positions: kernels turn them into float32, in which the chain runs and is returned.
+            positions: they become float32, in which the chain runs and is returned.
         num_steps: static integer, ≥ 0; with 0 the position is returned unchanged.
         adapt: replaces the `ChainState.adapt` of `init`, to continue the adaptation of an earlier run.
         collect: (ChainState, Info) -> pytree, kept for every step and stacked on a new first axis `[num_steps, ...]`.

@@ -48,7 +48,10 @@ def from_blackjax(
     non-finite proposals that blackjax itself rejected and reports (its mala and rmh do not).
 
     blackjax computes in JAX's default float type (float64 if that is enabled, else float32), since its samplers do not
-    run in another; the potential, positions, energies and gradients keep the type of the position.
+    run in another; the potential, positions, energies and gradients keep the type of the position (at least float32).
+
+    Inside `shard_map` nuts needs `check_vma=False`, and on a mesh with explicit axes nuts and mclmc do not run: the two
+    ends of loops in blackjax have other types.
 
     Raises:
         ImportError: blackjax is not installed. ValueError: unknown algorithm or parameters; an algorithm that is no

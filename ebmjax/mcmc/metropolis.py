@@ -13,8 +13,8 @@ from ebmjax.types import Array, ChainState, Info, Potential, PyTree
 def initial_state(potential: Potential, position: PyTree) -> ChainState:
     """`Kernel.init` of kernels that use gradients, before any adaptation.
 
-    Positions become at least float32: in bfloat16 a small step would be rounded away. A gradient's entries that are not
-    finite count as 0, here and nowhere else, since no chain accepts them: a start behind a wall can then be left.
+    Positions become at least float32: in bfloat16 a small step would be rounded away. Entries of the gradient that are
+    not finite count as 0. Only a start can have them, and NaN would make every proposal NaN.
     """
     position = pytree.at_least_float32(position)
     energy, grad = pytree.value_and_grad_rows(potential, position)
@@ -45,7 +45,7 @@ def accept_or_reject(
     Returns:
         The next state and `Info`. A proposal with a non-finite energy or gradient, or a NaN ratio, has acceptance
         rate 0 and is counted. A chain that starts at an energy that is not finite moves to its first proposal that has
-        a finite energy and gradient, whatever the ratio.
+        a finite energy and gradient, whatever the ratio. (All gradients along a trajectory of hmc must be finite too.)
 
     Reference: Metropolis et al. 1953; Hastings 1970 (Monte Carlo sampling methods using Markov chains).
     """

@@ -191,7 +191,7 @@ def test_bad_betas_are_named():
 
 
 def test_many_small_changes_add_up():
-    """1,000.3 nats in 2^14 changes of β: a plain float32 sum is off by {PLAIN}."""
+    """1,000.3 nats in 2^14 changes of β: a plain float32 sum is off by 0.1."""
     base = Base(lambda key, num: jnp.zeros((num, 1)), lambda x: jnp.zeros(x.shape[0]))
     run = partial(annealed_importance_sampling, KEY, base, lambda x: jnp.full(x.shape[0], -1000.3), num_chains=4)
     still = partial(langevin, step_size=0.1)

@@ -18,10 +18,7 @@ from ebmjax.estimators import likelihood
 from ebmjax.estimators.decoding import beam_search, greedy
 from ebmjax.mcmc import bank, hmc, langevin, mala, run_chain
 from ebmjax.pytree import spread_like
-
-TESTS = Path(__file__).parent
-sys.path.insert(0, str(TESTS))
-from test_kernels import KEY, TABLE, spread, start  # noqa: E402
+from tests.mcmc.test_kernels import KEY, TABLE, spread, start
 
 NOT_INSIDE = ("blackjax_nuts",)
 """Loops of blackjax's own whose two ends have other types."""
@@ -126,7 +123,7 @@ def check_values():
 @pytest.mark.slow
 def test_two_devices():
     names = [name for name in globals() if name.startswith("check_")]
-    code = f"import sys; sys.path.insert(0, {str(TESTS)!r}); import test_spread as t\n"
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); import tests.mcmc.test_spread as t\n"
     code += "\n".join(f"t.{name}()" for name in names)
     env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=300)
