@@ -113,8 +113,6 @@ def test_every_option_of_every_kernel_is_checked_where_it_is_built(builder, opti
 def test_an_error_says_what_and_where():
     with pytest.raises(ValueError, match=r"^hmc: num_leapfrog must be an integer >= 1, got 3\.0$"):
         hmc(standard_normal, step_size=0.1, num_leapfrog=3.0)
-    with pytest.raises(ValueError, match="needs at least 2 weights, got 1$"):
-        annealed_importance_sampling(KEY, num_chains=1, **ANNEALED)
 
 
 @pytest.mark.parametrize(
