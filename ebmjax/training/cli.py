@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import jax
 
@@ -69,8 +69,10 @@ def arguments_of(
     argv = list(sys.argv if argv is None else argv)
     again = shlex.join(["python", "-m", f"experiments.{name}", *argv[1:]])
     if {"--help", "-help", "-h"} & set(argv[1:]):
-        print(f"{(doc or name).strip()}\n\n{USAGE.format(name=name)}")
-        sys.exit(0)
+        with suppress(BrokenPipeError):  # `--help | head`
+            print(f"{(doc or name).strip()}\n\n{USAGE.format(name=name)}", flush=True)
+            sys.exit(0)
+        os._exit(0)  # an ordinary exit would write the rest
     try:
         plain_style()
         with terminate_like_ctrl_c(), quiet():

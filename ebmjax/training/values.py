@@ -5,18 +5,7 @@ from collections.abc import Generator, Mapping
 from fnmatch import fnmatch
 from typing import Any
 
-WHOLE = (
-    "num_*",
-    "batch_size",
-    "bank_size",
-    "latent_dim*",
-    "width",
-    "widths",
-    "hidden",
-    "extractor",
-    "picture",
-    "held_out",
-)
+WHOLE = ("num_*", "batch_size", "bank_size", "latent_dim*", "widths", "hidden", "extractor", "picture", "held_out")
 """Patterns of the last part of the names of fields that hold whole numbers, in every experiment."""
 
 LARGEST_INT, LARGEST_FLOAT = 2**31 - 1, 3.4028234663852886e38

@@ -85,7 +85,7 @@ def test_stopped(here, capsys, monkeypatch):
     [
         (["latent_ebmm"], "unknown experiment 'latent_ebmm'; did you mean 'latent_ebm'"),
         (["latent_ebm", "--vary", "model.sigma"], "give at least one value"),
-        (["latent_ebm", "--vary", "model.sigm", "1"], 'Did you mean "sigma"'),
+        (["latent_ebm", "--vary", "model.sigm", "1"], "did you mean --config.model.sigma"),
         (["latent_ebm", "--", "--workdir=x"], "leave out --workdir"),
     ],
 )

@@ -14,6 +14,7 @@ from ebmjax.training.devices import make_mesh
 from ebmjax.training.loop import crossed
 from ebmjax.training.metrics import MetricsWriter, read_rows
 from ebmjax.training.progress import describe
+from ebmjax.training.values import check_tuples, check_values
 
 
 def test_published_schedule_is_flat_for_two_epochs():
@@ -94,6 +95,38 @@ def test_config_survives_json(tmp_path):
     assert flatten(from_json(to_json(config()), tmp_path)) == flatten(config())
     with pytest.raises(ConfigError, match="not a config written by a run"):
         from_json("[1", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "field, value, said",
+    [
+        ("a.grid", (0.5, float("nan")), "must be finite"),
+        ("a.b", [1, 2], "a.b holds list: .*write a tuple"),  # a resumed run would find a tuple in config.json
+        ("a.b", np.float32(1), "a.b holds float32"),
+        ("a.b", ((1, {2}),), "a.b holds set"),
+        ("a.num_steps", 3.0, "a.num_steps = 3.0 must hold whole numbers, not 3.0"),
+        ("a.num_steps", True, "not True"),
+        ("a.seed", -(2**40), "must be in"),
+    ],
+)
+def test_what_no_config_may_hold(field, value, said):
+    check_values({"a.grid": (0.5, 1), "a.b": None, "a.c": (("x", False), ()), "a.num_steps": 3, "a.sigma": 3.4e38})
+    with pytest.raises(ValueError, match=said):
+        check_values({"a.fine": 1, field: value})
+
+
+def test_items_of_a_tuple_keep_their_type():
+    defaults = {"penalties": (0.1, 1.0), "scores": ("energy",), "arms": (), "counts": (1, 2), "sigma": 0.1}
+    check_tuples({"penalties": (1, 0.5), "scores": (), "arms": (1, "a"), "counts": (3,), "sigma": 2.0}, defaults)
+    for field, value, kind in [
+        ("penalties", ("a",), "numbers, not 'a'"),
+        ("penalties", (True,), "numbers, not True"),
+        ("scores", (1,), "strings, not 1"),
+        ("counts", (1, 2.0), "whole numbers, not 2.0"),
+        ("counts", (None,), "whole numbers, not None"),
+    ]:
+        with pytest.raises(ValueError, match=f"{field} = .* must hold {kind}"):
+            check_tuples({field: value}, defaults)
 
 
 def test_what_may_differ_on_resume(tmp_path):
