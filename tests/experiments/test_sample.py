@@ -136,7 +136,7 @@ def test_a_run_without_an_energy_is_refused():
         ("eight_gaussians:smoke", ["--config.sampler.neural_transport=True"], "has no exact map"),
         ("eight_gaussians:smoke", ["--config.sampler.step_size=0"], "step_size"),
         ("eight_gaussians:smoke", ["--config.sampler.step_size=nan"], "step_size"),
-        ("eight_gaussians:smoke", ["--config.sampler.temperature=inf"], "mala: temperature must be one finite number"),
+        ("eight_gaussians:smoke", ["--config.sampler.temperature=inf"], "sampler.temperature = inf must be finite"),
         ("funnel:smoke", ["--config.sampler.options.hmc.num_leapfrog=0"], "hmc: num_leapfrog must be"),
         ("eight_gaussians:smoke", ["--config.num_steps=1"], "at least 4"),
         ("eight_gaussians:smoke", ["--config.target.workdir=nowhere"], "nowhere holds no trained run"),
