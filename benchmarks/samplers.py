@@ -37,7 +37,7 @@ def main():
     target, builder = TARGETS[args.target](), KERNELS[args.sampler]
     options: dict[str, Any] = {"step_size": (2 * (1e-3 if args.target == "funnel" else 1e-2)) ** 0.5}
     if args.sampler == "hmc":
-        options: dict[str, Any] = {"step_size": 0.1, "num_leapfrog": 10}
+        options: dict[str, Any] = {"step_size": 0.1, "num_leapfrog": 10, "jitter": 0}
     kernel = builder(target.energy, **options)
 
     @jax.jit

@@ -8,6 +8,7 @@ latent space, 1.84, 1.76, 2.02 in data space; ESS about 2,500 against 23; 340 to
 classifier's answer in 1,000 transitions. The tilt matters: E has a standard deviation of 2.1 to 2.6 nats over the flow,
 and brings frechet_features from 29, 33, 31 (the flow) to 5.5, 4.1, 5.1 (real test digits 4). Many samples are still not
 clear digits: both nets are small.
+These figures were measured with trajectories of one length, jitter 0.
 Cost: three minutes of a CPU core.
 """
 

@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ebmjax.diagnostics import autocorrelation, summarise
+from ebmjax.energies import standard_normal
 from ebmjax.mcmc import KERNELS, adapt_step_size, averaged_step_size, in_data_space, neural_transport, run_chain
 from ebmjax.report.results import OWN, Figures, write_results
 from ebmjax.report.run_page import write_report
 from ebmjax.training.arguments import Arguments
-from ebmjax.training.config import ConfigError, Limit, choose
+from ebmjax.training.config import ConfigError, Limit, choose, input_errors
 from ebmjax.training.devices import enable_compilation_cache
 from ebmjax.training.workdir import open_untrained
 from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_traces
@@ -46,10 +47,12 @@ def open_chains(
     opened = open_untrained(name, arguments, LIMITS | dict(limits))
     for field in samplers:
         sampler = opened[0][field]
-        choose(KERNELS, sampler.name, f"{field}.name")
-        if sampler.step_size <= 0 or sampler.temperature <= 0:
+        kernel = choose(KERNELS, sampler.name, f"{field}.name")
+        if not (sampler.step_size > 0 and sampler.temperature > 0):
             raise ConfigError(f"{field}.step_size and {field}.temperature must be > 0")
         check_target(sampler, field)
+        with input_errors():  # options are checked where a kernel is built
+            kernel(standard_normal, **{k: sampler[k] for k in ("step_size", "temperature")}, **kernel_options(sampler))
     enable_compilation_cache()
     return opened
 
