@@ -166,8 +166,6 @@ def test_every_registered_kernel_is_enrolled_and_needs_no_option_but_its_step_si
 def test_dtype_shape_and_structure_are_kept(name, dtype):
     """Abstractly, so nothing is compiled: arrays and pytrees with leaves of several ranks."""
     case = TABLE[name]
-    if dtype == jnp.bfloat16 and case.foreign:
-        pytest.skip("blackjax mixes bfloat16 with float32")
     with jax.enable_x64(dtype == jnp.float64):
         for position in (spread(case, jnp.ones((4, 2), dtype)), spread(case, layers(dtype))):
             chains = jax.tree.leaves(position)[-1].shape[:2] if case.temperatures else (4,)
