@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # experiments and configs are not part of the installed package
+sys.path.insert(0, str(ROOT))  # configs are not part of the installed package
 CACHE = Path(os.environ.get("EBMJAX_TEST_CACHE", ROOT / ".cache" / "tests"))
 # Subprocesses of tests inherit these: most of a short run is compilation.
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(CACHE))
