@@ -122,8 +122,6 @@ def add(path: Path, added: Sequence[dict], told: Mapping = {}) -> None:
 
 def open_run(arguments: argparse.Namespace) -> Measured:
     """The run, its data and the options. Raises ConfigError, DataError or CheckpointError."""
-    with input_errors():
-        find_devices()
     config, trained = restore(arguments.workdir)
     dataset = find(config.experiment).data_of(config, load(**config.data), "train")
     mesh = make_mesh(arguments.batch_size)
@@ -144,6 +142,8 @@ def evaluate(arguments: argparse.Namespace, found: list[dict]) -> Path:
 
     found: gets the figures, also those that could not be saved. What can be refused is refused before any is measured.
     """
+    with input_errors():
+        find_devices()
     if not (arguments.workdir / "config.json").exists():
         raise ConfigError(f"{arguments.workdir} holds no trained run")
     path, told = open_figures(arguments)

@@ -45,7 +45,8 @@ def check_tuples(overrides: Mapping[str, Any], defaults: Mapping[str, Any]) -> N
     overrides, defaults: as for `check_values`.
     """
     for field, value in overrides.items():
-        kinds = {type(item) for item in defaults.get(field) or ()} if isinstance(value, tuple) else set()
+        default = defaults.get(field)
+        kinds = {type(item) for item in default} if isinstance(value, tuple) and isinstance(default, tuple) else set()
         allowed = kinds | ({int} if float in kinds else set())
         wrong = [item for item in value if type(item) not in allowed] if kinds else []
         if wrong:
