@@ -84,7 +84,7 @@ def test_a_step_size_for_each_step(words, expected):
         ([f"{PRIOR}(0.3, None)"], "a step size is one number"),
         ([f"{PRIOR}0.3,0.2)"], "a step size is one number"),
         ([RELEASED, f"{POSTERIOR}many"], "step_size=many"),
-        (["--config.sampler.priro.step_size=(0.3, 0.2)"], "--config.sampler.priro.step_size in .* Did you mean .prior"),
+        (["--config.sampler.priro.step_size=(0.3, 0.2)"], "did you mean --config.sampler.prior.step_size"),
         ([f"--config={ROOT}/configs/sample/funnel.py", "--config.sampler.step_size=(0.3, 0.2)"], "is one number;"),
         ([f"--config={ROOT}/configs/anatomy/gmm.py", "--config.evaluate.mala.step_size=1,2"], "is one number;"),
     ],
