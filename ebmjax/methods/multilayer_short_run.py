@@ -62,11 +62,13 @@ ModelAt = Callable[[PyTree], Model]  # log step sizes -> the model whose posteri
 def ravelled(kernel: Kernel, unravel: Callable[[Array], PyTree]) -> Kernel:
     """The kernel on vectors `[B, D]` for positions of several leaves."""
 
-    def step(rng_key, state):
-        state, info = kernel.step(rng_key, state)
-        return state._replace(position=pytree.ravel_rows(state.position)[0]), info
+    flat = lambda state: state._replace(position=pytree.ravel_rows(state.position)[0])
 
-    return kernel._replace(init=lambda z: kernel.init(unravel(z)), step=step)
+    def step(rng_key, state):
+        state, info = kernel.step(rng_key, state._replace(position=unravel(state.position)))
+        return flat(state), info
+
+    return kernel._replace(init=lambda z: flat(kernel.init(unravel(z))), step=step)
 
 
 def divergence(

@@ -84,7 +84,7 @@ def test_the_language_model_stands_beside_the_likelihood_that_was_estimated(monk
 @pytest.mark.parametrize(
     "command, config, word, said",
     [
-        ("text_short_run", "ptb", "seed=0", "lines:data/ptb.train.txt.gz: no such file"),
+        ("text_short_run", "ptb", "seed=0", "/data/ptb.train.txt.gz: no such file"),
         ("text_short_run", "pydoc", "data.name=digits", "apply only to sentences"),
         ("latent_ebm", "digits", "data.name=pydoc", "holds sentences: use a config for them"),
         ("latent_ebm", "text", "data.name=digits", "apply only to sentences"),
