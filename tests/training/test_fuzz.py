@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from configs.latent_ebm.digits import get_config
 from ebmjax.data import DataError
-from ebmjax.training import cli, run
+from ebmjax.training import cli, run, sampling
 from ebmjax.training.arguments import parse
 from ebmjax.training.config import ConfigError, flatten, from_json, to_json
 from ebmjax.training.settings import to_settings
@@ -94,9 +94,11 @@ def nothing_runs(tmp_path_factory):
     before, patch = os.getcwd(), pytest.MonkeyPatch()
     os.chdir(tmp_path_factory.mktemp("fuzz"))
     Path("file").write_text("")
-    patch.setattr(run, "train", lambda *arguments: (None, 0.0))
-    for name in ("begin", "finish", "sample"):
-        patch.setattr(run, name, lambda *arguments: None)
+    for module in (run, sampling):
+        patch.setattr(module, "train", lambda *arguments: (None, 0.0))
+    for module, names in ((run, ("begin", "finish")), (sampling, ("draw", "write", "about"))):
+        for name in names:
+            patch.setattr(module, name, lambda *arguments: None)
     yield
     patch.undo()
     os.chdir(before)
