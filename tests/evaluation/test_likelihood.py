@@ -112,7 +112,7 @@ def test_ends_of_the_power_posterior(integrated):
 
 
 def test_log_z_of_a_prior_far_from_its_base():
-    """E(z) = -a · z has log Z = ||a||² / 2 = 18. Draws of N(0, I) miss it by nats, and say so; annealed chains do not."""
+    """E(z) = -a · z: log Z = ||a||² / 2 = 18; draws of N(0, I) miss it by nats and say so, annealed chains do not."""
     potential = lambda z: 0.5 * jnp.sum(z**2, axis=1) - 3.0 * jnp.sum(z, axis=1)
     options = {"betas": np.linspace(0, 1, 401), "num_chains": 400, "make_kernel": partial(mala, step_size=0.5)}
     found, error, _, _ = jax.jit(lambda key: annealed_log_normalizer(key, potential, 4, **options))(jax.random.key(0))
