@@ -16,8 +16,8 @@ class WeightedMean(NamedTuple):
     """The log of an average of N importance weights, and how far to trust it; scalars, or `[B]`.
 
     log_mean: log((1/N) Σ w), in nats. standard_error: of log_mean, by the delta method: sd(w) / (mean(w) √N); **inf
-    where k̂ is past its limit**, since it cannot exceed √N sd / mean ≈ 1 there however far off log_mean is, and
-    log_mean is then too low. ess: Kish's (Σ w)² / Σ w², in [1, N]. pareto_k: k̂, see `pareto_k`.
+    where k̂ is past its limit** (`average_weights`). That formula cannot exceed 1 nat, however far off log_mean is, and
+    there log_mean is most likely too low. ess: Kish's (Σ w)² / Σ w², in [1, N]. pareto_k: k̂, see `pareto_k`.
     """
 
     log_mean: Array
@@ -29,10 +29,10 @@ class WeightedMean(NamedTuple):
 def average_weights(log_weights: Array) -> WeightedMean:
     """The average of exp(log_weights) over axis 0: `[N]` gives scalars, `[N, B]` one average for each of B examples.
 
-    N ≥ 2; with 20 weights or fewer k̂ is inf, and so is the standard error. The limit of k̂ is
+    N ≥ 1; with 20 weights or fewer k̂ is inf, and so is the standard error. The limit of k̂ is
     min(1 - 1 / log10 N, 0.7).
 
-    With weights exp(a v), v ~ N(0, 1), N = 10,000, two standard errors cover log of the mean in .96 of runs at a = 1.5
+    With weights exp(a v), v ~ N(0, 1), N = 10,000 (300 runs), two standard errors cover log of the mean in .96 of runs at a = 1.5
     (k̂ about .4) and in .92 of those within the limit at a = 2 (k̂ about .6, one run in seven refused); at a = 3 all
     runs are refused.
 

@@ -70,6 +70,9 @@ def test_an_unreliable_figure_is_marked_and_has_no_error(normals, tmp_path, caps
     sharp, flat = (estimate_figures("log_z", AVERAGE(a * normals[:, 0])) for a in (5.0, 1.0))
     assert set(flat) == {"log_z", "log_z_error", "log_z_ess", "log_z_pareto_k"} == set(sharp) | {"log_z_error"}
     assert marked("4.1", "log_z", sharp) == "4.1 †" and marked("4.1", "log_z", flat) == "4.1"
+    # 150 quantiles of a Pareto law of shape .7: k̂ = .62 is below .7, but past their limit, 1 - 1 / log10(150) = .54.
+    few = estimate_figures("log_z", AVERAGE(-0.7 * jnp.log((jnp.arange(150) + 0.5) / 150)))
+    assert 0.54 < few["log_z_pareto_k"] < 0.7 and "log_z_error" not in few and marked("4.1", "log_z", few) == "4.1 †"
     many = over_examples("nll", AVERAGE(jnp.concatenate([5 * normals[:, :30], normals[:, :90]], axis=1)))
     assert many["nll_unreliable"] == 0.25 and marked("2", "nll", many) == "2 †"
     results = {"experiment": "x", "dataset": "y", "seed": 0, "metrics": sharp, "baselines": {"flow": flat}}

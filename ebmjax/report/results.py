@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.table import Table
 
 from ebmjax.files import write_atomically
-from ebmjax.importance import MAX_PARETO_K
 from ebmjax.report.workdir import mapping
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "distrax", "orbax-checkpoint", "numpy", "scikit-learn")
@@ -98,14 +97,18 @@ def beside(metrics: Mapping, baselines: Mapping) -> dict[str, dict[str, Any]]:
     return {name: {arm: found[name] for arm, found in arms.items() if name in found} for name in names}
 
 
-UNRELIABLE = "†: unreliable, for the importance weights are too uneven (k̂ past .7): most likely too low a log Z."
+UNRELIABLE = "†: unreliable, for the importance weights are too uneven (k̂ past its limit): log Z or log p too low."
 
 
 def marked(value: str, name: str, metrics: Mapping) -> str:
-    """The text of a metric's value, with " †" if its importance weights say that it is unreliable: k̂ past .7
-    (<metric>_pareto_k), or that more than a tenth of the examples' are (<metric>_unreliable)."""
-    past = metrics.get(f"{name}_pareto_k", 0.0) > MAX_PARETO_K or metrics.get(f"{name}_unreliable", 0.0) > 0.1
-    return value + " †" if past else value
+    """The text of a metric's value, with " †" if its importance weights (<metric>_ess) say that it is unreliable.
+
+    That is, if it has no <metric>_error, because k̂ is past its limit; or, of many examples, if more than a tenth of
+    them are past it (<metric>_unreliable).
+    """
+    share = metrics.get(f"{name}_unreliable")
+    unknown = f"{name}_error" not in metrics if share is None else share > 0.1
+    return value + " †" if unknown and (share is not None or f"{name}_ess" in metrics) else value
 
 
 def print_table(path: Path, *, stream=None) -> None:

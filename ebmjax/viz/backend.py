@@ -1,4 +1,4 @@
-"""What is used of matplotlib. It is imported here alone, whatever MPLBACKEND says.
+"""The import of matplotlib, here alone, whatever MPLBACKEND says.
 
 Figures are saved and never shown, so they need no backend. Jupyter and Colab export one that only their own Python has;
 in any other, matplotlib would then refuse to be imported.
