@@ -32,9 +32,9 @@ def average_weights(log_weights: Array) -> WeightedMean:
     N ≥ 1; with 20 weights or fewer k̂ is inf, and so is the standard error. The limit of k̂ is
     min(1 - 1 / log10 N, 0.7).
 
-    With weights exp(a v), v ~ N(0, 1), N = 10,000 (300 runs), two standard errors cover log of the mean in .96 of runs at a = 1.5
-    (k̂ about .4) and in .92 of those within the limit at a = 2 (k̂ about .6, one run in seven refused); at a = 3 all
-    runs are refused.
+    With weights exp(a v), v ~ N(0, 1), N = 10,000, two standard errors cover log of the mean in .96 of 300 runs at
+    a = 1.5 (k̂ about .4) and in .92 of those within the limit at a = 2 (k̂ about .6, one run in seven refused); at a = 3
+    all but one run in a hundred are refused.
 
     Reference: Vehtari, Simpson, Gelman, Yao & Gabry 2024 (arXiv 1507.02646), section 3.2.4.
     """
