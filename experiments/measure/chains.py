@@ -180,7 +180,7 @@ def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "") -> Non
     config, workdir, command = opened
     print_summary(arms, exact)
     pictures = draw(config, target, arms, exact, workdir)
-    learned = " (its first half learns a diagonal mass from all chains)" if config.sampler.learn_mass else ""
+    learned = " (its first half learns a diagonal mass, not in num_nonfinite)" if config.sampler.learn_mass else ""
     protocol = (
         f"{config.num_chains} chains from N(0, {config.start_scale}² I), {config.num_warmup} of warm-up{learned}, "
         f"{config.num_steps} kept. Rank-normalised split R-hat and ESS (arXiv 1903.08008) of the worst coordinate. "
