@@ -121,7 +121,7 @@ def protocol(config, dataset):
         text += ", also inferred from sentences with pairs of words swapped"
     if settings.num_samples:
         text += f"; short_run_nll, short_run_perplexity: importance-sampled by {settings.num_samples} chains"
-        text += " (a bound if the chain is one-to-one in its start, see docs/methods/text_short_run.md; refused sentences left out)"
+        text += " (a bound if the chain is one-to-one in its start; without sentences whose estimate is refused)"
     if settings.num_draws:
         if settings.num_proposals:
             text += (
