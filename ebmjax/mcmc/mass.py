@@ -11,12 +11,16 @@ from ebmjax.types import Array, Kernel, PyTree
 
 def shrunk_variance(draws: PyTree) -> PyTree:
     """Variance of every coordinate over all draws of all chains, for a kernel's `inverse_mass`: leaves `[T, C, ...]`
-    -> `[...]`.
+    -> `[1, ...]`, whose first axis says that they are of all chains.
 
     Shrunk towards 1e-3 as by 5 draws, (n v + 5e-3) / (n + 5) with n = T C: Stan Reference Manual, "Automatic parameter
     tuning".
     """
-    shrunk = lambda x: (x.shape[0] * x.shape[1] * jnp.var(x, axis=(0, 1)) + 5e-3) / (x.shape[0] * x.shape[1] + 5)
+
+    def shrunk(x):
+        num = x.shape[0] * x.shape[1]
+        return (num * jnp.var(x, axis=(0, 1))[None] + 5e-3) / (num + 5)
+
     return jax.tree.map(shrunk, draws)
 
 
@@ -34,14 +38,14 @@ def learn_inverse_mass(
     pooled over chains. Rounding leaves up to num_windows - 1 transitions out.
 
     Args:
-        make_kernel: inverse mass (a pytree like one row of the position) -> kernel, e.g. hmc in `adapt_step_size`,
+        make_kernel: inverse mass (a pytree like a position of one chain, `[1, ...]`) -> kernel, e.g. hmc in `adapt_step_size`,
             whose step size starts anew in every window: adapt it once more with the mass returned.
         num_windows: ≥ 1; num_steps / num_windows ≥ 2, at least about 50.
     """
     length = num_steps // num_windows
     if length < 2:
         raise ValueError(f"learn_inverse_mass: {num_steps} steps are too few for {num_windows} windows of at least 2")
-    inverse_mass = jax.tree.map(lambda x: jnp.ones(x.shape[1:], x.dtype), position)
+    inverse_mass = jax.tree.map(lambda x: jnp.ones((1, *x.shape[1:]), x.dtype), position)
     for key in jax.random.split(rng_key, num_windows):
         first_key, last_key = jax.random.split(key)
         kernel = make_kernel(inverse_mass)

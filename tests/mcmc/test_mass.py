@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ebmjax.energies import standard_normal
 from ebmjax.mcmc import adapt_step_size, hmc, learn_inverse_mass
 from ebmjax.mcmc.mass import shrunk_variance
 
@@ -16,7 +17,14 @@ KEY = jax.random.key(0)
 def test_shrunk_variance():
     """Of -1 and 1 twice, n = 4: (4 · 1 + .005) / 9; a coordinate that never moves: .005 / 9."""
     draws = {"a": jnp.array([[[-1.0, 3.0], [1.0, 3.0]]] * 2)}
-    np.testing.assert_allclose(shrunk_variance(draws)["a"], [4.005 / 9, 0.005 / 9], rtol=1e-5)
+    np.testing.assert_allclose(shrunk_variance(draws)["a"], [[4.005 / 9, 0.005 / 9]], rtol=1e-5)
+
+
+def test_as_many_chains_as_coordinates():
+    """An array [3] could be read as one mass for each of three chains; [1, 3] is one for each coordinate."""
+    build = lambda inverse_mass: hmc(standard_normal, step_size=0.5, num_leapfrog=2, inverse_mass=inverse_mass)
+    position, inverse_mass = learn_inverse_mass(build, KEY, jax.random.normal(KEY, (3, 3)), 8)
+    assert inverse_mass.shape == (1, 3) and build(inverse_mass).init(position).energy.shape == (3,)
 
 
 def test_too_few_steps():
