@@ -38,8 +38,8 @@ def learn_inverse_mass(
     pooled over chains. Rounding leaves up to num_windows - 1 transitions out.
 
     Args:
-        make_kernel: inverse mass (a pytree like a position of one chain, `[1, ...]`) -> kernel, e.g. hmc in `adapt_step_size`,
-            whose step size starts anew in every window: adapt it once more with the mass returned.
+        make_kernel: inverse mass (a pytree like a position of one chain, `[1, ...]`) -> kernel, e.g. hmc in
+            `adapt_step_size`, whose step size starts anew in every window: adapt it once more with the mass returned.
         num_windows: ≥ 1; num_steps / num_windows ≥ 2, at least about 50.
     """
     length = num_steps // num_windows
