@@ -4,8 +4,8 @@
 
 The default of the experiment. The paper's funnel is of another scale, its flow of three stages.
 Expected, seeds 0 to 4: rhat_max 1.001, sd(v) 2.98 to 3.02, KL from flow to target .015 to .037 nats; in data space
-R-hat of v 1.15 to 1.70, sd(v) 2.0 to 2.7. Started from N(0, 25 I), --config.start_scale=5.0, chains get stuck on each of
-these seeds (rhat_max 1.29 to 1.90); from N(0, 4 I) none did on seed 0.
+R-hat of v 1.15 to 1.70, sd(v) 2.0 to 2.7. Started from N(0, 25 I), --config.start_scale=5.0, chains get stuck on each
+of these seeds (rhat_max 1.29 to 1.90); from N(0, 4 I) none did on seed 0.
 Cost: half a minute on a CPU.
 """
 
