@@ -3,7 +3,7 @@
 from ml_collections import ConfigDict
 
 from configs import encoders
-from configs.common import net
+from configs.common import each, net
 
 
 def triangle(data: str) -> ConfigDict:
@@ -28,6 +28,7 @@ def official(config: ConfigDict) -> None:
     """The weights, networks and optimisers of the official code for CIFAR-10."""
     encoders.dcgan(config, 128, 64, 64, normed=False)
     official_weights(config)
+    each(config.optimizer.values(), shared_epochs=0)
     config.optimizer.generator.weight_decay = 5e-4
 
 
