@@ -16,6 +16,7 @@ def triangle(data: str) -> ConfigDict:
     config.sampler = ConfigDict(
         {"name": "langevin", "chain": {"num_steps": 100, "step_size": 0.02, "temperature": 1.0}}
     )
+    config.evaluate.opponents = ()  # trained too, beside the VAE: wake_sleep, ali, alice
     config.evaluate.num_chains = 64
     config.evaluate.long_run_steps = 10_000
     config.evaluate.mala = ConfigDict({"num_steps": 0, "step_size": 0.02, "temperature_factor": 1.0})
