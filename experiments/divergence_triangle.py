@@ -72,6 +72,9 @@ OPPONENTS = {
 """name -> (config, DataSpec) -> Method: arms that config.evaluate.opponents may name, beside the VAE."""
 
 
+OPPONENTS_TOLD = "wake_sleep, ali, alice: the same generator and encoder trained as long by these methods. "
+
+
 def baselines(config, data_spec):
     """The VAE and the opponents, trained as long by the same optimisers on the same, perhaps incomplete, examples."""
     names = config.evaluate.get("opponents", ())  # runs of earlier versions have no such field
@@ -94,8 +97,8 @@ def protocol(config, num_train, num_test):
     """How the figures were measured."""
     return (
         f"{encoded.common_protocol(config, num_train, num_test)} "
-        "energy_gap, latent_nll: of the last logged steps. wake_sleep, ali, alice: the same generator and encoder "
-        "trained as long by these methods. "
+        "energy_gap, latent_nll: of the last logged steps. "
+        f"{OPPONENTS_TOLD if config.evaluate.get('opponents') else ''}"
         f"{barriers.protocol(config)} Last parameters, no selection."
     )
 
