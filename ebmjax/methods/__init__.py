@@ -1,6 +1,7 @@
 """Learning methods: one paper, one file, one builder each."""
 
 from ebmjax.methods.abp import abp
+from ebmjax.methods.ali import ali
 from ebmjax.methods.anatomy import anatomy
 from ebmjax.methods.classifier import classifier
 from ebmjax.methods.divergence_triangle import TriangleWeights, divergence_triangle, official_weights
@@ -20,6 +21,7 @@ from ebmjax.methods.tilted_flow import Backbone, backbone_of_decoder, backbone_o
 from ebmjax.methods.vae import vae
 from ebmjax.methods.vae_latent_ebm import vae_latent_ebm
 from ebmjax.methods.vera import vera
+from ebmjax.methods.wake_sleep import wake_sleep
 
 __all__ = [
     "Backbone",
@@ -27,6 +29,7 @@ __all__ = [
     "StepSizeSearch",
     "TriangleWeights",
     "abp",
+    "ali",
     "anatomy",
     "backbone_of_decoder",
     "backbone_of_flow",
@@ -49,4 +52,5 @@ __all__ = [
     "vae",
     "vae_latent_ebm",
     "vera",
+    "wake_sleep",
 ]

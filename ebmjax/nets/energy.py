@@ -16,7 +16,8 @@ class ConvEnergy(nn.Module):
     """Convolutions with LeakyReLU between them, down to one number per image: `[B, H, W, C]` -> `[B]`.
 
     layers: (features, kernel_size, stride, padding) each, `conv_energy_layers` or your own; the last has one feature
-        and must leave one pixel, else ValueError. slope: of the LeakyReLU for x < 0. form: see `ebmjax.nets.conv`.
+        and must leave one pixel, else ValueError. `ConvLogits` has a feature for each class.
+    slope: of the LeakyReLU for x < 0. form: see `ebmjax.nets.conv`.
     use_bias: in all layers; if False, in the last layer only. kernel_init: PyTorch's default unless given.
     """
 
@@ -26,16 +27,28 @@ class ConvEnergy(nn.Module):
     use_bias: bool = True
     kernel_init: Callable = init.torch_kernel
 
-    @nn.compact
     def __call__(self, x: Array) -> Array:
+        return self.outputs(x).reshape(-1)
+
+    @nn.compact
+    def outputs(self, x: Array) -> Array:
+        """The last layer at its one pixel: `[B, H, W, C]` -> `[B, features]`."""
         size, last = x.shape[1:], len(self.layers) - 1
         for i, layer in enumerate(self.layers):
             x = nn.leaky_relu(x, self.slope) if i else x
             use_bias = self.use_bias or i == last
             x = Conv(*layer, use_bias=use_bias, kernel_init=self.kernel_init, form=self.form)(x)
-        if x.shape[1:] != (1, 1, 1):
-            raise ValueError(f"ConvEnergy: images {size} come out as {x.shape[1:]}, not (1, 1, 1): resize them")
-        return x.reshape(-1)
+        expected = (1, 1, self.layers[-1][0])
+        if x.shape[1:] != expected:
+            raise ValueError(f"ConvEnergy: images {size} come out as {x.shape[1:]}, not {expected}: resize them")
+        return x[:, 0, 0]
+
+
+class ConvLogits(ConvEnergy):
+    """The same convolutions with as many features in the last layer as classes: `[B, H, W, C]` -> logits `[B, n]`."""
+
+    def __call__(self, x: Array) -> Array:
+        return self.outputs(x)
 
 
 def conv_energy_layers(width: int, size: int, limit: int = 8) -> tuple[tuple[int, int, int, int], ...]:

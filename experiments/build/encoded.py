@@ -31,7 +31,14 @@ LIMITS = {
     "missing.size": 1,
     "missing.seed": 0,
 }
-NEEDS_32 = "makes or takes images of 32 x 32, but examples have shape {}; resize them (data.name=...@32), or choose mlp"
+SIDES = (32, 64)
+NEEDS_SIDE = "makes or takes images of 32 x 32 or 64 x 64, not {}; resize them (data.name=...@32), or choose mlp"
+
+
+def check_side(shape, field: str) -> None:
+    """Raise ConfigError unless examples are squares with one of `SIDES`, which the published convolutions need."""
+    if len(shape) != 3 or shape[0] != shape[1] or shape[0] not in SIDES:
+        raise ConfigError(f"{field} dcgan {NEEDS_SIDE.format(shape)}")
 
 
 def make_networks(config, shape) -> dict:
@@ -39,16 +46,17 @@ def make_networks(config, shape) -> dict:
     published convolutions "dcgan" (`width`; an encoder with batch normalisation if `normed`), or a generator of
     `nets.PUBLISHED`."""
     model = config.model
-    if "dcgan" in (model.generator.name, model.encoder.name) and shape[:2] != (32, 32):
-        raise ConfigError(f"model: dcgan {NEEDS_32.format(shape)}")
+    if "dcgan" in (model.generator.name, model.encoder.name):
+        check_side(shape, "model")
     dim, fields = model.latent_dim, model.encoder
+    normed = {"scale_deviation": model.get("scale_deviation", 0.02)}  # runs of earlier versions have no such field
     encoders = {
         "mlp": lambda: MLPEncoder(dim, fields.widths, fields.activation),
-        "dcgan": lambda: ConvEncoder(dim, conv_energy_layers(fields.width, 32)[:-1], fields.normed),
+        "dcgan": lambda: ConvEncoder(dim, conv_energy_layers(fields.width, shape[0])[:-1], fields.normed, **normed),
     }
     encoder = choose(encoders, fields.name, "model.encoder.name")()
     if model.generator.name == "dcgan":
-        generator = NormedGenerator(normed_generator_layers(model.generator.width, shape[2]))
+        generator = NormedGenerator(normed_generator_layers(model.generator.width, shape[2], shape[0]), **normed)
     else:
         generator = make_generator(config, shape)
     return {"generator": generator, "encoder": encoder}
@@ -59,9 +67,8 @@ def make_triangle_energy(config, shape):
     fields = config.model.energy
     if fields.name != "dcgan":
         return make_data_energy(config, shape)
-    if shape[:2] != (32, 32):
-        raise ConfigError(f"model.energy.name = dcgan {NEEDS_32.format(shape)}")
-    return ConvEnergy(conv_energy_layers(fields.width, 32, 4), use_bias=False, kernel_init=normal(0.02))
+    check_side(shape, "model.energy.name =")
+    return ConvEnergy(conv_energy_layers(fields.width, shape[0], 4), use_bias=False, kernel_init=normal(0.02))
 
 
 def make_joint_energy(config, shape):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.nets import ConvEnergy, MLPEnergy, NonlocalEnergy, conv, conv_energy_layers
+from ebmjax.nets import ConvEnergy, ConvLogits, MLPEnergy, NonlocalEnergy, conv, conv_energy_layers
 
 
 def num_params(net, shape):
@@ -40,6 +40,14 @@ def test_the_stack_by_hand():
     y = conv(leaky(y), params["Conv_2"]["kernel"]) + params["Conv_2"]["bias"]
     assert y.shape == (3, 1, 1, 1)
     np.testing.assert_allclose(net.apply({"params": params}, x), y[:, 0, 0, 0], rtol=1e-5, atol=1e-6)
+    # Logits: the last layer has a feature for each class, and the first of them is the energy above.
+    logits = ConvLogits((*net.layers[:-1], (3, 4, 1, 0)), slope=0.05, form="plain")
+    wider = params | {
+        "Conv_2": jax.tree.map(lambda p: jnp.stack([p[..., 0], 2 * p[..., 0], p[..., 0]], -1), params["Conv_2"])
+    }
+    np.testing.assert_allclose(
+        logits.apply({"params": wider}, x), y[:, 0, 0] * jnp.array([1, 2, 1]), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_both_forms_agree_with_their_gradients():

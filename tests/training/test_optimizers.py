@@ -30,6 +30,19 @@ def test_geometric_schedule_falls_every_step_to_its_floor():
     assert rate(105_000) > 5e-4 and np.isclose(rate(107_000), 5e-4) and np.isclose(rate(10**6), 5e-4)
 
 
+def test_epochs_of_one_rate_as_in_three_codes():
+    """Per epoch of 10 steps: γ^max(e - 1, 0) (latent EBM), γ^e (VAE with an energy), γ^(e + 1) (triangle)."""
+    epochs = np.array([0, 0, 1, 1, 2, 5])
+    steps = (0, 9, 10, 19, 20, 50)
+    for shared, power in ((2, np.maximum(epochs - 1, 0)), (1, epochs), (0, epochs + 1)):
+        rate = learning_rate_schedule(0.1, "exponential", decay_rate=0.9, steps_per_epoch=10, shared_epochs=shared)
+        np.testing.assert_allclose([rate(t) for t in steps], 0.1 * 0.9**power, rtol=1e-5)
+    with pytest.raises(ValueError, match="shared_epochs = 3 must be 0, 1 or 2"):
+        learning_rate_schedule(0.1, "exponential", shared_epochs=3)
+    fields = FIELDS | {"name": "sgd", "schedule": "exponential", "decay_rate": 0.5, "shared_epochs": 0}
+    np.testing.assert_allclose(first_update(fields, jnp.array([1.0])), [-0.05], rtol=1e-6)
+
+
 def test_warming_up_multiplies_the_schedule():
     """The first 4 steps take 1/4 .. 4/4 of the rate; a restored optimiser goes on from its count of steps."""
     gradient, moved = jnp.array([1.0]), []
