@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from ebmjax.nets import init
 from ebmjax.nets.conv import Conv
 from ebmjax.nets.mlp import ACTIVATIONS, MLP
-from ebmjax.nets.normed import DCGAN_KERNEL, batch_norm
+from ebmjax.nets.normed import DCGAN_KERNEL, batch_norm, dcgan_scale
 from ebmjax.types import Array
 
 
@@ -35,7 +35,7 @@ class ConvEncoder(nn.Module):
     layers: (features, kernel_size, stride, padding), e.g. `conv_energy_layers(width, size)` without the last layer.
         The divergence triangle (arXiv 1812.10907) has width 64; arXiv 2006.06059 has width 48 and `normed`.
     normed: batch normalisation before each LeakyReLU, by the statistics of the batch if `train`, else by the running
-        ones, the collection "batch_stats". scale_deviation: of its scales at first, see `normed.batch_norm`.
+        ones, the collection "batch_stats". scale_init: of its scales.
     """
 
     latent_dim: int
@@ -43,14 +43,14 @@ class ConvEncoder(nn.Module):
     normed: bool = False
     kernel_init: Callable = DCGAN_KERNEL
     form: str = "auto"
-    scale_deviation: float = 0.02
+    scale_init: Callable = dcgan_scale
 
     @nn.compact
     def __call__(self, x: Array, train: bool = False) -> tuple[Array, Array]:
         make = lambda *layer, **options: Conv(*layer, kernel_init=self.kernel_init, form=self.form, **options)
         for layer in self.layers:
             x = make(*layer, use_bias=False)(x)
-            x = batch_norm(train, self.scale_deviation)(x) if self.normed else x
+            x = batch_norm(train, scale_init=self.scale_init)(x) if self.normed else x
             x = nn.leaky_relu(x, 0.2)
         heads = (make(self.latent_dim, x.shape[1], name=name)(x) for name in ("mean", "log_variance"))
         mean, log_variance = (head.reshape(len(x), -1) for head in heads)

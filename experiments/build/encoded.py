@@ -20,6 +20,7 @@ from ebmjax.nets import (
     conv_energy_layers,
     normed_generator_layers,
 )
+from ebmjax.nets.normed import normal_scales
 from ebmjax.training.config import ConfigError, choose
 from experiments.build.networks import make_data_energy, make_generator
 from experiments.build.optimizers import optimizers_of
@@ -49,7 +50,9 @@ def make_networks(config, shape) -> dict:
     if "dcgan" in (model.generator.name, model.encoder.name):
         check_side(shape, "model")
     dim, fields = model.latent_dim, model.encoder
-    normed = {"scale_deviation": model.get("scale_deviation", 0.02)}  # runs of earlier versions have no such field
+    normed = {
+        "scale_init": normal_scales(model.get("scale_deviation", 0.02))
+    }  # runs of earlier versions have no such field
     encoders = {
         "mlp": lambda: MLPEncoder(dim, fields.widths, fields.activation),
         "dcgan": lambda: ConvEncoder(dim, conv_energy_layers(fields.width, shape[0])[:-1], fields.normed, **normed),

@@ -35,6 +35,7 @@ FILES = {
     "mnist@32": ((32, 32, 1), 60_000, 10_000, 10, 255),
     "svhn_cropped": ((32, 32, 3), 73_257, 26_032, 10, 255),
     "cifar10": ((32, 32, 3), 50_000, 10_000, 10, 255),
+    "cifar100": ((32, 32, 3), 50_000, 10_000, 100, 255),
     "celeb_a@32": ((32, 32, 3), 162_770, 19_962, None, 255),
     "celeb_a@64": ((64, 64, 3), 162_770, 19_962, None, 255),
     "celeb_a@128": ((128, 128, 3), 162_770, 19_962, None, 255),
@@ -64,7 +65,9 @@ def load_module(name):
 def data_spec(data):
     """The DataSpec of config.data without its files."""
     if data.name in FILES:
-        return DataSpec(data.name, *FILES[data.name])
+        shape, num_train, *rest = FILES[data.name]
+        assert data.num_train <= num_train
+        return DataSpec(data.name, shape, data.num_train or num_train, *rest)
     if data.name.startswith("lines:") or data.name == "pydoc":
         return DataSpec(data.name, (data.get("max_length", 40) + 1,), 2000, 200, 2, None, data.vocabulary_size)
     return spec(load(**data))

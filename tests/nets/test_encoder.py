@@ -17,7 +17,7 @@ from ebmjax.nets import (
     normed_generator_layers,
 )
 from ebmjax.nets.joint import dense
-from ebmjax.nets.normed import batch_norm
+from ebmjax.nets.normed import batch_norm, normal_scales
 
 LARGE = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
 IMAGE, LATENT = jax.ShapeDtypeStruct((1, 32, 32, 3), np.float32), jax.ShapeDtypeStruct((1, 100), np.float32)
@@ -65,9 +65,11 @@ def test_first_values_of_the_joint_energy_and_of_the_scales():
     bias = dense(64, z).init(jax.random.key(0), z)["params"]["bias"]
     assert np.all(np.abs(bias) <= 0.1) and np.all(bias != 0)  # fan_in 100
     for deviation in (0.02, 0.0):
-        scale = batch_norm(False, deviation).init(jax.random.key(1), jnp.zeros((1, 4096)))["params"]["scale"]
+        scale = batch_norm(False, scale_init=normal_scales(deviation)).init(jax.random.key(1), jnp.zeros((1, 4096)))[
+            "params"
+        ]["scale"]
         assert abs(scale.std() - deviation) <= 0.1 * deviation and abs(scale.mean() - 1) < 0.01
-        net = ConvEncoder(3, ((8, 3, 1, 1),), normed=True, scale_deviation=deviation)
+        net = ConvEncoder(3, ((8, 3, 1, 1),), normed=True, scale_init=normal_scales(deviation))
         scale = jax.jit(net.init)(jax.random.key(1), x)["params"]["BatchNorm_0"]["scale"]
         assert np.all(scale == 1) == (deviation == 0)
 
