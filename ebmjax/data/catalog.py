@@ -27,9 +27,9 @@ def load(
     Args:
         name: "digits" (embedded), "npz:PATH" (a user's arrays), "fake:HxWxC" (random images), "stacked:NAME" (three
             grey images of the set NAME as channels), a toy in the plane (`data.toy.TOYS`: "gmm", "rings", ...), a small
-            labelled table ("digits_vectors", "breast_cancer", "wine": `data.tabular`), an image set that TFDS has prepared, "set[/config][:version][@size]" ("svhn_cropped",
-            "celeb_a@64"), or sentences: "pydoc" (Python's own documentation), "lines:PATH" (a user's file, one
-            sentence per line).
+            labelled table ("digits_vectors", "breast_cancer", "wine": `data.tabular`), an image set that TFDS has
+            prepared, "set[/config][:version][@size]" ("svhn_cropped", "celeb_a@64"), or sentences: "pydoc" (Python's
+            own documentation), "lines:PATH" (a user's file, one sentence per line).
         data_dir: of TFDS; default $TFDS_DATA_DIR, else ~/tensorflow_datasets.
         cache_dir: of decoded TFDS sets; default $EBMJAX_CACHE, else ~/.cache/ebmjax.
         max_length, vocabulary_size: for sentences only, see `data.text`; None for its defaults.

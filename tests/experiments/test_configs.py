@@ -28,7 +28,7 @@ NAMES = sorted(
     for name in (path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.py"))
     if not name.endswith("/common.py") and name not in SHARED
 )
-UNTRAINED = ("neutra", "sample", "text_classification")  # commands that train no method
+UNTRAINED = ("entropy_gradient", "neutra", "sample", "text_classification")  # commands that train no method
 FILES = {
     # (shape, training and test examples, classes, largest pixel)
     "mnist": ((28, 28, 1), 60_000, 10_000, 10, 255),
