@@ -160,8 +160,7 @@ def draw_samples(run, num):
 def sample_figures(run, train, test) -> tuple[dict, Figures]:
     """({picture: caption}, figures) of samples of the first draw, and of refined ones where it is VERA."""
     drawn, refining = draw_samples(run, len(train))
-    spaces = {"pixels": lambda x: np.asarray(x).reshape(len(x), -1)} if train[0].size <= images.MAX_PIXELS else {}
-    figures = merge({OWN: refining}, images.frechet_figures(spaces, train, drawn | {"real": test}))
+    figures = merge({OWN: refining}, images.frechet_figures(images.pixel_space(train), train, drawn | {"real": test}))
     shape, captions = tuple(run.config.evaluate.picture) or test.shape[1:], {}
     for arm, x in drawn.items() if len(shape) == 3 else ():
         stem, caption = SAMPLES[arm]

@@ -59,9 +59,14 @@ def fit_step_size(generator: LinearGenerator, rng_key: Array, num_steps: int, ba
     draw_key, chain_key = jax.random.split(rng_key)
     of = draw(generator, draw_key, batch_size)
     potential = latent_posterior(generator.decode, of.x, generator.sigma)
-    make = partial(hmc, num_leapfrog=LEAPFROG)
-    options = {"step_size": 1.0 / of.z.shape[1], "target": TARGET, "rule": sign_rule(0.02)}
-    end = run_chain(adapt_step_size(potential, make_kernel=make, **options), chain_key, of.z, num_steps)[0]
+    kernel = adapt_step_size(
+        potential,
+        make_kernel=partial(hmc, num_leapfrog=LEAPFROG),
+        step_size=1.0 / of.z.shape[1],
+        target=TARGET,
+        rule=sign_rule(0.02),
+    )
+    end = run_chain(kernel, chain_key, of.z, num_steps)[0]
     return averaged_step_size(end.adapt)
 
 

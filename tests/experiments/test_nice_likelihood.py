@@ -39,7 +39,7 @@ def test_what_a_run_writes(run):
 def test_likelihoods_of_logits_have_names_of_their_own(run):
     found = run("nice_likelihood", "digits_logits:smoke")
     assert set(found.metrics) == {"test_log_likelihood_logits", "train_log_likelihood_logits"}
-    assert found.names["likelihood"] == set(found.metrics) and "gaussian" in found.names
+    assert found.names["likelihood"] == found.names["scores"] == set(found.metrics)
 
 
 def test_logits_need_an_unbounded_generator(fails):
