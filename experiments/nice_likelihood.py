@@ -21,7 +21,7 @@ from ebmjax.training.config import ConfigError, choose
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.viz import pictures
 from experiments.build.flows import flow_of, num_levels
-from experiments.build.networks import make_generator
+from experiments.build.networks import make_normed_generator
 from experiments.build.optimizers import optimizers_of
 from experiments.measure.flows import batched_log_prob, gaussian_figures, likelihood_figures
 from experiments.measure.history import draw_health
@@ -41,11 +41,12 @@ def in_space(config, data_spec, make_method):
 
 def space_generator(config, data_spec):
     """VERA's generator: of logits it is unbounded, and a perceptron."""
-    generator = make_generator(config, data_spec.shape)
+    generator = make_normed_generator(config, data_spec.shape)
     if config.model.space == "pixels":
         return generator
-    if config.model.generator.name != "mlp":
-        raise ConfigError(f"model.generator.name = {config.model.generator.name}: of logits only mlp is unbounded")
+    name = config.model.generator.name
+    if name not in ("mlp", "normed_mlp"):
+        raise ConfigError(f"model.generator.name = {name}: of logits only mlp and normed_mlp are unbounded")
     return generator.clone(bounded=False)
 
 

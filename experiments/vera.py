@@ -25,8 +25,7 @@ from ebmjax.training.config import ConfigError, choose
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.viz import pictures
-from experiments.build.few_labels import data_of
-from experiments.build.vera import make_arm
+from experiments.build.vera import data_of, make_arm
 from experiments.measure import attacks, few_labels, foreign, images
 from experiments.measure.history import draw_health
 
@@ -43,6 +42,9 @@ SAMPLES = {
 LIMITS = {
     "labels.entropy_weight": 0,
     "model.posterior.num_samples": 1,
+    "model.energy.dropout": (0, 0.99),
+    "validation.num_examples": 0,
+    "validation.every": 1,
     "evaluate.refine_steps": 0,
     "evaluate.foreign_noise": 0,
     "evaluate.ece_bins": 1,
@@ -173,7 +175,18 @@ def protocol(config, num_train, num_test):
         f"{foreign.protocol(config)} frechet_pixels: of {num_train} samples to the training examples over the columns; "
         f"refined: after {config.evaluate.refine_steps} Metropolis-adjusted steps over z and the noise{held}; real: "
         f"test examples. {attacks.protocol(config)}"
-        "Last parameters, no selection."
+        f"{selection(config)}"
+    )
+
+
+def selection(config):
+    """Which parameters of the training are evaluated."""
+    held = config.get("validation", {})
+    if not held or not held.num_examples:
+        return "Last parameters, no selection."
+    return (
+        f"Parameters with the highest accuracy on {held.num_examples} examples held out of the training part, measured "
+        f"every {held.every} steps."
     )
 
 

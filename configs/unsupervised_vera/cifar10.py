@@ -13,6 +13,4 @@ from configs.unsupervised_vera.common import images, smoke
 
 
 def get_config(variant=""):
-    config = images("cifar10")
-    config.model.generator.name = "svhn"
-    return variant_of(config, variant, smoke)
+    return variant_of(images("cifar10"), variant, smoke)

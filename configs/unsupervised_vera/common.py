@@ -31,7 +31,7 @@ def toy(data: str) -> ConfigDict:
     """Points in the plane, by the published perceptrons of two hidden layers of 100."""
     config = unsupervised_vera(data)
     config.train.update(num_steps=10_000, steps_per_dispatch=50, log_every=50, checkpoint_every=2500)
-    config.model.generator.update(widths=(100, 100), activation="relu")
+    config.model.generator.update(name="normed_mlp", widths=(100, 100), activation="relu")
     config.evaluate.arms = ("no_entropy",)
     return config
 
@@ -42,7 +42,7 @@ def images(data: str) -> ConfigDict:
     config.train.update(num_steps=100_000, checkpoint_every=5000)
     config.model.update(latent_dim=128, entropy_weight=1e-4, gradient_penalty=0.1)
     config.model.energy.update(name="dcgan", width=64)
-    config.model.generator.update(name="celeba64", width=64)
+    config.model.generator.update(name="dcgan", width=64)
     return config
 
 

@@ -14,5 +14,5 @@ from configs.unsupervised_vera.common import images, smoke
 def get_config(variant=""):
     config = images("mnist")
     config.model.energy.update(name="mlp", widths=(1000, 500, 500, 250, 250, 250))
-    config.model.generator.update(name="mlp", widths=(500, 500, 500))
+    config.model.generator.update(name="normed_mlp", widths=(500, 500, 500))
     return variant_of(config, variant, smoke)

@@ -1,4 +1,4 @@
-"""Attacks on a classifier by projected gradients, in the largest change of an entry (L∞) or in Euclidean distance (L2)."""
+"""Attacks on a classifier by projected gradients, within a largest change of an entry (L∞) or a distance (L2)."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -15,7 +15,7 @@ LogProbs = Callable[[Array, Array], Array]
 
 
 class Attack(NamedTuple):
-    """norm: of `NORMS`. num_steps: ≥ 1 (published 40). bounds: of x, to which all points are clipped; None for tables."""
+    """norm: of `NORMS`. num_steps: ≥ 1 (published 40). bounds: to which all points are clipped; None for tables."""
 
     norm: str
     num_steps: int = 40
@@ -43,8 +43,8 @@ NORMS = {
 def pgd(log_probs: LogProbs, rng_key: Array, x: Array, labels: Array, epsilon: Array | float, attack: Attack) -> Array:
     """Examples near x that raise the cross entropy: `[N, ...]`, at most epsilon from x in attack.norm.
 
-    It starts at a random point of that ball, climbs by steps of 2.5 epsilon / num_steps, and is projected after each. At
-    epsilon 0 it returns x. A random classifier draws anew at every step.
+    It starts at a random point of that ball, climbs by steps of 2.5 epsilon / num_steps, and is projected after each.
+    At epsilon 0 it returns x. A random classifier draws anew at every step.
 
     Args:
         x, labels: `[N, ...]`, int `[N]`. epsilon: ≥ 0, in units of x, which for images in [-1, 1] are twice those of

@@ -44,7 +44,7 @@ def test_likelihoods_of_logits_have_names_of_their_own(run):
 
 def test_logits_need_an_unbounded_generator(fails):
     words = "--config.model.generator.name=svhn", "--config.model.space=logits"
-    assert "of logits only mlp is unbounded" in fails(
+    assert "of logits only mlp and normed_mlp are unbounded" in fails(
         "nice_likelihood", "mnist:smoke", "--config.data.name=fake:32x32x1", *words
     )
     assert "did you mean 'logits'?" in fails("nice_likelihood", "digits:smoke", "--config.model.space=logit")
