@@ -38,11 +38,9 @@ def generator_of(config):
 
 def estimators(config, generator, of, rng_key):
     """({arm: (number of draws, rng_key) -> c `[N, D]`}, {metric: value} of what was fitted)."""
-    keys = jax.random.split(rng_key)
-    scale = jax.jit(study.fit_proposal, static_argnums=(2, 3))(generator, keys[0], config.fit_steps, config.batch_size)
-    step_size = jax.jit(study.fit_step_size, static_argnums=(2, 3))(
-        generator, keys[1], config.fit_steps, config.batch_size
-    )
+    keys, counts = jax.random.split(rng_key), (config.fit_steps, config.batch_size)
+    scale = jax.jit(study.fit_proposal, static_argnums=(2, 3))(generator, keys[0], *counts)
+    step_size = float(jax.jit(study.fit_step_size, static_argnums=(2, 3))(generator, keys[1], *counts))
     best = 1 / jnp.sqrt(1 + jnp.sum(generator.weights**2, axis=0) / generator.sigma**2)
     made = {
         OWN: partial(study.by_importance, generator, scale, of),

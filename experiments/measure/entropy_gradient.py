@@ -76,7 +76,7 @@ def by_importance(generator: LinearGenerator, scale: Array, of: Draws, num: int,
     return importance_score(generator.decode, of.x, of.z, sigma=generator.sigma, scale=scale, noise=noise)[0]
 
 
-def by_chain(generator: LinearGenerator, step_size: Array, of: Draws, num: int, rng_key: Array) -> Array:
+def by_chain(generator: LinearGenerator, step_size: float, of: Draws, num: int, rng_key: Array) -> Array:
     """c `[N, D]` by a chain of `num` transitions that starts at the z that made x; the first half is not used."""
     potential = latent_posterior(generator.decode, of.x, generator.sigma)
     kernel = hmc(potential, step_size=step_size, num_leapfrog=LEAPFROG)
