@@ -41,7 +41,7 @@ def test_noise_is_another_for_every_set():
 def test_a_row_for_each_class(monkeypatch, tmp_path):
     """Three classes by the sign of the image; nothing is of the third: its row stays white."""
     by_sign = lambda config, trained, steps: (
-        lambda key, x: np.stack([-x.mean((1, 2, 3)), x.mean((1, 2, 3)), np.full(len(x), -9.0)], axis=1)
+        lambda key, x: jnp.stack([-x.mean((1, 2, 3)), x.mean((1, 2, 3)), jnp.full(len(x), -9.0)], axis=1)
     )
     monkeypatch.setattr(attacks, "classifier_of", by_sign)
     config = ConfigDict({"evaluate": {"batch_size": 8, "picture": ()}})
