@@ -154,12 +154,12 @@ def evaluate(run):
         confidence_figures(probs, labels, config.evaluate.ece_bins),
         training_figures(run),
         of_samples,
-        foreign.foreign_figures(scores),
+        foreign.foreign_figures(*scores),
         of_attacks,
     )
     title = f"{config.method} on {run.dataset.name}, mean of the draws"
     shown = few_labels.draw_classifiers(run, config.method, probs, labels) | captions
-    shown |= foreign.draw_histograms(run, scores) | under_attack
+    shown |= foreign.draw_histograms(run, *scores) | under_attack
     shown |= draw_health(run, title, "Health of the training: means over the draws of the labels")
     return Evaluation(figures, protocol(config, len(train), len(test)), shown)
 

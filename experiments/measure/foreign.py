@@ -50,34 +50,34 @@ def noisy(run, x, index: int):
     return np.asarray(x) if sd == 0 else np.asarray(x + sd * jax.random.normal(key, np.shape(x)))
 
 
-def foreign_scores(run, test) -> dict[str, list]:
-    """{"test" or name of a foreign set: the scores of every draw of the labels, {name of `SCORES`: `[N]`}}."""
+def foreign_scores(run, test) -> tuple[list, dict[str, list]]:
+    """(scores of the test examples, {name of a foreign set: its scores}), each a list over the draws of the labels of
+    {name of `SCORES`: `[N]`}."""
     method, state = run.trained
     scores = jax.jit(lambda state, x: ood_scores(partial(method.functions["class_logits"], state), x))
+    of = lambda x, index: few_labels.each_draw(run, scores, state, noisy(run, x, index))
     names = run.config.evaluate.foreign
-    sets = {"test": test} | {Path(name.split(":")[-1]).stem: foreign_examples(run, name, test) for name in names}
-    return {
-        name: few_labels.each_draw(run, scores, state, noisy(run, x, i)) for i, (name, x) in enumerate(sets.items())
-    }
+    stems = [Path(name.split(":")[-1]).stem for name in names]
+    of_foreign = [of(foreign_examples(run, name, test), i) for i, name in enumerate(names, 1)]
+    return of(test, 0), dict(zip(stems, of_foreign))
 
 
-def foreign_figures(scores) -> Figures:
+def foreign_figures(of_test, of_foreign) -> Figures:
     """auroc_<foreign>_<score> of our method, from `foreign_scores`: means over the draws."""
-    of_test, found = scores["test"], {}
-    for name in scores.keys() - {"test"}:
+    found = {}
+    for name, of_draws in of_foreign.items():
         for score in SCORES:
-            pairs = [(a[score], b[score]) for a, b in zip(of_test, scores[name])]
-            labels = [np.arange(len(a) + len(b)) >= len(a) for a, b in pairs]
-            found[f"auroc_{name}_{score}"] = np.mean(
-                [auroc(np.concatenate(pair), is_foreign) for pair, is_foreign in zip(pairs, labels)]
-            )
-    return {OWN: dict(sorted(found.items()))}
+            pairs = [(a[score], b[score]) for a, b in zip(of_test, of_draws)]
+            areas = [auroc(np.concatenate([a, b]), np.arange(len(a) + len(b)) >= len(a)) for a, b in pairs]
+            found[f"auroc_{name}_{score}"] = np.mean(areas)
+    return {OWN: found}
 
 
-def draw_histograms(run, scores) -> dict:
+def draw_histograms(run, of_test, of_foreign) -> dict:
     """{path: caption} of log_p.png: -E(x) of test and foreign examples, by the first draw of the labels."""
     path = run.workdir / "log_p.png"
-    values = {name: -of_draws[0]["energy"] for name, of_draws in scores.items()}
+    values = {"test examples": -of_test[0]["energy"]}
+    values |= {name: -of_draws[0]["energy"] for name, of_draws in of_foreign.items()}
     label = "log p(x) up to a constant, -E(x)"
     plot_histograms(values, path, label, title=f"{run.config.method} on {run.dataset.name}")
     return {path: "log p(x) of test and foreign examples, up to a constant, by the first draw of the labels"}

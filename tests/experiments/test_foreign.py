@@ -19,11 +19,8 @@ def scores_of(values):
 
 def test_areas_are_means_over_the_draws():
     """Of one draw all foreign examples score above the test examples (1), of the other half of the pairs (1/2)."""
-    scores = {
-        "test": [scores_of([0, 1]), scores_of([0, 2])],
-        "svhn": [scores_of([2, 3]), scores_of([1, 1])],
-    }
-    found = foreign.foreign_figures(scores)[""]
+    of_test, of_svhn = [scores_of([0, 1]), scores_of([0, 2])], [scores_of([2, 3]), scores_of([1, 1])]
+    found = foreign.foreign_figures(of_test, {"svhn": of_svhn})[""]
     assert found == dict.fromkeys((f"auroc_svhn_{name}" for name in SCORES), pytest.approx(0.75))
 
 
