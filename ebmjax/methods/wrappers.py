@@ -48,7 +48,7 @@ def with_best(method: Method, every: int, batch_size: int) -> Method:
     functions["class_logits"]. `for_evaluation` gives what was kept; at first it is the start. Chains and optimisers are
     those of the last step. Not for averaged parameters.
 
-    extra["best"]: {"params", "stats" of batch normalisation if any, "accuracy" in [0, 1], "step"}. Metric: best_accuracy.
+    extra["best"]: {"params", "stats" of batch normalisation if any, "accuracy", "step"}. Metric: best_accuracy.
     """
     part = lambda state: {"params": state.params} | {k: v for k, v in state.extra.items() if k == "stats"}
 
