@@ -18,6 +18,7 @@ OTHER_NAMES = {
     "npz": "npz:PATH",
     "lines": "lines:PATH",
     "fake": "fake:HxWxC",
+    "stacked": "stacked:NAME",
 } | {name: name for name in TOY_NAMES}
 """Names that do not come from TFDS: {word to compare a misspelling with: how the name is written}."""
 

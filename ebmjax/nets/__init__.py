@@ -3,7 +3,7 @@
 from ebmjax.nets.confined import Confined
 from ebmjax.nets.conv import Conv, ConvTranspose, conv, conv_transpose
 from ebmjax.nets.encoder import ConvEncoder, MLPEncoder
-from ebmjax.nets.energy import ConvEnergy, ConvLogits, NonlocalEnergy, conv_energy_layers
+from ebmjax.nets.energy import ConvEnergy, ConvLogits, NonlocalEnergy, conv_energy_layers, dcgan_energy_layers
 from ebmjax.nets.gauge import fix_gauge, fix_last_layer
 from ebmjax.nets.generator import PUBLISHED, ConvGenerator
 from ebmjax.nets.hypernet import Code, HyperNet
@@ -58,6 +58,7 @@ __all__ = [
     "conv",
     "conv_energy_layers",
     "conv_transpose",
+    "dcgan_energy_layers",
     "dcgan_generator",
     "fix_gauge",
     "fix_last_layer",

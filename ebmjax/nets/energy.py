@@ -66,6 +66,18 @@ def conv_energy_layers(width: int, size: int, limit: int = 8) -> tuple[tuple[int
     return ((width, 3, 1, 1), *doubled, (1, 4, 1, 0))
 
 
+def dcgan_energy_layers(width: int, size: int) -> tuple[tuple[int, int, int, int], ...]:
+    """Layers of DCGAN's discriminator without normalisation, for images of 32 or 64 pixels, else ValueError.
+
+    width: features of the first layer, which double in the next three (published 64). Reference: Radford et al. 2016
+    (arXiv 1511.06434), as in the official code of Grathwohl, Kelly et al. 2021 (arXiv 2010.04230), whose last layer has
+    no bias (ours has one, which no gradient sees).
+    """
+    if size not in (32, 64):
+        raise ValueError(f"DCGAN's energy takes images of 32 or 64 pixels, got {size}; resize them")
+    return (*((2**i * width, 4, 2, 1) for i in range(4)), (1, size // 16, 1, 0))
+
+
 class NonlocalEnergy(nn.Module):
     """Three 3 x 3 convolutions with max-pooling, self-attention before the second and third: `[B, H, W, C]` -> `[B]`.
 

@@ -55,11 +55,15 @@ def make_networks(config, shape) -> dict:
     }  # runs of earlier versions have no such field
     encoders = {
         "mlp": lambda: MLPEncoder(dim, fields.widths, fields.activation),
-        "dcgan": lambda: ConvEncoder(dim, conv_energy_layers(fields.width, shape[0])[:-1], fields.normed, **normed),
+        "dcgan": lambda: ConvEncoder(
+            dim, conv_energy_layers(fields.width, shape[0])[:-1], fields.normed, scale_init=scales
+        ),
     }
     encoder = choose(encoders, fields.name, "model.encoder.name")()
     if model.generator.name == "dcgan":
-        generator = NormedGenerator(normed_generator_layers(model.generator.width, shape[2], shape[0]), **normed)
+        generator = NormedGenerator(
+            normed_generator_layers(model.generator.width, shape[2], shape[0]), scale_init=scales
+        )
     else:
         generator = make_generator(config, shape)
     return {"generator": generator, "encoder": encoder}

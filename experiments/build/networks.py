@@ -14,6 +14,7 @@ from ebmjax.nets import (
     NormedMLPGenerator,
     ResidualGenerator,
     conv_energy_layers,
+    dcgan_energy_layers,
     dcgan_generator,
 )
 from ebmjax.training.config import ConfigError, choose, input_errors
@@ -92,25 +93,28 @@ def make_data_energy(config, shape):
     """The energy of examples of `shape` from config.model.energy.
 
     name: "mlp" (hidden layers `widths`, `activation`, `init`, `output_scale`; any shape), "conv" (the published stack
-    of `width` with LeakyReLU `slope`; square images of 8, 16, 32, 64 ... pixels) or "nonlocal" (`width`, `slope`; sides
-    that are multiples of 8). Raises ConfigError for a shape that the net does not take.
+    of `width` with LeakyReLU `slope`; square images of 8, 16, 32, 64 ... pixels), "dcgan" (`width`, `slope`; 32 or 64
+    pixels) or "nonlocal" (`width`, `slope`; sides that are multiples of 8). Raises ConfigError for a shape that the net
+    does not take.
     """
     fields = config.model.energy
     nets = {
         "mlp": lambda: make_energy(config).clone(output_scale=fields.output_scale),
         "conv": lambda: ConvEnergy(conv_energy_layers(fields.width, shape[0]), fields.slope),
+        "dcgan": lambda: ConvEnergy(dcgan_energy_layers(fields.width, shape[0]), fields.slope),
         "nonlocal": lambda: NonlocalEnergy(fields.width, fields.slope),
     }
     make = choose(nets, fields.name, "model.energy.name")
     if fields.name == "mlp":
         return make()
-    multiple = 8 if fields.name == "nonlocal" else 4
+    multiple = {"nonlocal": 8, "dcgan": 32}.get(fields.name, 4)
     if len(shape) != 3 or shape[0] != shape[1] or shape[0] % multiple:
         raise ConfigError(
             f"model.energy.name = {fields.name} needs square images with sides of {multiple} n pixels, but examples "
             f"have shape {shape}; resize them (data.name=...@32), or choose mlp"
         )
-    return make()
+    with input_errors():
+        return make()
 
 
 def make_confined_energy(config, shape):

@@ -57,11 +57,16 @@ def label_classifier(run, train):
     return fit_classifier(key, train, labels, int(labels.max()) + 1, num_steps=num_steps)
 
 
+def pixel_space(train) -> dict:
+    """{"pixels": examples as vectors}, or {} of large images."""
+    return {"pixels": lambda x: np.reshape(x, (len(x), -1))} if train[0].size <= MAX_PIXELS else {}
+
+
 def feature_spaces(run, train, classifier=None) -> dict:
     """{name: features} for Fréchet distances: pixels, and with labels those of `label_classifier`, fitted unless
     given."""
     classifier = classifier or label_classifier(run, train)
-    spaces = {"pixels": lambda x: x.reshape(len(x), -1)} if train[0].size <= MAX_PIXELS else {}
+    spaces = pixel_space(train)
     return spaces if classifier is None else spaces | {"features": classifier.features}
 
 

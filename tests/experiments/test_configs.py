@@ -28,11 +28,12 @@ NAMES = sorted(
     for name in (path.relative_to(ROOT).as_posix() for path in (ROOT / "configs").rglob("*.py"))
     if not name.endswith("/common.py") and name not in SHARED
 )
-UNTRAINED = ("neutra", "sample", "text_classification")  # commands that train no method
+UNTRAINED = ("entropy_gradient", "neutra", "sample", "text_classification")  # commands that train no method
 FILES = {
     # (shape, training and test examples, classes, largest pixel)
     "mnist": ((28, 28, 1), 60_000, 10_000, 10, 255),
     "mnist@32": ((32, 32, 1), 60_000, 10_000, 10, 255),
+    "stacked:mnist@64": ((64, 64, 3), 60_000, 10_000, 1000, 255),
     "svhn_cropped": ((32, 32, 3), 73_257, 26_032, 10, 255),
     "cifar10": ((32, 32, 3), 50_000, 10_000, 10, 255),
     "cifar100": ((32, 32, 3), 50_000, 10_000, 100, 255),
