@@ -4,10 +4,10 @@
     python -m experiments.evaluate runs/short_run/digits --with annealed frechet_pixels
     python -m experiments.evaluate /shared/run --with kid --out=figures.json   # a run that may only be read
 
-Evaluators: frechet_pixels, density_pixels (precision, recall, density, coverage), fid and kid (weights by --inception,
-or fetched by python -m ebmjax.evaluation.download; figures are named after their --protocol), log_likelihood (where the
-method has one), annealed (log Z of the learned energy, from both sides). To repeat an experiment's own figures, run it
-with --mode=evaluate.
+Evaluators: frechet_pixels, density_pixels (precision, recall, density, coverage), fid, kid and inception_score (weights
+by --inception, or fetched by python -m ebmjax.evaluation.download; figures are named after their --protocol),
+log_likelihood (where the method has one), annealed (log Z of the learned energy, from both sides). To repeat an
+experiment's own figures, run it with --mode=evaluate.
 """
 
 import argparse
@@ -39,7 +39,15 @@ from experiments.build.trained import restore
 from experiments.evaluators import EVALUATORS
 from experiments.evaluators.base import Figure, Measured
 
-LOWEST = {"seed": 0, "num": 1, "num_reference": 0, "batch_size": 1, "num_betas": 1, "num_chains": 2}
+LOWEST = {
+    "seed": 0,
+    "num": 1,
+    "num_reference": 0,
+    "batch_size": 1,
+    "num_splits": 1,
+    "num_betas": 1,
+    "num_chains": 2,
+}
 
 
 def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -56,7 +64,10 @@ def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--inception", default="", metavar="FILE.npz", help="weights of the FID Inception (default: downloaded ones)"
     )
-    parser.add_argument("--protocol", default=DEFAULT, help=f"of FID and KID: {', '.join(PROTOCOLS)} (%(default)s)")
+    parser.add_argument(
+        "--protocol", default=DEFAULT, help=f"of Inception's input: {', '.join(PROTOCOLS)} (%(default)s)"
+    )
+    parser.add_argument("--num_splits", type=int, default=10, help="of the samples behind an Inception Score")
     parser.add_argument("--num_betas", type=int, default=1000, help="inverse temperatures of annealing")
     parser.add_argument("--num_chains", type=int, default=64, help="of annealing")
     parser.add_argument("--step_size", type=float, default=0.1, help="of annealing")

@@ -13,10 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebmjax.data import load, to_float
-from ebmjax.evaluation import auroc, calibration_error, ood_scores, refine, sample_in_batches
+from ebmjax.evaluation import (
+    auroc,
+    calibration_error,
+    distinct_samples,
+    ood_scores,
+    refine,
+    sample_in_batches,
+)
 from ebmjax.evaluation.ensembles import cross_entropy
 from ebmjax.evaluation.ood import SCORES, between
 from ebmjax.mcmc import Chain, adapt_step_size, mala, sign_rule
+from ebmjax.methods.wrappers import first_replica
 from ebmjax.report.results import OWN, Figures, merge
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError, choose
@@ -138,7 +146,7 @@ def refined_samples(run, num):
 def draw_samples(run, num):
     """({arm of `SAMPLES`: `num` samples of the first draw}, {metric: value} of refining ours)."""
     size = min(num, run.config.evaluate.batch_size)
-    samples = lambda trained: sample_in_batches(partial(trained.method.sample, trained.state), run.rng_key, num, size)
+    samples = lambda trained: distinct_samples(first_replica(*trained), trained.state, run.rng_key, num, size)
     if run.config.method == "vera" and run.config.evaluate.refine_steps:
         first, refined, figures = refined_samples(run, num)
         drawn = {OWN: first, "refined": refined}

@@ -21,6 +21,7 @@ def initial(name: str, noise: str = "uniform", scale: float = 1.0) -> ConfigDict
             "bank_size": 0,  # 0: one chain per training example
             "num_chains": 0,  # that move in a step; 0: as many as the batch has examples
             "reinitialise": 0.0,
+            "fresh_steps": 0,  # of the chains of samples, from noise; 0: as in training, no more samples than chains
         }
     )
 

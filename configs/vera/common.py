@@ -60,7 +60,15 @@ def vera(data: str) -> ConfigDict:
         {"name": "langevin", "chain": {"num_steps": 20, "step_size": 0.01, "temperature": 5e-5}}
     )
     config.initial = ConfigDict(
-        {"name": "bank", "noise": "uniform", "scale": 1.0, "bank_size": 10_000, "num_chains": 0, "reinitialise": 0.05}
+        {
+            "name": "bank",
+            "noise": "uniform",
+            "scale": 1.0,
+            "bank_size": 10_000,
+            "num_chains": 0,
+            "reinitialise": 0.05,
+            "fresh_steps": 0,  # of the chains of samples, from noise; 0: chains of the pool, no more samples than these
+        }
     )
     config.evaluate = ConfigDict(
         {

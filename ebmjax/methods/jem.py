@@ -28,7 +28,7 @@ from ebmjax.methods.data_space import (
     positives,
     run_from_bank,
     sample,
-    starts,
+    sampling_functions,
     update,
 )
 from ebmjax.objectives import LabelWeights, label_terms
@@ -73,6 +73,7 @@ def jem(
     data_noise: float = 0.03,
     energy_l2: float = 0.0,
     gradient_penalty: float = 0.0,
+    fresh_steps: int = 0,
 ) -> Method:
     """Build the method.
 
@@ -90,14 +91,18 @@ def jem(
         data_noise: ≥ 0, standard deviation of noise on data, labelled or not.
         energy_l2, gradient_penalty: ≥ 0, see `data_space.Model` (paper: 0; against divergence its authors recommend
             energy_l2 = .1).
+        fresh_steps: ≥ 0, of the chains of `sample`, which then start in noise; 0: `sample` goes on from chains of the
+            pool, and there are as many different samples as chains in it.
 
     Parameter group: "energy". The pool is `state.extra["chains"]`. Metrics: those of `data_space.update`, and
-    cross_entropy, accuracy (of the labelled examples), label_entropy. `sample` goes on from chains of the pool.
-    functions: energy, temperature, fresh, run, starts, class_logits. Raises ValueError for settings out of range, and
-    `init` for data of another shape.
+    cross_entropy, accuracy (of the labelled examples), label_entropy. functions: energy, temperature, fresh, run,
+    class_logits, and those of `data_space.sampling_functions`. Raises ValueError for settings out of range, and `init`
+    for data of another shape.
     """
     if not 0 <= reinitialise <= 1:
         raise ValueError(f"reinitialise = {reinitialise}, a probability, must lie in [0, 1]")
+    if fresh_steps < 0:
+        raise ValueError(f"fresh_steps = {fresh_steps} must be ≥ 0")
     if min(labels) < 0:
         raise ValueError(f"weights of labels must be ≥ 0, got {tuple(labels)}")
     logits_fn: EnergyFn = pure(net)
@@ -124,5 +129,5 @@ def jem(
         return logits_fn(state.params["energy"], x)
 
     step = partial(train_step, model, logits_fn, labels, optimizers, bank, reinitialise)
-    functions = common_functions(model) | {"starts": partial(starts, model, bank), "class_logits": class_logits}
-    return Method(init, step, partial(sample, model, bank), partial(evaluate, model), functions)
+    functions = common_functions(model) | sampling_functions(model, bank, fresh_steps) | {"class_logits": class_logits}
+    return Method(init, step, partial(sample, model, bank, fresh_steps), partial(evaluate, model), functions)

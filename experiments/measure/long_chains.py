@@ -9,7 +9,7 @@ import numpy as np
 
 from ebmjax.data import to_float
 from ebmjax.data.loader import batch_of, make_loader
-from ebmjax.evaluation import sample_in_batches
+from ebmjax.evaluation import distinct_samples
 from ebmjax.mcmc import mala, run_chain
 from ebmjax.training.experiment import Trained
 from ebmjax.types import Array
@@ -42,8 +42,7 @@ def diagnose(run, trained, temperature):
     """Continue the training, sample, and run long chains from test data, as long as config.evaluate says."""
     settings, (method, state) = run.config.evaluate, trained
     d_s, r_s = continue_training(run, trained)
-    sample = jax.jit(partial(method.sample, state), static_argnums=1)
-    samples = sample_in_batches(sample, run.rng_key, settings.num_samples, min(settings.num_samples, 1000))
+    samples = distinct_samples(method, state, run.rng_key, settings.num_samples, min(settings.num_samples, 1000))
     x = to_float(run.dataset.x_test[: settings.num_chains], run.dataset.max_value)
     found = Diagnosis(trained, temperature, d_s, r_s, samples, long_run(run, trained, x), None)
     return found._replace(exact=exact_run(run, found.potential, x)) if settings.mala.num_steps else found
