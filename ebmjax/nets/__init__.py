@@ -13,7 +13,7 @@ from ebmjax.nets.mlp import ACTIVATIONS, INITIALISATIONS, MLP, MLPEnergy, MLPGen
 from ebmjax.nets.multilayer import MultilayerMLPGenerator
 from ebmjax.nets.normed import NormedGenerator, normed_generator_layers
 from ebmjax.nets.recurrent import CELLS
-from ebmjax.nets.targets import TARGETS, Layer, Target
+from ebmjax.nets.targets import INPUTS, TARGETS, Layer, Target, with_inputs
 from ebmjax.nets.text import TextDecoder
 from ebmjax.nets.wide_resnet import WideResNet
 
@@ -23,6 +23,7 @@ __all__ = [
     "ENERGY_FORMS",
     "HyperNet",
     "INITIALISATIONS",
+    "INPUTS",
     "Layer",
     "MLP",
     "PUBLISHED",
@@ -53,4 +54,5 @@ __all__ = [
     "fix_last_layer",
     "layer_features",
     "normed_generator_layers",
+    "with_inputs",
 ]
