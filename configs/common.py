@@ -10,7 +10,8 @@ def base(experiment: str, data: str) -> ConfigDict:
     config = ConfigDict()
     config.experiment = experiment
     config.seed = 0
-    config.data = ConfigDict({"name": data, "num_train": 0})  # of its training examples the first num_train; 0: all
+    # num_train: of its training examples the first so many; 0: all. augment: of training images; "", crop or crop_flip.
+    config.data = ConfigDict({"name": data, "num_train": 0, "augment": ""})
     config.train = ConfigDict(
         {
             "num_steps": 1000,
@@ -42,7 +43,8 @@ def adam(learning_rate: float, **fields) -> ConfigDict:
         "b1": 0.9,
         "b2": 0.999,
         "clip_norm": 0.0,  # 0: no clipping
-        # constant; cosine, to final_fraction; exponential, times decay_rate per epoch; geometric, the same per step
+        # constant; cosine, to final_fraction; exponential, times decay_rate per epoch; geometric, the same per step;
+        # step, times decay_rate at the start of each of decay_epochs, a field to be given
         "schedule": "constant",
         "final_fraction": 0.05,
         "decay_rate": 0.998,
@@ -103,7 +105,7 @@ def fake_name(data: str) -> str:
     """The name of fake images with the shape of a published data set; other names are returned as they are."""
     name, _, side = data.partition("@")
     side, channels = side or {"mnist": "28"}.get(name, "32"), 1 if name == "mnist" else 3
-    known = ("mnist", "svhn_cropped", "cifar10", "celeb_a", "oxford_flowers102")
+    known = ("mnist", "svhn_cropped", "cifar10", "cifar100", "celeb_a", "oxford_flowers102")
     return f"fake:{side}x{side}x{channels}" if name in known else data
 
 

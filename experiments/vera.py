@@ -31,8 +31,7 @@ from ebmjax.training.config import ConfigError, choose
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.viz import pictures
-from experiments.build.few_labels import data_of
-from experiments.build.vera import make_arm
+from experiments.build.vera import data_of, make_arm
 from experiments.measure import few_labels, images
 from experiments.measure.history import draw_health
 
@@ -46,7 +45,14 @@ SAMPLES = {
 }
 """{arm: (file, caption) of the picture of its samples}."""
 
-LIMITS = {"labels.entropy_weight": 0, "model.posterior.num_samples": 1, "evaluate.refine_steps": 0}
+LIMITS = {
+    "labels.entropy_weight": 0,
+    "model.posterior.num_samples": 1,
+    "model.energy.dropout": (0, 0.99),
+    "validation.num_examples": 0,
+    "validation.every": 1,
+    "evaluate.refine_steps": 0,
+}
 
 
 def build(config, data_spec):
@@ -202,7 +208,18 @@ def protocol(config, num_train, num_test):
         f"examples against test examples, {kinds}; uniform: in the range of each column; between: means of two test "
         f"examples. frechet_pixels: of {num_train} samples to the training examples over the columns; refined: after "
         f"{config.evaluate.refine_steps} Metropolis-adjusted steps over z and the noise{held}; real: test examples. "
-        "Last parameters, no selection."
+        f"{selection(config)}"
+    )
+
+
+def selection(config):
+    """Which parameters of the training are evaluated."""
+    held = config.get("validation", {})
+    if not held or not held.num_examples:
+        return "Last parameters, no selection."
+    return (
+        f"Parameters with the highest accuracy on {held.num_examples} examples held out of the training part, measured "
+        f"every {held.every} steps."
     )
 
 

@@ -46,6 +46,9 @@ class Dataset(NamedTuple):
     vocabulary: tuple[str, ...] | None = None
     labelled: np.ndarray | None = None
     fingerprint: Mapping[str, str] | None = None
+    augment: str = ""
+    x_valid: np.ndarray | None = None
+    y_valid: np.ndarray | None = None
 
 
 class DataSpec(NamedTuple):

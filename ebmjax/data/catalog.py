@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from ebmjax.data import embedded, files, tabular, text, tfds, toy
+from ebmjax.data.augment import check_augmentation
 from ebmjax.data.base import DataError, Dataset, DataSpec, unknown_name
 from ebmjax.data.fingerprint import fingerprint
 from ebmjax.data.paths import file_hint
@@ -21,6 +22,7 @@ def load(
     vocabulary_size: int | None = None,
     standardise: bool = False,
     num_train: int = 0,
+    augment: str = "",
 ) -> Dataset:
     """Load a data set by name.
 
@@ -37,6 +39,8 @@ def load(
         num_train: ≥ 0; keep the first num_train training examples in the order of the set (for TFDS that of its files,
             which is shuffled once, when they are prepared); 0 for all. The test part, and the vocabulary of sentences,
             stay those of the whole set.
+        augment: "crop" or "crop_flip" of the training images while training (`data.augment`); "" for none. The arrays
+            themselves, and so all evaluation, stay as they are.
 
     Returns:
         Arrays; the same call gives the same arrays and the same split every time. `fingerprint` is that of the arrays
@@ -48,7 +52,8 @@ def load(
     options = {"max_length": max_length, "vocabulary_size": vocabulary_size}
     options = {field: value for field, value in options.items() if value is not None}
     dataset = _first(_find(name, options, data_dir, cache_dir), num_train)
-    dataset = dataset._replace(fingerprint=fingerprint(dataset))
+    check_augmentation(augment, dataset.x_train.shape[1:], name)
+    dataset = dataset._replace(fingerprint=fingerprint(dataset), augment=augment)
     return tabular.standardise(dataset) if standardise else dataset
 
 

@@ -1,4 +1,5 @@
-"""Wrappers of methods: moving averages, snapshots, replicas, concealed entries, freezing after divergence."""
+"""Wrappers of methods: moving averages, snapshots, the best by validation, replicas, concealed entries, freezing after
+divergence."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,8 +32,44 @@ def with_ema(method: Method, decay: float) -> Method:
 
 
 def for_evaluation(state: State) -> State:
-    """The state with the averaged params in place of params, if it has them."""
+    """The state with the averaged params in place of params, if it has them, or with those that `with_best` kept."""
+    if "best" in state.extra:
+        best = state.extra["best"]
+        stats = {"stats": best["stats"]} if "stats" in best else {}
+        return state._replace(params=best["params"], extra=state.extra | stats)
     return state._replace(params=state.ema) if state.ema else state
+
+
+def with_best(method: Method, every: int, batch_size: int) -> Method:
+    """`method` that keeps the parameters with the highest accuracy on batch["valid"], the earliest of equals.
+
+    The accuracy is measured after every `every` ≥ 1 steps, `batch_size` examples at a time, by
+    functions["class_logits"]. `for_evaluation` gives what was kept; at first it is the start. Chains and optimisers are
+    those of the last step. Not for averaged parameters.
+
+    extra["best"]: {"params", "stats" of batch normalisation if any, "accuracy" in [0, 1], "step"}. Metric: best_accuracy.
+    """
+    part = lambda state: {"params": state.params} | {k: v for k, v in state.extra.items() if k == "stats"}
+
+    def init(rng_key, batch):
+        state = method.init(rng_key, batch)
+        best = jax.tree.map(jnp.copy, part(state)) | {"accuracy": jnp.float32(0), "step": jnp.int32(0)}
+        return state._replace(extra=state.extra | {"best": best})
+
+    def measured(state, valid):
+        logits = lambda x: method.functions["class_logits"](state, x[None])[0]
+        found = jnp.argmax(jax.lax.map(logits, valid["x"], batch_size=batch_size), axis=-1)
+        new = part(state) | {"accuracy": jnp.mean(found == valid["label"]), "step": state.step}
+        old = state.extra["best"]
+        return jax.tree.map(lambda a, b: jnp.where(new["accuracy"] > old["accuracy"], a, b), new, old)
+
+    def train_step(state, batch):
+        state, metrics = method.train_step(state, batch)
+        unchanged = lambda state, valid: state.extra["best"]
+        best = jax.lax.cond(state.step % every == 0, measured, unchanged, state, batch["valid"])
+        return state._replace(extra=state.extra | {"best": best}), metrics | {"best_accuracy": best["accuracy"]}
+
+    return method._replace(init=init, train_step=train_step)
 
 
 def with_snapshots(method: Method, every: int, num: int) -> Method:

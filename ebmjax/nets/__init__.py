@@ -11,7 +11,13 @@ from ebmjax.nets.joint import ENERGY_FORMS, JointConvEnergy, JointMLPEnergy
 from ebmjax.nets.layers import layer_features
 from ebmjax.nets.mlp import ACTIVATIONS, INITIALISATIONS, MLP, MLPEnergy, MLPGenerator, MLPLogits
 from ebmjax.nets.multilayer import MultilayerMLPGenerator
-from ebmjax.nets.normed import NormedGenerator, normed_generator_layers
+from ebmjax.nets.normed import (
+    NormedGenerator,
+    NormedMLPGenerator,
+    ResidualGenerator,
+    dcgan_generator,
+    normed_generator_layers,
+)
 from ebmjax.nets.recurrent import CELLS
 from ebmjax.nets.targets import INPUTS, TARGETS, Layer, Target, with_inputs
 from ebmjax.nets.text import TextDecoder
@@ -43,6 +49,8 @@ __all__ = [
     "MultilayerMLPGenerator",
     "NonlocalEnergy",
     "NormedGenerator",
+    "NormedMLPGenerator",
+    "ResidualGenerator",
     "TARGETS",
     "Target",
     "TextDecoder",
@@ -50,6 +58,7 @@ __all__ = [
     "conv",
     "conv_energy_layers",
     "conv_transpose",
+    "dcgan_generator",
     "fix_gauge",
     "fix_last_layer",
     "layer_features",

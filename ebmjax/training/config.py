@@ -33,6 +33,7 @@ LIMITS: dict[str, Limit] = {
     "clip_norm": 0,
     "weight_decay": 0,
     "warmup_steps": 0,
+    "decay_epochs": 0,
     "energy_l2": 0,
     "gradient_penalty": 0,
     "data_noise": 0,

@@ -11,9 +11,12 @@ from ebmjax.nets import (
     MLPGenerator,
     MultilayerMLPGenerator,
     NonlocalEnergy,
+    NormedMLPGenerator,
+    ResidualGenerator,
     conv_energy_layers,
+    dcgan_generator,
 )
-from ebmjax.training.config import ConfigError, choose
+from ebmjax.training.config import ConfigError, choose, input_errors
 
 
 def make_energy(config) -> MLPEnergy:
@@ -45,6 +48,34 @@ def make_generator(config, shape):
             f"choose mlp or another of {', '.join(sorted(PUBLISHED))}"
         )
     return ConvGenerator((*layers, (shape[2], *last)))
+
+
+def make_normed_generator(config, shape):
+    """`make_generator`, and generators with batch normalisation, for methods that keep its statistics.
+
+    name: "residual" (square images of 8, 16, 32 ... pixels) or "dcgan" (32 or 64 pixels), both of `width`; or
+    "normed_mlp", the perceptron "mlp" with batch normalisation.
+    """
+    fields = config.model.generator
+    nets = {
+        "residual": lambda: ResidualGenerator(shape[0], shape[2], fields.width),
+        "dcgan": lambda: dcgan_generator(fields.width, shape),
+        "normed_mlp": lambda: NormedMLPGenerator(shape, fields.widths, fields.activation, len(shape) == 3),
+    }
+    choose(nets | PUBLISHED | {"mlp": None}, fields.name, "model.generator.name")
+    if fields.name not in nets:
+        return make_generator(config, shape)
+    choose(ACTIVATIONS, fields.activation, "model.generator.activation")
+    size = 4 * 2 ** max((shape[0] // 4).bit_length() - 1, 1)
+    if fields.name == "residual" and (len(shape) != 3 or shape[:2] != (size, size)):
+        raise ConfigError(
+            "model.generator.name = residual makes square images of 8, 16, 32 ... pixels, but examples have shape "
+            f"{shape}"
+        )
+    if fields.name == "dcgan" and len(shape) != 3:
+        raise ConfigError(f"model.generator.name = dcgan makes images, but examples have shape {shape}")
+    with input_errors():
+        return nets[fields.name]()
 
 
 def make_multilayer_generator(config, shape):

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.data import DataError, load, spec, to_float, to_uint8
+from ebmjax.data import DataError, load, spec, to_float, to_uint8, with_labels, with_validation
 from ebmjax.data.base import hold_out
 
 
@@ -49,6 +49,23 @@ def test_a_training_subset_is_the_first_examples():
     # A run on other training data is another run.
     assert first.fingerprint["x_train"] != whole.fingerprint["x_train"]
     assert first.fingerprint["x_test"] == whole.fingerprint["x_test"]
+
+
+def test_validation_examples_leave_the_training_part():
+    whole = load("digits")
+    held = with_validation(whole, 400)
+    assert len(held.x_train) == 1037 and held.x_valid.shape == (400, 8, 8, 1) and held.x_valid.dtype == np.uint8
+    keys = lambda x, y: [(image.tobytes(), int(label)) for image, label in zip(x, y, strict=True)]
+    parts = keys(held.x_train, held.y_train) + keys(held.x_valid, held.y_valid)
+    assert sorted(parts) == sorted(keys(whole.x_train, whole.y_train))
+    again, labelled = with_validation(whole, 400), with_labels(held, 5, 0)
+    np.testing.assert_array_equal(again.x_valid, held.x_valid)
+    assert labelled.labelled.max() < 1037 and labelled.x_valid is held.x_valid
+    assert with_validation(whole, 0) is whole
+    with pytest.raises(DataError, match="validation.num_examples = 1437 must be below its 1437 training examples"):
+        with_validation(whole, 1437)
+    with pytest.raises(DataError, match="8gaussians: has no labels"):
+        with_validation(load("8gaussians"), 5)
 
 
 @pytest.mark.parametrize("num_train", [1438, -1])

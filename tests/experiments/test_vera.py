@@ -21,6 +21,7 @@ SPECS = {
     "mnist": ((28, 28, 1), 10),
     "svhn": ((32, 32, 3), 10),
     "cifar10": ((32, 32, 3), 10),
+    "cifar100": ((32, 32, 3), 100),
 }
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "common")
 PUBLISHED = [
@@ -29,6 +30,7 @@ PUBLISHED = [
     ("hepmass", (523,), 6, 1_527_256),
     ("mnist", (28, 28, 1), 10, 1_789_260),
     ("jem_cifar10", (32, 32, 3), 10, 36_471_338),
+    ("cifar10", (32, 32, 3), 10, 36_471_338),
 ]
 """(config, examples, classes, parameters of the net of logits): arXiv 2010.04230, for HEPMASS, CROP and HUMAN; of
 WRN-28-10 without normalisation (tests/nets)."""
@@ -62,9 +64,11 @@ def test_published_numbers_of_parameters(name, shape, num_classes, expected):
     part = {"x": jax.ShapeDtypeStruct((8, *shape), np.float32), "label": jax.ShapeDtypeStruct((8,), np.int32)}
     state = jax.eval_shape(make_arm(config, spec(shape, num_classes), config.method).init, jax.random.key(0), part)
     assert count(state.params["energy"]) == expected
-    if name == "hepmass":  # noise-500-500-500-columns, biases for the offsets of the batch normalisation
+    if (
+        name == "hepmass"
+    ):  # noise-500-500-500-columns; scales and offsets of the batch normalisation, one layer of biases
         columns = shape[0]
-        assert count(state.params["generator"]["net"]) == 128 * 500 + 2 * 500**2 + 500 * columns + 3 * 500 + columns
+        assert count(state.params["generator"]["net"]) == 128 * 500 + 2 * 500**2 + 500 * columns + 3 * 1000 + columns
 
 
 @pytest.mark.slow
@@ -90,6 +94,11 @@ def test_what_a_run_writes(run):
         ("--config.labels.per_class=1000", "1000 labels a class must be at least 1"),
         ("--config.data.name=8gaussians", "has no labels"),
         ("--config.model.posterior.name=exact", "unknown name 'exact'; known: hmc, importance"),
+        ("--config.model.generator.name=residual", "residual makes square images of 8, 16, 32"),
+        ("--config.model.generator.name=dcgan", "dcgan makes images, but examples have shape (64,)"),
+        ("--config.data.augment=crop", "data.augment = crop needs images"),
+        ("--config.model.energy.dropout=1.0", "model.energy.dropout = 1.0 must be in [0, 0.99]"),
+        ("--config.validation.num_examples=2000", "validation.num_examples = 2000 must be below its"),
     ],
 )
 def test_refusals(word, message, fails):
