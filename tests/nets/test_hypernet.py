@@ -80,11 +80,11 @@ def test_linear_codes():
     net = HyperNet(
         target.layers, tuple(Code(2, ()) for _ in range(3)), (7, 6), 0.0, batch_norm=False, linear_codes=True
     )
-    z = jax.random.normal(KEY, (3, 4))
-    variables = jax.jit(net.init)(KEY, z)
+    z = np.random.RandomState(0).standard_normal((3, 4)).astype(np.float32)
+    variables = jax.tree.map(np.asarray, jax.jit(net.init)(KEY, z))
     dense = lambda leaves, x: x @ leaves["kernel"] + leaves["bias"]
     own = variables["params"]
-    h = dense(own["extractor"]["Dense_1"], nn.relu(dense(own["extractor"]["Dense_0"], z)))
+    h = dense(own["extractor"]["Dense_1"], np.maximum(dense(own["extractor"]["Dense_0"], z), 0))
     filters = dense(own["generator_dense0"]["Dense_0"], dense(own["codes"]["Dense_0"], h)[:, :12].reshape(3, 6, 2))
     found = jax.jit(net.apply)(variables, z)["dense0"]
     np.testing.assert_allclose(found["bias"], filters[..., -1], rtol=1e-4, atol=1e-7)
@@ -93,20 +93,24 @@ def test_linear_codes():
 
 def test_inputs_of_classifiers():
     """[-1, 1] to [0, 1]; each image to mean 0 and variance 1, where a constant one is 0 and has a gradient."""
-    x = jax.random.uniform(KEY, (4, 6, 5, 3), minval=-1)
-    np.testing.assert_allclose(INPUTS["unit"](jnp.array([-1.0, 0.0, 1.0])), [0, 0.5, 1])
-    flat = np.asarray(INPUTS["standardised"](x)).reshape(4, -1)
-    np.testing.assert_allclose(flat.mean(1), 0, atol=1e-6)
-    np.testing.assert_allclose(flat.std(1), 1, rtol=1e-5)
-    constant = jnp.full((1, 6, 5, 3), 0.3)
-    # The least standard deviation is that of 1 / √90 in 0 .. 255; 0.3 itself is rounded in the mean.
-    np.testing.assert_allclose(INPUTS["standardised"](constant), 0, atol=1e-3)
-    grad = jax.grad(lambda x: INPUTS["standardised"](x)[0, 0, 0, 0])(constant)
-    assert float(grad[0, 0, 0, 0]) == pytest.approx((1 - 1 / 90) * np.sqrt(90) * 255 / 2, rel=1e-3)
-    seen = with_inputs(SMALL["mlp"], INPUTS["unit"])
-    weights = jax.tree.map(lambda a: a[0], raw_weights(SMALL["mlp"]))
-    image = x[:, :3, :3, :1]
-    np.testing.assert_allclose(seen.apply(weights, image), SMALL["mlp"].apply(weights, (image + 1) / 2), rtol=1e-6)
+    np.testing.assert_allclose(INPUTS["unit"](np.array([-1.0, 0.0, 1.0])), [0, 0.5, 1])
+    x = np.random.RandomState(0).uniform(-1, 1, (4, 6, 5, 3)).astype(np.float32)
+    x[3] = 0.25
+    standardise = INPUTS["standardised"]
+    found, slope = jax.jit(lambda x: (standardise(x), jax.grad(lambda x: standardise(x)[3, 0, 0, 0])(x)))(x)
+    flat = np.asarray(found).reshape(4, -1)
+    np.testing.assert_allclose(flat.mean(1), 0, atol=1e-5)
+    np.testing.assert_allclose(flat.std(1), [1, 1, 1, 0], rtol=1e-5)
+    # The least standard deviation is that of 1 / √90 in 0 .. 255.
+    assert float(slope[3, 0, 0, 0]) == pytest.approx((1 - 1 / 90) * np.sqrt(90) * 255 / 2, rel=1e-3)
+
+
+def test_a_classifier_sees_its_inputs():
+    """Without hidden layers: logits W (x + 1) / 2 + b."""
+    target = with_inputs(TARGETS["mlp"]((3,), 2, widths=()), INPUTS["unit"])
+    weights = {"dense0": {"kernel": np.arange(6.0).reshape(3, 2), "bias": np.ones(2)}}
+    x = np.array([[-1.0, 0.0, 1.0]])
+    np.testing.assert_allclose(target.apply(weights, x), [[0.5 * 2 + 4 + 1, 0.5 * 3 + 5 + 1]])
 
 
 def test_targets_are_what_they_say():
