@@ -68,7 +68,8 @@ def landscape(step_size: float, *, strengths: tuple[float, ...], radius: float, 
         "num_starts": 0,  # test examples from which minima are sought; 0: no map
         "descent_steps": 2000,
         "step_size": step_size,
-        "temperature_factor": 0.1,  # of the chains between minima: below 1, so that they meet less than thermal energy
+        # Of the chains between minima; each dimension adds some factor / 2 nats of thermal energy to a barrier.
+        "temperature_factor": 0.01,
         "strengths": strengths,
         "radius": radius,
         "num_steps": num_steps,

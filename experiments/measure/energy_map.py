@@ -29,6 +29,10 @@ LIMITS = {
     "evaluate.landscape.descent_steps": 1,
     "evaluate.landscape.num_steps": 1,
     "evaluate.landscape.patience": 1,
+    "evaluate.landscape.step_size": 1e-9,
+    "evaluate.landscape.temperature_factor": 1e-9,
+    "evaluate.landscape.strengths": 0,
+    "evaluate.landscape.radius": 1e-9,
 }
 
 
@@ -99,6 +103,7 @@ def map_figures(found: EnergyMap):
         "landscape_basins": np.sum(depths(found.energy, levels) > 1),
         "landscape_barrier": above(levels),
         "landscape_barrier_line": above(np.minimum(found.line, found.line.T)),
+        "landscape_reached": np.mean(list(found.reached.values())) if found.reached else 0.0,
     }
 
 
@@ -121,5 +126,5 @@ def protocol(settings) -> str:
         f"at {fields.temperature_factor} T, {fields.num_steps} steps of {fields.step_size} at T), also through other "
         "minima; means over pairs, nats above the higher one (0 of a single minimum); landscape_barrier_line: on "
         "straight lines alone; landscape_basins: minima from which the energy must rise by more than a nat to reach a "
-        "lower one."
+        "lower one; landscape_reached: share of passages that arrived, over all strengths."
     )

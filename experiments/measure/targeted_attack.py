@@ -33,7 +33,7 @@ def targeted_attack(run, target, ensemble, x, labels):
     sizes = np.asarray(settings.get("targeted_sizes", ()), float)
     if not len(sizes) or run.dataset.max_value is None:
         return None
-    num_classes = int(labels.max()) + 1
+    num_classes = target.layers[-1].num_filters
     wanted = (labels + np.random.RandomState(run.config.seed).randint(1, num_classes, len(labels))) % num_classes
     batch = {"x": np.asarray(x), "wanted": wanted.astype(np.int32)}
     scale = jnp.asarray(sizes * (2 / 255), jnp.float32)  # x in [-1, 1]

@@ -29,7 +29,7 @@ def test_both_arms(run):
     found = run("anatomy", "gmm:smoke")
     assert set(found.metrics) == {
         *("mean_d_s", "mean_r_s", "kl_true_model", "long_run_sd_ratio", "mala_acceptance"),
-        *(f"landscape_{what}" for what in ("minima", "basins", "barrier", "barrier_line")),
+        *(f"landscape_{what}" for what in ("minima", "basins", "barrier", "barrier_line", "reached")),
         *(f"{what}_occupancy_max_error" for what in ("energy", "bank", "short_run", "long_run", "mala")),
         *(f"{what}_mode_sd" for what in ("energy", "bank", "short_run", "long_run", "mala")),
     }
@@ -45,7 +45,7 @@ def test_images(takes_minutes, run):
     """A bank of images and the non-local net, without a toy's figures."""
     found = run("anatomy", "cifar10_convergent:smoke")
     figures = {"mean_d_s", "mean_r_s", "long_run_saturated", "mala_saturated", "mala_acceptance"}
-    figures |= {f"landscape_{what}" for what in ("minima", "basins", "barrier", "barrier_line")}
+    figures |= {f"landscape_{what}" for what in ("minima", "basins", "barrier", "barrier_line", "reached")}
     assert set(found.metrics) == figures and not found.baselines
     assert 0 <= found.metrics["long_run_saturated"] <= 1
     assert found.pictures >= {"learning", "samples", "long_run", "mala", "disconnectivity", "health"}

@@ -40,16 +40,18 @@ def test_the_pass_is_lower_than_the_straight_line(found):
     figures = map_figures(found)
     assert 1 - 1e-3 <= figures["landscape_barrier"] <= 1.35
     assert figures["landscape_barrier_line"] == pytest.approx(HILL, rel=0.1)  # 50 points miss the very middle
-    assert (figures["landscape_minima"], figures["landscape_basins"]) == (2, 2) and found.reached == {8.0: 1.0}
+    assert (figures["landscape_minima"], figures["landscape_basins"]) == (2, 2) and figures["landscape_reached"] == 1
 
 
 def test_one_minimum_has_no_barrier(found):
-    alone = found._replace(x=found.x[:1], energy=found.energy[:1], tree=[], line=np.full((1, 1), np.inf))
+    line = np.full((1, 1), np.inf)
+    alone = found._replace(x=found.x[:1], energy=found.energy[:1], tree=[], line=line, reached={})
     assert map_figures(alone) == {
         "landscape_minima": 1,
         "landscape_basins": 1,
         "landscape_barrier": 0,
         "landscape_barrier_line": 0,
+        "landscape_reached": 0,
     }
 
 
