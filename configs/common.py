@@ -105,11 +105,8 @@ def fake_name(data: str) -> str:
     """The name of fake images with the shape of a published data set; other names are returned as they are."""
     name, _, side = data.partition("@")
     side, channels = side or {"mnist": "28"}.get(name, "32"), 1 if name == "mnist" else 3
-    return (
-        f"fake:{side}x{side}x{channels}"
-        if name in ("mnist", "svhn_cropped", "cifar10", "cifar100", "celeb_a")
-        else data
-    )
+    known = ("mnist", "svhn_cropped", "cifar10", "cifar100", "celeb_a", "oxford_flowers102")
+    return f"fake:{side}x{side}x{channels}" if name in known else data
 
 
 def fake_data(config: ConfigDict, **evaluate) -> None:

@@ -13,7 +13,7 @@ from ebmjax.methods import TriangleWeights, ali, divergence_triangle, wake_sleep
 from ebmjax.nets import JointConvEnergy, JointMLPEnergy
 from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
-from ebmjax.training.config import ConfigError, choose
+from ebmjax.training.config import choose
 from ebmjax.training.experiment import Evaluation, Experiment
 from experiments.build import encoded as encoded_build
 from experiments.build.encoded import (
@@ -25,12 +25,12 @@ from experiments.build.encoded import (
 )
 from experiments.measure import barriers, encoded, images
 from experiments.measure.history import last_logged
+from experiments.measure.long_chains import check_lengths
 
 
 def build(config, data_spec):
     """The method of a config."""
-    if config.evaluate.long_run_steps % 100:
-        raise ConfigError(f"evaluate.long_run_steps = {config.evaluate.long_run_steps} must be a multiple of 100")
+    check_lengths(config)
     model = config.model
     method = divergence_triangle(
         make_triangle_energy(config, data_spec.shape),

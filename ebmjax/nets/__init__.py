@@ -19,7 +19,7 @@ from ebmjax.nets.normed import (
     normed_generator_layers,
 )
 from ebmjax.nets.recurrent import CELLS
-from ebmjax.nets.targets import TARGETS, Layer, Target
+from ebmjax.nets.targets import INPUTS, TARGETS, Layer, Target, with_inputs
 from ebmjax.nets.text import TextDecoder
 from ebmjax.nets.wide_resnet import WideResNet
 
@@ -29,6 +29,7 @@ __all__ = [
     "ENERGY_FORMS",
     "HyperNet",
     "INITIALISATIONS",
+    "INPUTS",
     "Layer",
     "MLP",
     "PUBLISHED",
@@ -64,4 +65,5 @@ __all__ = [
     "fix_last_layer",
     "layer_features",
     "normed_generator_layers",
+    "with_inputs",
 ]

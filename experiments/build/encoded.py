@@ -50,9 +50,7 @@ def make_networks(config, shape) -> dict:
     if "dcgan" in (model.generator.name, model.encoder.name):
         check_side(shape, "model")
     dim, fields = model.latent_dim, model.encoder
-    normed = {
-        "scale_init": normal_scales(model.get("scale_deviation", 0.02))
-    }  # runs of earlier versions have no such field
+    scales = normal_scales(model.get("scale_deviation", 0.02))  # runs of earlier versions have no such field
     encoders = {
         "mlp": lambda: MLPEncoder(dim, fields.widths, fields.activation),
         "dcgan": lambda: ConvEncoder(
