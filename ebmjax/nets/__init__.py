@@ -11,6 +11,7 @@ from ebmjax.nets.joint import ENERGY_FORMS, JointConvEnergy, JointMLPEnergy
 from ebmjax.nets.layers import layer_features
 from ebmjax.nets.mlp import ACTIVATIONS, INITIALISATIONS, MLP, MLPEnergy, MLPGenerator, MLPLogits
 from ebmjax.nets.multilayer import MultilayerMLPGenerator
+from ebmjax.nets.multilayer_conv import SCALES, MultilayerConvGenerator
 from ebmjax.nets.normed import NormedGenerator, normed_generator_layers
 from ebmjax.nets.recurrent import CELLS
 from ebmjax.nets.targets import TARGETS, Layer, Target
@@ -26,6 +27,7 @@ __all__ = [
     "Layer",
     "MLP",
     "PUBLISHED",
+    "SCALES",
     "Code",
     "Confined",
     "Conv",
@@ -39,6 +41,7 @@ __all__ = [
     "MLPEnergy",
     "MLPGenerator",
     "MLPLogits",
+    "MultilayerConvGenerator",
     "MultilayerMLPGenerator",
     "NonlocalEnergy",
     "NormedGenerator",
