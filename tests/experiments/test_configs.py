@@ -22,7 +22,7 @@ from ebmjax.training.experiment import Trained
 from ebmjax.training.settings import to_settings
 from experiments import MODULES, find
 from experiments.build.optimizers import optimizers_of
-from experiments.latent_ebm import build
+from experiments.latent_ebm import OPPONENTS, baselines, build
 
 ROOT = Path(__file__).parents[2]
 ALIAS = "configs/svhn.py"  # of configs/latent_ebm/svhn.py: the README's example
@@ -196,6 +196,29 @@ def abstract_params(config, shape):
 
 def count(tree):
     return sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(tree))
+
+
+@pytest.mark.parametrize(
+    ("name", "five_layers"),
+    [("digits_opponents", 26_944 + 3 * 19_728 + 21_792), ("svhn", 12_162_435), ("celeba64", 12_162_435 + 65_600)],
+)
+def test_opponents_of_the_latent_ebm(name, five_layers):
+    """All of Table 1 can be trained beside it: N(0, I) and the VAE with its generator, five layers with the released
+    one (16 · 64 · 64 + 64 parameters more to double 32 pixels to 64), or with perceptrons."""
+    config = load_module(f"configs/latent_ebm/{name}.py").get_config()
+    config.evaluate.opponents = tuple(OPPONENTS)
+    found = data_spec(config.data)
+    own = count(abstract_params(config, found.shape)["generator"])
+    methods = baselines(config, found)
+    params = {arm: state_of(methods[arm], config, found.shape, np.float32).params for arm in OPPONENTS}
+    assert {arm: set(groups) for arm, groups in params.items()} == {
+        "gaussian_trained": {"generator"},
+        "vae": {"generator", "encoder"},
+        "short_run_5": {"generator", "log_step_size"},
+    }
+    assert count(params["gaussian_trained"]) == count(params["vae"]["generator"]) == own
+    assert len(params["short_run_5"]["log_step_size"]) == 5
+    assert count(params["short_run_5"]["generator"]) == five_layers
 
 
 # A transposed convolution of kernel k from m to n channels has m n k² + n parameters, the energy
