@@ -13,7 +13,15 @@ def multilayer_short_run(data: str) -> ConfigDict:
         {
             "latent_dims": (128, 96, 64, 64, 64),  # of z1 (next to the data), z2, ...
             "sigma": 0.15,  # standard deviation of p(x | z)
-            "generator": {"name": "mlp", "widths": (256,), "activation": "gelu"},
+            "generator": {
+                "name": "mlp",  # mlp (widths), or conv (the other fields; nets/multilayer_conv.py)
+                "widths": (256,),
+                "activation": "gelu",
+                "features": 64,
+                "map_size": 16,  # of feature maps: images have twice, four times ... this side
+                "variance": "softplus",  # or released: a clamped softplus used as the log variance
+                "ladder": False,  # latents of [mean, noise] by a linear layer, in place of a Gaussian
+            },
         }
     )
     # x' = x - s² / 2 ∇E + noise_scale · s ε with s = step_size, which the search changes (docs/conventions.md).

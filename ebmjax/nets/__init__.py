@@ -11,6 +11,7 @@ from ebmjax.nets.joint import ENERGY_FORMS, JointConvEnergy, JointMLPEnergy
 from ebmjax.nets.layers import layer_features
 from ebmjax.nets.mlp import ACTIVATIONS, INITIALISATIONS, MLP, MLPEnergy, MLPGenerator, MLPLogits
 from ebmjax.nets.multilayer import MultilayerMLPGenerator
+from ebmjax.nets.multilayer_conv import SCALES, MultilayerConvGenerator
 from ebmjax.nets.normed import (
     NormedGenerator,
     NormedMLPGenerator,
@@ -33,6 +34,7 @@ __all__ = [
     "Layer",
     "MLP",
     "PUBLISHED",
+    "SCALES",
     "Code",
     "Confined",
     "Conv",
@@ -47,6 +49,7 @@ __all__ = [
     "MLPEnergy",
     "MLPGenerator",
     "MLPLogits",
+    "MultilayerConvGenerator",
     "MultilayerMLPGenerator",
     "NonlocalEnergy",
     "NormedGenerator",

@@ -1,12 +1,16 @@
 """Top-down generators of several layers of latents, in coordinates whose priors are all N(0, I)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
 
 from ebmjax.nets.mlp import MLP, MLPGenerator
 from ebmjax.types import Array
+
+Infer = Callable[[str, Array, Array, Array], Array]
+"""(layer, noise, mean, scale) -> z of that layer, `[B, d]` all: inference from the top down, where a layer's h has the
+mean and the scale that the layers above give it, 0 and 1 for the top layer."""
 
 
 class MultilayerMLPGenerator(nn.Module):
@@ -16,6 +20,7 @@ class MultilayerMLPGenerator(nn.Module):
     perceptron of `widths`, g is another one; σ_l starts near 1.
 
     activation: name in `ACTIVATIONS`. bounded: x in (-1, 1) by tanh, else unbounded.
+    infer: makes the z of each layer from the given one (`Infer`); by default it is the given one.
 
     Reference: Nijkamp et al. 2020 (arXiv 1912.01909).
     """
@@ -26,13 +31,15 @@ class MultilayerMLPGenerator(nn.Module):
     bounded: bool = True
 
     @nn.compact
-    def __call__(self, z: dict[str, Array]) -> Array:
-        h = z[f"z{len(z)}"]
+    def __call__(self, z: dict[str, Array], infer: Infer | None = None) -> Array:
+        top = z[f"z{len(z)}"]
+        h = infer(f"z{len(z)}", top, jnp.zeros_like(top), jnp.ones_like(top)) if infer else top
         for layer in range(len(z) - 1, 0, -1):
             noise = z[f"z{layer}"]
             heads = MLP((*self.widths, 2 * noise.shape[1]), self.activation, name=f"layer{layer}")(h)
             mean, raw = jnp.split(heads, 2, axis=1)
-            h = mean + nn.softplus(raw + SOFTPLUS_OF_1) * noise
+            scale = nn.softplus(raw + SOFTPLUS_OF_1)
+            h = mean + scale * (infer(f"z{layer}", noise, mean, scale) if infer else noise)
         return MLPGenerator(self.shape, self.widths, self.activation, self.bounded, name="decoder")(h)
 
 

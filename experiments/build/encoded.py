@@ -32,6 +32,7 @@ LIMITS = {
     "missing.size": 1,
     "missing.seed": 0,
 }
+NEEDS_SQUARES = "needs squares with sides of 8 n pixels, not {}; choose mlp"
 SIDES = (32, 64)
 NEEDS_SIDE = "makes or takes images of 32 x 32 or 64 x 64, not {}; resize them (data.name=...@32), or choose mlp"
 
@@ -47,7 +48,7 @@ def make_networks(config, shape) -> dict:
     published convolutions "dcgan" (`width`; an encoder with batch normalisation if `normed`), or a generator of
     `nets.PUBLISHED`."""
     model = config.model
-    if "dcgan" in (model.generator.name, model.encoder.name):
+    if model.generator.name == "dcgan":
         check_side(shape, "model")
     dim, fields = model.latent_dim, model.encoder
     scales = normal_scales(model.get("scale_deviation", 0.02))  # runs of earlier versions have no such field
@@ -57,7 +58,10 @@ def make_networks(config, shape) -> dict:
             dim, conv_energy_layers(fields.width, shape[0])[:-1], fields.normed, scale_init=scales
         ),
     }
-    encoder = choose(encoders, fields.name, "model.encoder.name")()
+    make = choose(encoders, fields.name, "model.encoder.name")
+    if fields.name == "dcgan" and (len(shape) != 3 or shape[0] != shape[1] or shape[0] % 8):
+        raise ConfigError(f"model.encoder.name = dcgan {NEEDS_SQUARES.format(shape)}")
+    encoder = make()
     if model.generator.name == "dcgan":
         generator = NormedGenerator(
             normed_generator_layers(model.generator.width, shape[2], shape[0]), scale_init=scales
@@ -86,7 +90,7 @@ def make_joint_energy(config, shape):
     }
     make = choose(nets, fields.name, "model.energy.name")
     if fields.name == "dcgan" and (len(shape) != 3 or shape[0] != shape[1] or shape[0] % 8):
-        raise ConfigError(f"model.energy.name = dcgan needs squares with sides of 8 n pixels, not {shape}; choose mlp")
+        raise ConfigError(f"model.energy.name = dcgan {NEEDS_SQUARES.format(shape)}")
     return make()
 
 

@@ -4,11 +4,13 @@ from ebmjax.nets import (
     ACTIVATIONS,
     INITIALISATIONS,
     PUBLISHED,
+    SCALES,
     Confined,
     ConvEnergy,
     ConvGenerator,
     MLPEnergy,
     MLPGenerator,
+    MultilayerConvGenerator,
     MultilayerMLPGenerator,
     NonlocalEnergy,
     NormedMLPGenerator,
@@ -17,6 +19,7 @@ from ebmjax.nets import (
     dcgan_energy_layers,
     dcgan_generator,
 )
+from ebmjax.nets.multilayer_conv import doublings
 from ebmjax.training.config import ConfigError, choose, input_errors
 
 
@@ -81,12 +84,20 @@ def make_normed_generator(config, shape):
 
 def make_multilayer_generator(config, shape):
     """The generator of several layers of latents, for examples of `shape`, from config.model.generator: name "mlp"
-    (hidden layers `widths` of each of its perceptrons, `activation`)."""
+    (hidden layers `widths` of each of its perceptrons, `activation`), or "conv", the released one for images
+    (`features`, `map_size`, `activation`, `variance`, `ladder`). Raises ConfigError for a shape that it cannot make."""
     fields = config.model.generator
-    nets = {"mlp": MultilayerMLPGenerator}
-    net = choose(nets, fields.name, "model.generator.name")
+    choose({"mlp": None, "conv": None}, fields.name, "model.generator.name")
     choose(ACTIVATIONS, fields.activation, "model.generator.activation")
-    return net(shape, fields.widths, fields.activation, len(shape) == 3)
+    if fields.name == "mlp":
+        return MultilayerMLPGenerator(shape, fields.widths, fields.activation, len(shape) == 3)
+    choose(SCALES, fields.variance, "model.generator.variance")
+    try:
+        doublings(shape, fields.map_size)
+    except ValueError as error:
+        raise ConfigError(f"model.generator.map_size: {error}") from error
+    options = {name: fields[name] for name in ("map_size", "features", "activation", "variance", "ladder")}
+    return MultilayerConvGenerator(shape, **options)
 
 
 def make_data_energy(config, shape):

@@ -49,7 +49,8 @@ def test_what_a_run_writes(run):
         ("--config.sampler.posterior.step_size=0.0", "step_size = 0.0 must be > 0"),
         ("--config.search.width=-0.1", "search.width = -0.1 must be at least 0"),
         ("--config.model.latent_dims=(16, 0)", "model.latent_dims = (16, 0) must be at least 1"),
-        ("--config.model.generator.name=conv", "unknown name 'conv'"),
+        ("--config.model.generator.name=dcgan", "unknown name 'dcgan'"),
+        ("--config.model.generator.name=conv", "model.generator.map_size: feature maps of side 16 must be ≥ 5"),
     ],
 )
 def test_refusals(word, said, fails):
