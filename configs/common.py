@@ -42,7 +42,8 @@ def adam(learning_rate: float, **fields) -> ConfigDict:
         "b1": 0.9,
         "b2": 0.999,
         "clip_norm": 0.0,  # 0: no clipping
-        # constant; cosine, to final_fraction; exponential, times decay_rate per epoch; geometric, the same per step
+        # constant; cosine, to final_fraction; exponential, times decay_rate per epoch; geometric, the same per step;
+        # milestones, times decay_rate at each of the epochs of a further field of this name
         "schedule": "constant",
         "final_fraction": 0.05,
         "decay_rate": 0.998,

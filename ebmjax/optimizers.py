@@ -1,11 +1,11 @@
 """Optimisers and learning-rate schedules of the papers, built from plain numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 import optax
 
-SCHEDULES = ("constant", "cosine", "exponential", "geometric")
+SCHEDULES = ("constant", "cosine", "exponential", "geometric", "milestones")
 
 
 def learning_rate_schedule(
@@ -16,13 +16,15 @@ def learning_rate_schedule(
     final_fraction: float = 0.05,
     decay_rate: float = 0.998,
     steps_per_epoch: int = 1,
+    milestones: Sequence[int] = (),
 ) -> optax.Schedule:
     """Learning rate as a function of the step.
 
     constant; cosine: to final_fraction · learning_rate at `num_steps`; exponential: × decay_rate per epoch from the
     second on, as the latent EBM's code does (its scheduler is stepped after the epoch with the epoch's index, so
     epochs 0 and 1 share the first rate); geometric: × decay_rate every step, but not below final_fraction ·
-    learning_rate. Raises ValueError for another name.
+    learning_rate; milestones: × decay_rate from the first step of each of these epochs on, counted from 0. Raises
+    ValueError for another name.
     """
     if schedule == "constant":
         return optax.constant_schedule(learning_rate)
@@ -34,6 +36,8 @@ def learning_rate_schedule(
         )
     if schedule == "geometric":
         return optax.exponential_decay(learning_rate, 1, decay_rate, end_value=final_fraction * learning_rate)
+    if schedule == "milestones":
+        return optax.piecewise_constant_schedule(learning_rate, {m * steps_per_epoch: decay_rate for m in milestones})
     raise ValueError(f"unknown learning-rate schedule {schedule!r}; known: {', '.join(SCHEDULES)}")
 
 
@@ -67,7 +71,7 @@ def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> di
 
     groups: a mapping of mappings with the fields of `learning_rate_schedule` and `adam`, e.g. `config.optimizer`.
     Optional fields: name, "adam" (default) or "sgd" (without momentum), else ValueError; warmup_steps and weight_decay
-    (of Adam), default 0.
+    (of Adam), default 0; milestones, default none.
     """
     made = {}
     for group, fields in groups.items():
@@ -78,6 +82,7 @@ def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> di
             final_fraction=fields["final_fraction"],
             decay_rate=fields["decay_rate"],
             steps_per_epoch=steps_per_epoch,
+            milestones=fields.get("milestones", ()),
         )
         schedule = warmed_up(schedule, fields.get("warmup_steps", 0))
         name = fields.get("name", "adam")

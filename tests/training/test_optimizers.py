@@ -30,6 +30,18 @@ def test_geometric_schedule_falls_every_step_to_its_floor():
     assert rate(105_000) > 5e-4 and np.isclose(rate(107_000), 5e-4) and np.isclose(rate(10**6), 5e-4)
 
 
+def test_milestones_are_epochs():
+    """Halved at the first step of epochs 2 and 5, of 10 steps each."""
+    fields = FIELDS | {"name": "sgd", "schedule": "milestones", "decay_rate": 0.5, "milestones": (2, 5)}
+    optimizer = make_optimizers({"energy": fields}, 100, 10)["energy"]
+    gradient, moved = jnp.array([1.0]), []
+    state, update = optimizer.init(gradient), jax.jit(optimizer.update)
+    for _ in range(60):
+        moved_by, state = update(gradient, state)
+        moved.append(float(moved_by[0]))
+    np.testing.assert_allclose(moved, [-0.1] * 20 + [-0.05] * 30 + [-0.025] * 10, rtol=1e-6)
+
+
 def test_warming_up_multiplies_the_schedule():
     """The first 4 steps take 1/4 .. 4/4 of the rate; a restored optimiser goes on from its count of steps."""
     gradient, moved = jnp.array([1.0]), []
