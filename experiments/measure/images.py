@@ -9,8 +9,10 @@ import jax
 import numpy as np
 
 from ebmjax.data import to_float
+from ebmjax.data.masks import random_block, random_pixels
 from ebmjax.evaluation import fit_classifier, fit_gaussian, frechet_distance, map_batches, pca_mse, sample_in_batches
 from ebmjax.report.results import OWN, Figures
+from ebmjax.training.config import choose
 from ebmjax.viz import pictures
 from experiments.measure.history import draw_health
 
@@ -100,8 +102,33 @@ def sample_figures(run, train, test, arms) -> tuple[np.ndarray, Figures]:
     return drawn[OWN], frechet_figures(spaces, train, drawn)
 
 
-def inpainting(run, train, test) -> tuple[dict, Figures]:
-    """The hidden lower half of test images: ({picture: caption}, figures); nothing for tables.
+HIDDEN = {
+    "half": lambda fields: "the lower half",
+    "pixels": lambda fields: f"the hidden pixels ({fields.fraction:g} of all, drawn for each image)",
+    "block": lambda fields: f"the hidden square of side {fields.size} (its place drawn for each image)",
+}
+"""name -> words for what inpainting hides, from the section config.evaluate.hidden: name, fraction, size."""
+
+
+def observed_pixels(fields, shape, num):
+    """Bool `[num, H, W, C]`, true for the pixels of test images that inpainting sees, by config.evaluate.hidden."""
+    masks = {
+        "half": lambda index: np.broadcast_to(upper_half(shape), (num, *shape)),
+        "pixels": partial(random_pixels, shape=shape, fraction=fields.fraction),
+        "block": partial(random_block, shape=shape, size=fields.size),
+    }
+    return np.asarray(choose(masks, fields.name, "evaluate.hidden.name")(np.arange(num)))
+
+
+def upper_half(shape):
+    """Bool `[H, 1, 1]`, true in the upper half of images of a shape."""
+    return np.arange(shape[0])[:, None, None] < shape[0] // 2
+
+
+def inpainting(run, train, test, observed=None) -> tuple[dict, Figures]:
+    """Hidden pixels of test images: ({picture: caption}, figures); nothing for tables.
+
+    observed: bool like test, of `observed_pixels`; by default the upper half.
 
     One posterior sample, and the mean of many: under a true model a sample has twice the squared error of the mean.
     """
@@ -109,16 +136,18 @@ def inpainting(run, train, test) -> tuple[dict, Figures]:
         return {}, {}
     method, state = run.trained
     num, size = run.config.evaluate.inpainting_samples, run.config.evaluate.batch_size
-    mask = np.arange(test.shape[1])[:, None, None] < test.shape[1] // 2
-    fill = jax.jit(lambda key, x: method.functions["inpaint"](state, key, x, mask))
+    mask = np.broadcast_to(upper_half(test.shape[1:]), test.shape) if observed is None else observed
+    fill = jax.jit(lambda key, rows: method.functions["inpaint"](state, key, *rows))
     mean = 0.0
     for i in range(num):
-        filled = map_batches(fill, test, size, rng_key=jax.random.fold_in(run.rng_key, i))
+        filled = map_batches(fill, (test, mask), size, rng_key=jax.random.fold_in(run.rng_key, i))
         mean = mean + filled / num
-    hidden = np.broadcast_to(~mask, test.shape)
+    hidden = ~mask
     error = lambda x: np.mean(np.square(x - test)[hidden])
     path = run.workdir / "inpainting.png"
-    pictures.save_pairs(test[:20], filled[:20], path, title="lower halves inferred from the upper ones: one sample")
+    title = "lower halves inferred from the upper ones" if observed is None else "hidden pixels inferred from the others"
+    title += ": one sample"
+    pictures.save_pairs(test[:20], filled[:20], path, title=title)
     own = {"inpainting_mse": error(filled), "inpainting_mse_of_mean": error(mean)}
     return {path: ""}, {OWN: own, "mean_fill": {"inpainting_mse_of_mean": error(np.mean(train, axis=0))}}
 
