@@ -10,7 +10,7 @@ def base(experiment: str, data: str) -> ConfigDict:
     config = ConfigDict()
     config.experiment = experiment
     config.seed = 0
-    config.data = ConfigDict({"name": data})
+    config.data = ConfigDict({"name": data, "num_train": 0})  # of its training examples the first num_train; 0: all
     config.train = ConfigDict(
         {
             "num_steps": 1000,
@@ -109,5 +109,5 @@ def fake_name(data: str) -> str:
 
 def fake_data(config: ConfigDict, **evaluate) -> None:
     """Two steps on fake images of the data's shape, to try a published config without its data."""
-    config.data.name = fake_name(config.data.name)
+    config.data.update(name=fake_name(config.data.name), num_train=0)
     short(config, 2, 8, 1, **evaluate)

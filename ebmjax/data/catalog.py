@@ -20,6 +20,7 @@ def load(
     max_length: int | None = None,
     vocabulary_size: int | None = None,
     standardise: bool = False,
+    num_train: int = 0,
 ) -> Dataset:
     """Load a data set by name.
 
@@ -33,17 +34,20 @@ def load(
         cache_dir: of decoded TFDS sets; default $EBMJAX_CACHE, else ~/.cache/ebmjax.
         max_length, vocabulary_size: for sentences only, see `data.text`; None for its defaults.
         standardise: for tables only: give the columns mean 0 and standard deviation 1 in the training part.
+        num_train: ≥ 0; keep the first num_train training examples in the order of the set (for TFDS that of its files,
+            which is shuffled once, when they are prepared); 0 for all. The test part, and the vocabulary of sentences,
+            stay those of the whole set.
 
     Returns:
         Arrays; the same call gives the same arrays and the same split every time. `fingerprint` is that of the arrays
-        before they are standardised, which may round differently on another machine.
+        as they are trained on, but before they are standardised, which may round differently on another machine.
 
     What is converted on the way, or looks wrong, is said in one line on stderr. Raises DataError, one line, if the name
     is unknown or the data are missing or malformed. Downloads nothing.
     """
     options = {"max_length": max_length, "vocabulary_size": vocabulary_size}
     options = {field: value for field, value in options.items() if value is not None}
-    dataset = _find(name, options, data_dir, cache_dir)
+    dataset = _first(_find(name, options, data_dir, cache_dir), num_train)
     dataset = dataset._replace(fingerprint=fingerprint(dataset))
     return tabular.standardise(dataset) if standardise else dataset
 
@@ -71,6 +75,17 @@ def _find(name: str, options: dict[str, int], data_dir, cache_dir) -> Dataset:
     if hint := file_hint(name):
         raise DataError(f"unknown data set {name!r}; {hint}")
     return tfds.load(name, data_dir=data_dir, cache_dir=cache_dir)
+
+
+def _first(dataset: Dataset, num_train: int) -> Dataset:
+    """The data set with its first `num_train` training examples; 0 for all."""
+    held = len(dataset.x_train)
+    if not 0 <= num_train <= held:
+        raise DataError(f"{dataset.name}: data.num_train = {num_train} must be in 1 .. {held}, or 0 for all {held}")
+    if num_train == 0:
+        return dataset
+    labels = dataset.y_train
+    return dataset._replace(x_train=dataset.x_train[:num_train], y_train=None if labels is None else labels[:num_train])
 
 
 def spec(dataset: Dataset) -> DataSpec:

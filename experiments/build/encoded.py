@@ -32,6 +32,7 @@ LIMITS = {
     "missing.seed": 0,
 }
 NEEDS_32 = "makes or takes images of 32 x 32, but examples have shape {}; resize them (data.name=...@32), or choose mlp"
+NEEDS_SQUARES = "needs squares with sides of 8 n pixels, not {}; choose mlp"
 
 
 def make_networks(config, shape) -> dict:
@@ -39,14 +40,17 @@ def make_networks(config, shape) -> dict:
     published convolutions "dcgan" (`width`; an encoder with batch normalisation if `normed`), or a generator of
     `nets.PUBLISHED`."""
     model = config.model
-    if "dcgan" in (model.generator.name, model.encoder.name) and shape[:2] != (32, 32):
+    if model.generator.name == "dcgan" and shape[:2] != (32, 32):
         raise ConfigError(f"model: dcgan {NEEDS_32.format(shape)}")
     dim, fields = model.latent_dim, model.encoder
     encoders = {
         "mlp": lambda: MLPEncoder(dim, fields.widths, fields.activation),
-        "dcgan": lambda: ConvEncoder(dim, conv_energy_layers(fields.width, 32)[:-1], fields.normed),
+        "dcgan": lambda: ConvEncoder(dim, conv_energy_layers(fields.width, shape[0])[:-1], fields.normed),
     }
-    encoder = choose(encoders, fields.name, "model.encoder.name")()
+    make = choose(encoders, fields.name, "model.encoder.name")
+    if fields.name == "dcgan" and (len(shape) != 3 or shape[0] != shape[1] or shape[0] % 8):
+        raise ConfigError(f"model.encoder.name = dcgan {NEEDS_SQUARES.format(shape)}")
+    encoder = make()
     if model.generator.name == "dcgan":
         generator = NormedGenerator(normed_generator_layers(model.generator.width, shape[2]))
     else:
@@ -74,7 +78,7 @@ def make_joint_energy(config, shape):
     }
     make = choose(nets, fields.name, "model.energy.name")
     if fields.name == "dcgan" and (len(shape) != 3 or shape[0] != shape[1] or shape[0] % 8):
-        raise ConfigError(f"model.energy.name = dcgan needs squares with sides of 8 n pixels, not {shape}; choose mlp")
+        raise ConfigError(f"model.energy.name = dcgan {NEEDS_SQUARES.format(shape)}")
     return make()
 
 

@@ -40,6 +40,24 @@ def test_fake(name, shape):
     assert abs(fake.x_train.mean() - 127.5) < 5 * 73.9 / np.sqrt(fake.x_train.size)
 
 
+def test_a_training_subset_is_the_first_examples():
+    whole, first = load("digits"), load("digits", num_train=100)
+    np.testing.assert_array_equal(first.x_train, whole.x_train[:100])
+    np.testing.assert_array_equal(first.y_train, whole.y_train[:100])
+    np.testing.assert_array_equal(first.x_test, whole.x_test)
+    assert spec(first).num_train == 100 and len(load("digits", num_train=1437).x_train) == 1437
+    # A run on other training data is another run.
+    assert first.fingerprint["x_train"] != whole.fingerprint["x_train"]
+    assert first.fingerprint["x_test"] == whole.fingerprint["x_test"]
+
+
+@pytest.mark.parametrize("num_train", [1438, -1])
+def test_a_training_subset_above_the_set_is_refused(num_train):
+    said = f"^digits: data.num_train = {num_train} must be in 1 .. 1437, or 0 for all 1437$"
+    with pytest.raises(DataError, match=said):
+        load("digits", num_train=num_train)
+
+
 @pytest.mark.parametrize("shape", ["", "32", "32x32", "32x32x4", "0x8x1", "32x32x3x1", "axbxc", "-1x8x1", "2000x8x1"])
 def test_fake_shape_errors(shape):
     with pytest.raises(DataError, match=f"^fake:{shape}: expected fake:HxWxC .* for example fake:32x32x3$"):

@@ -64,7 +64,9 @@ def load_module(name):
 def data_spec(data):
     """The DataSpec of config.data without its files."""
     if data.name in FILES:
-        return DataSpec(data.name, *FILES[data.name])
+        shape, num_train, *rest = FILES[data.name]
+        assert data.num_train <= num_train
+        return DataSpec(data.name, shape, data.num_train or num_train, *rest)
     if data.name.startswith("lines:") or data.name == "pydoc":
         return DataSpec(data.name, (data.get("max_length", 40) + 1,), 2000, 200, 2, None, data.vocabulary_size)
     return spec(load(**data))

@@ -1,0 +1,23 @@
+"""Opponents of a latent EBM (Pang et al. 2020, arXiv 2006.08205, Table 1) on the 8 x 8 digits of scikit-learn.
+
+    python -m experiments.sweep latent_ebm --seeds 0 1 2 -- --config=configs/latent_ebm/digits_opponents.py
+
+The settings of digits.py, and beside it a VAE of the same generator, short-run inference with one layer (the arm
+gaussian_trained) and with five (short_run_5), trained as long by the same optimiser. Chains of the learned prior are
+run for 2,500 steps, as in the paper's figure of long chains.
+Expected: TODO
+Cost: TODO
+"""
+
+from configs.common import variant_of
+from configs.latent_ebm import digits
+from configs.latent_ebm.common import smoke
+
+
+def get_config(variant=""):
+    config = digits.get_config()
+    config.model.multilayer.update(latent_dims=(16, 8, 8, 8, 8), sigma=config.model.sigma)
+    config.sampler.multilayer.update(num_steps=20, step_size=0.1)
+    config.evaluate.opponents = ("gaussian_trained", "vae", "short_run_5")
+    config.evaluate.long_chain_steps = 2500
+    return variant_of(config, variant, smoke)
