@@ -1,0 +1,33 @@
+"""Incomplete training examples, from a config's section missing."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from ebmjax.data.masks import random_block, random_pixels, random_squares
+from ebmjax.methods.wrappers import concealed
+from ebmjax.training.config import choose
+
+LIMITS = {"missing.fraction": 0, "missing.size": 1, "missing.seed": 0}
+
+
+def make_mask(config, shape):
+    """index `[B]` -> bool `[B, *shape]`, true where observed, from config.missing; None where nothing is missing."""
+    fields = config.missing
+    masks = {
+        "": None,
+        "pixels": partial(random_pixels, shape=shape, fraction=fields.fraction, seed=fields.seed),
+        "squares": partial(random_squares, shape=shape, fraction=fields.fraction, size=fields.size, seed=fields.seed),
+        "block": partial(random_block, shape=shape, size=fields.size, seed=fields.seed),
+    }
+    return choose(masks, fields.name, "missing.name")
+
+
+def with_missing_entries(config, data_spec, method):
+    """`method`, trained on examples with the gaps of config.missing. Raises ValueError for an impossible mask."""
+    mask_of = make_mask(config, data_spec.shape)
+    if mask_of is None:
+        return method
+    jax.eval_shape(mask_of, jnp.zeros(1, jnp.int32))  # raises here, before the training
+    return concealed(method, mask_of)
