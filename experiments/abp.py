@@ -60,7 +60,7 @@ def stored_figures(run, train):
         "mean_fill": {"missing_mse_stored": error(mean_fill(train, mask, train, mask), ~mask)},
     }
     path = run.workdir / "recovered.png"
-    return figures, missing.draw(path, "training examples", train, mask, np.where(mask, train, decoded))
+    return figures, images.draw_filled(path, "training examples", train, mask, np.where(mask, train, decoded))
 
 
 def evaluate(run):

@@ -12,16 +12,17 @@ from ebmjax.training.config import choose
 LIMITS = {"missing.fraction": 0, "missing.size": 1, "missing.seed": 0}
 
 
-def make_mask(config, shape):
-    """index `[B]` -> bool `[B, *shape]`, true where observed, from config.missing; None where nothing is missing."""
-    fields = config.missing
+def make_mask(config, shape, section: str = "missing"):
+    """index `[B]` -> bool `[B, *shape]`, true where observed, from a section of the config; None where nothing is
+    missing."""
+    fields = config[section] if section in config else config.evaluate[section]
     masks = {
         "": None,
         "pixels": partial(random_pixels, shape=shape, fraction=fields.fraction, seed=fields.seed),
         "squares": partial(random_squares, shape=shape, fraction=fields.fraction, size=fields.size, seed=fields.seed),
         "block": partial(random_block, shape=shape, size=fields.size, seed=fields.seed),
     }
-    return choose(masks, fields.name, "missing.name")
+    return choose(masks, fields.name, f"{section}.name")
 
 
 def with_missing_entries(config, data_spec, method):

@@ -9,10 +9,8 @@ import jax
 import numpy as np
 
 from ebmjax.data import to_float
-from ebmjax.data.masks import random_block, random_pixels
 from ebmjax.evaluation import fit_classifier, fit_gaussian, frechet_distance, map_batches, pca_mse, sample_in_batches
 from ebmjax.report.results import OWN, Figures
-from ebmjax.training.config import choose
 from ebmjax.viz import pictures
 from experiments.measure.history import draw_health
 
@@ -102,33 +100,10 @@ def sample_figures(run, train, test, arms) -> tuple[np.ndarray, Figures]:
     return drawn[OWN], frechet_figures(spaces, train, drawn)
 
 
-HIDDEN = {
-    "half": lambda fields: "the lower half",
-    "pixels": lambda fields: f"the hidden pixels ({fields.fraction:g} of all, drawn for each image)",
-    "block": lambda fields: f"the hidden square of side {fields.size} (its place drawn for each image)",
-}
-"""name -> words for what inpainting hides, from the section config.evaluate.hidden: name, fraction, size."""
-
-
-def observed_pixels(fields, shape, num):
-    """Bool `[num, H, W, C]`, true for the pixels of test images that inpainting sees, by config.evaluate.hidden."""
-    masks = {
-        "half": lambda index: np.broadcast_to(upper_half(shape), (num, *shape)),
-        "pixels": partial(random_pixels, shape=shape, fraction=fields.fraction),
-        "block": partial(random_block, shape=shape, size=fields.size),
-    }
-    return np.asarray(choose(masks, fields.name, "evaluate.hidden.name")(np.arange(num)))
-
-
-def upper_half(shape):
-    """Bool `[H, 1, 1]`, true in the upper half of images of a shape."""
-    return np.arange(shape[0])[:, None, None] < shape[0] // 2
-
-
 def inpainting(run, train, test, observed=None) -> tuple[dict, Figures]:
-    """Hidden pixels of test images: ({picture: caption}, figures); nothing for tables.
+    """The hidden pixels of test images: ({picture: caption}, figures); nothing for tables.
 
-    observed: bool like test, of `observed_pixels`; by default the upper half.
+    observed: bool like test, true for the pixels that are seen; by default those of the upper half.
 
     One posterior sample, and the mean of many: under a true model a sample has twice the squared error of the mean.
     """
@@ -136,28 +111,38 @@ def inpainting(run, train, test, observed=None) -> tuple[dict, Figures]:
         return {}, {}
     method, state = run.trained
     num, size = run.config.evaluate.inpainting_samples, run.config.evaluate.batch_size
-    mask = np.broadcast_to(upper_half(test.shape[1:]), test.shape) if observed is None else observed
-    fill = jax.jit(lambda key, rows: method.functions["inpaint"](state, key, *rows))
+    upper = np.arange(test.shape[1])[:, None, None] < test.shape[1] // 2
+    mask = np.broadcast_to(upper, test.shape) if observed is None else observed
+    fill = jax.jit(lambda key, batch: method.functions["inpaint"](state, key, *batch))
     mean = 0.0
     for i in range(num):
         filled = map_batches(fill, (test, mask), size, rng_key=jax.random.fold_in(run.rng_key, i))
         mean = mean + filled / num
-    hidden = ~mask
-    error = lambda x: np.mean(np.square(x - test)[hidden])
-    path = run.workdir / "inpainting.png"
-    title = "lower halves inferred from the upper ones" if observed is None else "hidden pixels inferred from the others"
-    title += ": one sample"
-    pictures.save_pairs(test[:20], filled[:20], path, title=title)
+    error = lambda x: np.mean(np.square(x - test)[~mask])
     own = {"inpainting_mse": error(filled), "inpainting_mse_of_mean": error(mean)}
+    path = run.workdir / "inpainting.png"
+    if observed is None:
+        pictures.save_pairs(test[:20], filled[:20], path, title="lower halves inferred from the upper ones: one sample")
+    else:
+        draw_filled(path, "one sample", test, mask, filled)
     return {path: ""}, {OWN: own, "mean_fill": {"inpainting_mse_of_mean": error(np.mean(train, axis=0))}}
 
 
-def inpainting_protocol(config) -> str:
-    """How the figures of `inpainting` were measured."""
+def draw_filled(path, title, x, mask, filled) -> dict:
+    """{path: caption} of the first 12 images: what is seen of them, what is inferred, the truth; {} for tables."""
+    if x.ndim != 4:
+        return {}
+    rows = np.stack([np.where(mask, x, 0.0)[:12], filled[:12], x[:12]]).astype(np.float32)
+    pictures.save_interpolations(rows, path, title=f"{title}: what is seen, what is inferred, the truth")
+    return {path: ""}
+
+
+def inpainting_protocol(config, hidden: str = "the lower half", seen: str = "the upper half") -> str:
+    """How the figures of `inpainting` were measured. hidden, seen: words for the two parts of an image."""
     return (
-        "inpainting_mse: per pixel of the lower half, one sample given the upper half; inpainting_mse_of_mean: the "
-        f"mean of {config.evaluate.inpainting_samples} such samples, because under a true model a sample has twice the "
-        "squared error of the posterior's mean; mean_fill: the mean training image, which ignores the upper half."
+        f"inpainting_mse: per pixel of {hidden}, one sample given {seen}; inpainting_mse_of_mean: the mean of "
+        f"{config.evaluate.inpainting_samples} such samples, because under a true model a sample has twice the squared "
+        f"error of the posterior's mean; mean_fill: the mean training image, which ignores {seen}."
     )
 
 

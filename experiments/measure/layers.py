@@ -48,6 +48,6 @@ def variances(run, num: int) -> Figures:
 
 
 PROTOCOL = (
-    "variance_z<l>: mean over pixels of the variance of samples when the latents of layer l alone are drawn anew; z1 is "
-    "next to the data."
+    "variance_z<l>: mean over pixels of the variance of samples when the latents of layer l alone are drawn anew; z1 "
+    "is next to the data."
 )

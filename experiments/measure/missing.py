@@ -9,7 +9,6 @@ import numpy as np
 from ebmjax.evaluation import map_batches
 from ebmjax.evaluation.baselines import mean_fill, neighbour_fill
 from ebmjax.report.results import OWN, Figures
-from ebmjax.viz import pictures
 from experiments.build.missing import make_mask
 from experiments.measure import images
 
@@ -35,17 +34,10 @@ def missing_entries(run, train, test) -> tuple[Figures, dict]:
         filled = {arm: function(incomplete[name], masks[name]) for arm, function in fill.items()}
         for arm, found in filled.items():
             figures[arm][name] = np.mean(np.square(found - x)[~masks[name]])
-    shown = draw(run.workdir / "missing.png", "test examples", test, masks["missing_mse_test"], filled[OWN])
+    shown = images.draw_filled(
+        run.workdir / "missing.png", "test examples", test, masks["missing_mse_test"], filled[OWN]
+    )
     return figures, shown
-
-
-def draw(path, title, x, mask, filled) -> dict:
-    """{path: caption} of the first 12 images: what is seen of them, what is inferred, the truth; {} for tables."""
-    if x.ndim != 4:
-        return {}
-    rows = np.stack([np.where(mask, x, 0.0)[:12], filled[:12], x[:12]]).astype(np.float32)
-    pictures.save_interpolations(rows, path, title=f"{title}: what is seen, what is inferred, the truth")
-    return {path: ""}
 
 
 def filler(run, trained):
@@ -60,19 +52,23 @@ def filler(run, trained):
     return lambda x, mask: map_batches(jax.jit(fill), (x, mask), settings.batch_size)
 
 
+def lacking(fields) -> str:
+    """Words for what a section with the fields of config.missing hides."""
+    return {
+        "pixels": f"{fields.fraction:.0%} random pixels",
+        "squares": f"{fields.fraction:.0%} of its pixels, hidden by random squares of {fields.size} x {fields.size}",
+        "block": f"a block of {fields.size} x {fields.size} pixels",
+    }[fields.name]
+
+
 def protocol(config) -> str:
     """How the figures of `missing_entries` were measured; "" where nothing is missing."""
     fields = config.missing
     if not fields.name:
         return ""
-    lacking = {
-        "pixels": f"{fields.fraction:.0%} random pixels",
-        "squares": f"{fields.fraction:.0%} of its pixels, hidden by random squares of {fields.size} x {fields.size}",
-        "block": f"a block of {fields.size} x {fields.size} pixels",
-    }[fields.name]
     return (
-        f"Every training example lacks {lacking}, the same each time. missing_mse: per entry of the missing part of "
-        f"training examples, filled with the mean of {config.evaluate.inpainting_samples} draws of z; "
+        f"Every training example lacks {lacking(fields)}, the same each time. missing_mse: per entry of the missing "
+        f"part of training examples, filled with the mean of {config.evaluate.inpainting_samples} draws of z; "
         "missing_mse_test: of test examples, with masks of their own; mean_fill: filled with the mean over the "
         "training examples that have the pixel; neighbour_fill: with that of the 5 nearest of them."
     )
