@@ -23,7 +23,5 @@ def get_config(variant=""):
     config.train.update(num_steps=1500, batch_size=128, steps_per_dispatch=50, log_every=50, checkpoint_every=500)
     config.evaluate.num_divergence_examples = 16
     config.evaluate.step_sizes = tuple(0.02 * 1.15**i for i in range(23))  # to .43
-    config.optimizer.encoder.update(learning_rate=1e-3, b1=0.9, schedule="cosine")
     config.evaluate.update(fixed_noise_baseline=True, retrained_baselines=True, other_start=0.3)
-    config.evaluate.update(vae_baseline=True, ladder_vae_baseline=True)
     return variant_of(config, variant, smoke)
