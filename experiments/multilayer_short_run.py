@@ -66,6 +66,7 @@ def build(config, data_spec, *, objective=None, step_size=None, learned=True):
     posterior = config.sampler.posterior
     if one_step_size(config, "posterior") <= 0:
         raise ConfigError(f"sampler.posterior.step_size = {posterior.step_size} must be > 0")
+    missing.make_mask(config, data_spec.shape, "evaluate.hidden")  # refused here, before the training
     search = make_search(config, objective or config.search.objective) if learned else None
     optimizers = optimizers_of(config, data_spec, {"generator": config.optimizer.generator})
     if search is not None and not search.grid:  # it takes one step per search
@@ -181,7 +182,7 @@ def step_size_arms(run, train, test):
 
 def observed(config, test):
     """Bool like test, the pixels that inpainting sees; None for the upper half, and for tables."""
-    mask_of = missing.make_mask(config, test.shape[1:], "hidden") if test.ndim == 4 else None
+    mask_of = missing.make_mask(config, test.shape[1:], "evaluate.hidden") if test.ndim == 4 else None
     return None if mask_of is None else np.asarray(mask_of(np.arange(len(test))))
 
 

@@ -60,13 +60,13 @@ def random_block(index: Array, shape: tuple[int, ...], *, size: int, seed: int =
 
 def _check_fraction(fraction: float) -> None:
     if not 0 <= fraction < 1:
-        raise ValueError(f"missing.fraction = {fraction} must lie in [0, 1)")
+        raise ValueError(f"fraction = {fraction} must lie in [0, 1)")
 
 
 def _check_square(size: int, shape: tuple[int, ...]) -> tuple[int, int, int]:
     """The shape (H, W, C), if a square of that side fits into it."""
     if len(shape) != 3 or not 1 <= size <= min(shape[:2]):
-        raise ValueError(f"missing.size = {size}: a square of that side does not fit into examples of shape {shape}")
+        raise ValueError(f"size = {size}: a square of that side does not fit into examples of shape {shape}")
     height, width, channels = shape
     return height, width, channels
 
