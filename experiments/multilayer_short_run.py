@@ -146,25 +146,20 @@ def evaluate(run):
     figures = merge(
         {OWN: {"reconstruction_mse": images.squared_error(reconstructed, test)}},
         images.reconstruction_figures(run, test, arms, "reconstruction_mse"),
-        {
-            arm: {"step_size": step_size(trained)}
-            for arm, trained in ({OWN: run.trained} | arms).items()
-            if has_s(trained)
-        },
+        step_size_figures({OWN: run.trained} | arms),
         images.pca_figures(train, test, sum(run.config.model.latent_dims), "reconstruction_mse"),
         distances,
         inpainted,
         layers.variances(run, len(test)),
     )
-    pictures = images.draw(run, "multi-layer short-run inference", samples, test, reconstructed, z)
-    return Evaluation(
-        figures, protocol(run.config, len(train), len(test)), pictures | filled | layers.traversals(run) | shown
-    )
+    drawn = images.draw(run, "multi-layer short-run inference", samples, test, reconstructed, z)
+    shown = drawn | filled | layers.traversals(run) | shown
+    return Evaluation(figures, protocol(run.config, len(train), len(test)), shown)
 
 
-def has_s(trained):
-    """Whether a method infers by steps."""
-    return "log_step_size" in trained.state.params
+def step_size_figures(arms):
+    """{arm: {"step_size": its}} of {arm: trained method}, of those that infer by steps."""
+    return {arm: {"step_size": step_size(m)} for arm, m in arms.items() if "log_step_size" in m.state.params}
 
 
 def step_size_arms(run, train, test):

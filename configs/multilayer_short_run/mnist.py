@@ -16,16 +16,14 @@ from configs.multilayer_short_run.common import multilayer_short_run, smoke_imag
 def get_config(variant=""):
     config = multilayer_short_run("mnist")
     config.model.latent_dims = (32, 16, 8)
-    config.model.generator.map_size = 7
-    config.model.generator.features = 16
-    config.sampler.posterior.step_size = 0.05
-    config.search.update(every=50, grid=(), num_examples=4, num_chains=64, num_fixed_noise_chains=1)
-    config.search.num_log_det_terms = 8
+    config.model.generator.update(widths=(128,), features=16, map_size=7)
+    config.vae.encoder.widths = (128,)
+    config.search.update(every=50, grid=(), num_examples=4, num_chains=64)
     config.optimizer.log_step_size.update(learning_rate=0.2, schedule="cosine")
     for group in ("generator", "encoder"):
         config.optimizer[group].update(learning_rate=1e-3, b1=0.9, schedule="cosine")
     config.train.update(num_steps=2000, steps_per_dispatch=50, log_every=50, checkpoint_every=1000)
-    config.evaluate.update(max_examples=10_000, vae_baseline=True, ladder_vae_baseline=True, step_sizes=())
+    config.evaluate.update(max_examples=5000, inpainting_samples=5, step_sizes=())
+    config.evaluate.update(vae_baseline=True, ladder_vae_baseline=True)
     config.evaluate.hidden.update(name="pixels", fraction=0.5)
-    config.evaluate.inpainting_samples = 10
     return variant_of(config, variant, smoke_images)
