@@ -87,7 +87,7 @@ class Encoded(NamedTuple):
 
 
 KLWeight = float | Callable[[Array], Array]
-"""Of the KL: one number, or a function of the step, as `optimizers.warmed_up` makes it."""
+"""Weight of the KL: a number, or a function of the step, as `optimizers.warmed_up` makes it."""
 
 
 def kl_weight_at(weight: KLWeight, step: Array) -> Array | float:
