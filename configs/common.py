@@ -66,6 +66,12 @@ def each(sections: Iterable[ConfigDict], **fields) -> None:
         section.update(**fields)
 
 
+def missing(config: ConfigDict) -> None:
+    """What training examples lack: "" nothing, "pixels" a fraction of them, "squares" the same by squares with sides of
+    `size` pixels, "block" one such square."""
+    config.missing = ConfigDict({"name": "", "fraction": 0.5, "size": 4, "seed": 0})
+
+
 def images_evaluation(config: ConfigDict, max_examples: int = 50_000) -> None:
     """The fields of config.evaluate for images."""
     config.evaluate.batch_size = 500

@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import adam, base, each, fake_data, images_evaluation, short
+from configs.common import adam, base, each, fake_data, images_evaluation, missing, short
 
 
 def encoded(experiment: str, data: str) -> ConfigDict:
@@ -26,8 +26,7 @@ def encoded(experiment: str, data: str) -> ConfigDict:
         }
     )
     config.train.batch_size = 100
-    # What training examples lack: "" nothing, "pixels" a fraction of them, "block" a square of `size` pixels.
-    config.missing = ConfigDict({"name": "", "fraction": 0.5, "size": 4, "seed": 0})
+    missing(config)
     images_evaluation(config)
     config.evaluate.inpainting_samples = 20  # draws of z whose mean fills gaps
     config.evaluate.vae_baseline = True  # also train a VAE of the same networks

@@ -21,8 +21,8 @@ from experiments.build.encoded import (
     make_networks,
     make_options,
     make_triangle_energy,
-    with_missing_entries,
 )
+from experiments.build.missing import with_missing_entries
 from experiments.measure import barriers, encoded, images
 from experiments.measure.history import last_logged
 from experiments.measure.long_chains import check_lengths

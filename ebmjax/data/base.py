@@ -11,6 +11,7 @@ import numpy as np
 TOY_NAMES = ("gmm", "8gaussians", "rings", "checkerboard", "pinwheel", "two_spirals")
 OTHER_NAMES = {
     "digits": "digits",
+    "labyrinth": "labyrinth",
     "pydoc": "pydoc",
     "digits_vectors": "digits_vectors",
     "breast_cancer": "breast_cancer",

@@ -10,6 +10,7 @@ from ebmjax.methods.flow_contrastive import flow_contrastive
 from ebmjax.methods.flow_mle import flow_mle
 from ebmjax.methods.hypernetwork import direct_networks, hypernetwork
 from ebmjax.methods.jem import jem
+from ebmjax.methods.ladder_vae import ladder_vae
 from ebmjax.methods.language_model import language_model
 from ebmjax.methods.latent_ebm import latent_ebm
 from ebmjax.methods.multilayer_short_run import StepSizeSearch, multilayer_short_run
@@ -41,6 +42,7 @@ __all__ = [
     "flow_mle",
     "hypernetwork",
     "jem",
+    "ladder_vae",
     "language_model",
     "latent_ebm",
     "multilayer_short_run",

@@ -103,12 +103,13 @@ def init_generator(model: Model, generator, rng_key: Array, x: Array) -> PyTree:
 
 
 def generator_gradient(
-    model: Model, params: PyTree, z: PyTree, x: Array, rng_key: Array | None = None
+    model: Model, params: PyTree, z: PyTree, x: Array, rng_key: Array | None = None, mask: Array | None = None
 ) -> tuple[Array, PyTree]:
     """(`observation.metric` over the batch, gradient of `observation.loss`), z held fixed.
 
-    At posterior samples it is the gradient of -log p(x), times 2σ² for Gaussians. rng_key: of dropout, if any.
+    At posterior samples it is the gradient of -log p(x), times 2σ² for Gaussians. rng_key: of dropout, if any. mask:
+    bool like x, of the entries that are observed; x then stands for these alone.
     """
-    loss = lambda p: model.observation.loss(p, x, z, rng_key)
+    loss = lambda p: model.observation.loss(p, x, z, rng_key, mask)
     (_, reported), grad = jax.value_and_grad(loss, has_aux=True)(params["generator"])
     return reported, grad

@@ -2,7 +2,7 @@
 
 from ebmjax.nets.confined import Confined
 from ebmjax.nets.conv import Conv, ConvTranspose, conv, conv_transpose
-from ebmjax.nets.encoder import ConvEncoder, MLPEncoder
+from ebmjax.nets.encoder import ConvEncoder, LayeredEncoder, MLPEncoder
 from ebmjax.nets.energy import ConvEnergy, ConvLogits, NonlocalEnergy, conv_energy_layers, dcgan_energy_layers
 from ebmjax.nets.gauge import fix_gauge, fix_last_layer
 from ebmjax.nets.generator import PUBLISHED, ConvGenerator
@@ -10,7 +10,7 @@ from ebmjax.nets.hypernet import Code, HyperNet
 from ebmjax.nets.joint import ENERGY_FORMS, JointConvEnergy, JointMLPEnergy
 from ebmjax.nets.layers import layer_features
 from ebmjax.nets.mlp import ACTIVATIONS, INITIALISATIONS, MLP, MLPEnergy, MLPGenerator, MLPLogits
-from ebmjax.nets.multilayer import MultilayerMLPGenerator
+from ebmjax.nets.multilayer import FlatLatents, MultilayerMLPGenerator
 from ebmjax.nets.multilayer_conv import SCALES, MultilayerConvGenerator
 from ebmjax.nets.normed import (
     NormedGenerator,
@@ -45,6 +45,8 @@ __all__ = [
     "ConvTranspose",
     "JointConvEnergy",
     "JointMLPEnergy",
+    "FlatLatents",
+    "LayeredEncoder",
     "MLPEncoder",
     "MLPEnergy",
     "MLPGenerator",

@@ -27,6 +27,36 @@ class MLPEncoder(nn.Module):
         return mean, log_variance
 
 
+class LayeredEncoder(nn.Module):
+    """From the bottom up: x[B, ...] -> features 1 ... L; heads of features l give mean and log-variance of layer l.
+
+    (mean, log_variance), `[B, Σ d]` each, layer 1 first.
+
+    dims: d_1, d_2, ... of the layers. widths: hidden layers of each step up. conv_widths: features of convolutions
+    4 x 4 with stride 2 below the first step, for images; () for none.
+
+    Reference: the deterministic upward pass of Sønderby et al. 2016 (arXiv 1602.02282), section 2, without batch
+    normalisation.
+    """
+
+    dims: Sequence[int]
+    widths: Sequence[int]
+    conv_widths: Sequence[int] = ()
+    activation: str = "gelu"
+
+    @nn.compact
+    def __call__(self, x: Array) -> tuple[Array, Array]:
+        act, heads = ACTIVATIONS[self.activation], []
+        for width in self.conv_widths:
+            x = act(Conv(width, 4, 2, 1)(x))
+        hidden = x.reshape(len(x), -1)
+        for dim in self.dims:
+            hidden = act(MLP(self.widths, self.activation)(hidden))
+            heads.append(jnp.split(MLP((2 * dim,), init_name="torch")(hidden), 2, axis=1))
+        mean, log_variance = (jnp.concatenate(parts, axis=1) for parts in zip(*heads, strict=True))
+        return mean, log_variance
+
+
 class ConvEncoder(nn.Module):
     """Convolutions without biases, LeakyReLU 0.2 after each, then two linear heads on the flattened output.
 

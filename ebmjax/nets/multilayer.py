@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 
 from ebmjax.nets.mlp import MLP, MLPGenerator
 from ebmjax.types import Array
@@ -41,6 +42,25 @@ class MultilayerMLPGenerator(nn.Module):
             scale = nn.softplus(raw + SOFTPLUS_OF_1)
             h = mean + scale * (infer(f"z{layer}", noise, mean, scale) if infer else noise)
         return MLPGenerator(self.shape, self.widths, self.activation, self.bounded, name="decoder")(h)
+
+
+def split_layers(z: Array, dims: Sequence[int]) -> dict[str, Array]:
+    """{"z1": [B, d_1], ..., "zL": [B, d_L]} of their concatenation `[B, Σ d]`, z1 first."""
+    return {f"z{i}": part for i, part in enumerate(jnp.split(z, np.cumsum(dims)[:-1], axis=1), start=1)}
+
+
+class FlatLatents(nn.Module):
+    """A generator of several layers as one of a single vector: z[B, Σ d] -> x, z1 first.
+
+    generator: module ({layer: [B, d]}, infer) -> x. dims: d of z1, z2, ... infer: passed on to it.
+    """
+
+    generator: nn.Module
+    dims: Sequence[int]
+
+    @nn.compact
+    def __call__(self, z: Array, infer: Infer | None = None) -> Array:
+        return self.generator(split_layers(z, self.dims), infer)
 
 
 SOFTPLUS_OF_1 = 0.5413

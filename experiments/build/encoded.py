@@ -1,14 +1,8 @@
-"""Methods with a generator and an encoder, from a config: networks, missing entries, the VAE trained beside them."""
+"""Methods with a generator and an encoder, from a config: networks, options, the VAE trained beside them."""
 
-from functools import partial
-
-import jax
-import jax.numpy as jnp
 from flax.linen.initializers import normal
 
-from ebmjax.data.masks import random_block, random_pixels
 from ebmjax.methods import vae
-from ebmjax.methods.wrappers import concealed
 from ebmjax.nets import (
     ENERGY_FORMS,
     ConvEncoder,
@@ -22,16 +16,11 @@ from ebmjax.nets import (
 )
 from ebmjax.nets.normed import normal_scales
 from ebmjax.training.config import ConfigError, choose
+from experiments.build import missing
 from experiments.build.networks import make_data_energy, make_generator
 from experiments.build.optimizers import optimizers_of
 
-LIMITS = {
-    "model.kl_weight": 0,
-    "model.fill_steps": 1,
-    "missing.fraction": 0,
-    "missing.size": 1,
-    "missing.seed": 0,
-}
+LIMITS = {"model.kl_weight": 0, "model.fill_steps": 1} | missing.LIMITS
 NEEDS_SQUARES = "needs squares with sides of 8 n pixels, not {}; choose mlp"
 SIDES = (32, 64)
 NEEDS_SIDE = "makes or takes images of 32 x 32 or 64 x 64, not {}; resize them (data.name=...@32), or choose mlp"
@@ -105,26 +94,6 @@ def make_options(config, data_spec) -> dict:
     }
 
 
-def make_mask(config, shape):
-    """index `[B]` -> bool `[B, *shape]`, true where observed, from config.missing; None where nothing is missing."""
-    fields = config.missing
-    masks = {
-        "": None,
-        "pixels": partial(random_pixels, shape=shape, fraction=fields.fraction, seed=fields.seed),
-        "block": partial(random_block, shape=shape, size=fields.size, seed=fields.seed),
-    }
-    return choose(masks, fields.name, "missing.name")
-
-
-def with_missing_entries(config, data_spec, method):
-    """`method`, trained on examples with the gaps of config.missing. Raises ValueError for an impossible mask."""
-    mask_of = make_mask(config, data_spec.shape)
-    if mask_of is None:
-        return method
-    jax.eval_shape(mask_of, jnp.zeros(1, jnp.int32))  # raises here, before the training
-    return concealed(method, mask_of)
-
-
 def baselines(config, data_spec):
     """`Experiment.baselines`: the same generator and encoder trained as a VAE, as long and by the same optimisers."""
     if not config.evaluate.vae_baseline:
@@ -132,4 +101,4 @@ def baselines(config, data_spec):
     options = make_options(config, data_spec)
     del options["optimizers"]["energy"]
     method = vae(**make_networks(config, data_spec.shape), **options)
-    return {"vae": with_missing_entries(config, data_spec, method)}
+    return {"vae": missing.with_missing_entries(config, data_spec, method)}

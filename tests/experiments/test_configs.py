@@ -48,6 +48,7 @@ FILES = {
     "npz:FILE": ((46,), 7200, 16_800, 24, None),
     "npz:crop.npz": ((46,), 7200, 16_800, 24, None),
     "npz:electricdevices.npz": ((96,), 8926, 7711, 7, None),
+    "npz:texture.npz": ((224, 224, 3), 1, 1, None, 255),
     "npz:hepmass.npz": ((15,), 315_123, 174_987, 2, None),
 }
 GROUPS = {
@@ -57,6 +58,7 @@ GROUPS = {
     "latent_ebm": {"energy", "generator"},
     "short_run": {"energy"},
     "text_short_run": {"generator"},
+    "texture": {"generator"},
     "vae_latent_ebm": {"energy", "encoder", "generator"},
 }
 """What is learned, where each network has an optimiser and there is nothing else."""

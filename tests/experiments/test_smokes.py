@@ -8,6 +8,7 @@ MORE = (
     "vae_latent_ebm/cifar10",
     *("abp/svhn", "anatomy/mnist", "anomaly/mnist", "features/svhn", "flow_contrastive/celeba32"),
     *("latent_ebm/celeba64", "latent_ebm/ptb", "nice_likelihood/mnist", "text_short_run/ptb_released"),
+    *("multilayer_short_run/celeba32", "multilayer_short_run/mnist"),
     *("vae_latent_ebm/mnist", "vera/cifar10", "vera/jem_cifar10"),
 )
 """Of every command a config whose networks no other run of the tests has; test_configs.py builds all of them."""
