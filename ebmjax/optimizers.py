@@ -62,6 +62,15 @@ def clipped(optimizer: optax.GradientTransformation, clip_norm: float) -> optax.
     return optax.chain(optax.clip_by_global_norm(clip_norm), optimizer) if clip_norm else optax.chain(optimizer)
 
 
+def clip_together(grads: dict, groups: tuple[str, ...], clip_norm: float) -> dict:
+    """`grads` {group: gradient} with those of `groups` scaled alike, so that together their norm is at most clip_norm.
+
+    clip_norm: > 0. Other groups stay as they are. For groups whose optimisers are separate.
+    """
+    joint = {group: grads[group] for group in groups}
+    return grads | optax.clip_by_global_norm(clip_norm).update(joint, optax.EmptyState())[0]
+
+
 def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> dict[str, optax.GradientTransformation]:
     """One optimiser per parameter group from {group: {learning_rate, schedule, b1, b2, clip_norm, ...}}.
 

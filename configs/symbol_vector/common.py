@@ -25,6 +25,7 @@ def symbol_vector(data: str) -> ConfigDict:
             "sigma": 0.3,  # standard deviation of p(x | z)
             "input_noise": 0.0,  # standard deviation, on what the encoder sees while training
             "mutual_information_weight": 100.0,
+            "joint_clip_norm": 0.0,  # largest norm of the gradient of generator and encoder together; 0: no clip
             "free_nats": 0.0,  # dimensions of z whose KL is at most this are left out of it
             # Weight of KL and energies: largest; with cycles > 0 it is 0 at the start of each cycle, then rises. While
             # it is 0, so is the weight of the mutual information.
@@ -41,6 +42,7 @@ def symbol_vector(data: str) -> ConfigDict:
                 "widen": 3,
                 "embed_dim": 128,
                 "hidden_dim": 256,
+                "init_scale": None,  # parameters of a gru or lstm start as U(±init_scale); None: PyTorch's default
             },
         }
     )
@@ -92,17 +94,19 @@ def images(config: ConfigDict, generator: str, width: int) -> None:
 
 
 def text(config: ConfigDict, decoder: dict) -> None:
-    """Sequences: the GRU of Pang & Wu's code, trained in cycles, without labels."""
+    """Sequences: the GRU of Pang & Wu's code, trained in cycles, without labels; all parameters start as U(±.1)."""
     config.data.update(max_length=40, vocabulary_size=10_000)
     config.labels.update(weight=0.0, num_seeds=1)
     config.model.update(text="sequence", num_symbols=20, latent_dim=40, free_nats=1.0)
     config.model.kl = ConfigDict({"largest": 0.5, "cycles": 10, "zero": 0.5, "ramp": 0.25})
     config.model.mutual_information_weight = 50.0
-    config.model.energy = ConfigDict({"widths": (200, 200), "activation": "gelu", "init": "torch"})
-    config.model.decoder = ConfigDict(decoder)
-    config.model.encoder.update(name="gru", embed_dim=decoder["embed_dim"], hidden_dim=decoder["hidden_dim"])
+    config.model.energy = ConfigDict({"widths": (200, 200), "activation": "gelu", "init": "uniform_0.1"})
+    config.model.decoder = ConfigDict(decoder | {"tied": True})  # the softmax has the embeddings as its weights
+    sizes = {name: decoder[name] for name in ("embed_dim", "hidden_dim", "init_scale")}
+    config.model.encoder.update(name=decoder["cell"], **sizes)
+    config.model.joint_clip_norm = 0.5
     config.sampler.prior = ConfigDict({"num_steps": 40, "step_size": 0.5, "temperature": 1.0})
-    for group, rate, clip in (("energy", 1e-4, 1.0), ("generator", 1e-3, 0.5), ("encoder", 1e-3, 0.5)):
+    for group, rate, clip in (("energy", 1e-4, 1.0), ("generator", 1e-3, 0.0), ("encoder", 1e-3, 0.0)):
         config.optimizer[group] = adam(rate, clip_norm=clip, weight_decay=0.0)
     config.train.batch_size = 30
     config.evaluate.arms = ()

@@ -18,6 +18,7 @@ LIMITS = sentences.LIMITS | {
     "model.num_symbols": 0,
     "model.mutual_information_weight": 0,
     "model.free_nats": 0,
+    "model.joint_clip_norm": 0,
     "model.kl.cycles": 0,
     "model.kl.largest": (0, 1),
     "model.kl.zero": (0, 1),
@@ -68,7 +69,7 @@ def make_networks(config, data_spec) -> dict:
 
     model.text: "" (images, tables), "bag" (any order of words) or "sequence". Encoders of images and tables: mlp
     (`widths`), conv (`width`) or wide_resnet (depth, widen; LeakyReLU .1 as published); of bags mlp; of sequences a
-    cell of `nets.CELLS` (embed_dim, hidden_dim).
+    cell of `nets.CELLS` (embed_dim, hidden_dim, init_scale).
     """
     model, shape, vocabulary = config.model, data_spec.shape, data_spec.vocab_size
     dim, fields = model.latent_dim, model.encoder
@@ -80,7 +81,8 @@ def make_networks(config, data_spec) -> dict:
     if model.text:
         choose(dict.fromkeys(("bag", "sequence")), model.text, "model.text")
         choose(CELLS, fields.name, "model.encoder.name")
-        encoder = TextEncoder(dim, vocabulary, fields.name, fields.embed_dim, fields.hidden_dim)
+        sizes = {name: fields[name] for name in ("embed_dim", "hidden_dim", "init_scale")}
+        encoder = TextEncoder(dim, vocabulary, fields.name, **sizes)
         return {"generator": sentences.make_decoder(config, data_spec), "encoder": encoder, "length": shape[0]}
     encoders = {
         "mlp": lambda: mlp,
@@ -116,6 +118,7 @@ def make_coupling(config, data_spec, *, tilted=True, mutual_information=True):
         weights=CouplingWeights(config.labels.weight, information, model.free_nats, kl_weight(config)),
         input_noise=model.input_noise,
         tilted=tilted,
+        joint_clip_norm=model.joint_clip_norm,
         **make_networks(config, data_spec),
     )
 
