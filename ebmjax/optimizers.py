@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -67,8 +68,9 @@ def clip_together(grads: dict, groups: tuple[str, ...], clip_norm: float) -> dic
 
     clip_norm: > 0. Other groups stay as they are. For groups whose optimisers are separate.
     """
-    joint = {group: grads[group] for group in groups}
-    return grads | optax.clip_by_global_norm(clip_norm).update(joint, optax.EmptyState())[0]
+    norm = optax.global_norm([grads[group] for group in groups])
+    scale = clip_norm / jnp.maximum(norm, clip_norm)
+    return grads | {group: jax.tree.map(lambda leaf: scale * leaf, grads[group]) for group in groups}
 
 
 def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> dict[str, optax.GradientTransformation]:

@@ -50,12 +50,12 @@ class TextDecoder(nn.Module):
         self.gates_of_latent = dense(width, False)
         self.state_of_latent = dense(self.hidden_dim, False)
         self.recurrent = self.param("recurrent", uniform, (self.hidden_dim, width))
-        self.output = self.embedding_logits if self.tied else dense(self.vocab_size, True)
+        self.output = dense(self.vocab_size, True)  # without parameters if it is not used
         self.drop = nn.Dropout(self.dropout)
 
     def __call__(self, z: Array, tokens: Array, train: bool = False) -> Array:
         hidden = self.hidden(z, self.inputs(tokens, train), tokens)
-        return self.output(self.drop(jnp.swapaxes(hidden, 0, 1), deterministic=not train))
+        return self.logits(self.drop(jnp.swapaxes(hidden, 0, 1), deterministic=not train))
 
     def inputs(self, tokens: Array, train: bool = False) -> Array:
         """The gates' inputs from the previous words: `[B, L]` -> `[L, B, gates]`. They do not depend on z."""
@@ -90,9 +90,9 @@ class TextDecoder(nn.Module):
         weights = self.output.variables["params"]
         return weights["kernel"], weights["bias"]
 
-    def embedding_logits(self, hidden: Array) -> Array:
-        """Logits of a softmax whose weights are the embeddings: `[..., H]` -> `[..., V]`."""
-        return hidden @ self.embedding.T
+    def logits(self, hidden: Array) -> Array:
+        """Logits of the words: `[..., H]` -> `[..., V]`."""
+        return hidden @ self.embedding.T if self.tied else self.output(hidden)
 
     def from_latent(self, z: Array) -> Array:
         """The gates' inputs from z, the same at every word: `[B, gates]`. No parameters if z has dimension 0."""
@@ -112,4 +112,4 @@ class TextDecoder(nn.Module):
         of_latent, state = carry
         inputs = self.from_word(self.embedding[token]) + of_latent
         state = CELLS[self.cell][0](inputs, state[-1] @ self.recurrent, state)
-        return (of_latent, state), self.output(state[-1])
+        return (of_latent, state), self.logits(state[-1])
