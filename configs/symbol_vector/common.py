@@ -84,6 +84,29 @@ def small(config: ConfigDict) -> None:
     config.evaluate.arms = ("supervised", "no_energy", "no_mutual_information")
 
 
+def plane(config: ConfigDict, widths: tuple[int, ...]) -> None:
+    """The toys of Pang & Wu's code: hidden layers of 200 units, z in the plane, no labels. Its data are four times as
+    large as usual and its loss is the squared error's mean over the two coordinates, which is σ = 1."""
+    config.labels.update(weight=0.0, num_seeds=1)
+    config.train.update(batch_size=500, steps_per_dispatch=50, log_every=50)
+    config.model.update(latent_dim=2, sigma=1.0, mutual_information_weight=15.0)
+    config.model.energy.update(widths=(200,), activation="gelu")
+    config.model.generator.update(widths=widths, activation="relu")
+    config.model.encoder.update(widths=widths, activation="relu")
+    config.sampler.prior.num_steps = 100
+    for group, rate in (("energy", 1e-4), ("generator", 1e-3), ("encoder", 1e-3)):
+        config.optimizer[group] = adam(rate, weight_decay=0.0)
+    config.evaluate.arms = ("no_energy",)
+
+
+def shorter(config: ConfigDict) -> None:
+    """A toy of `plane` in minutes: 4,000 iterations, batches of 200, 40 steps of the chain, five times the energy's
+    rate."""
+    config.train.update(num_steps=4000, batch_size=200, checkpoint_every=4000)
+    config.sampler.prior.num_steps = 40
+    config.optimizer.energy.learning_rate = 5e-4
+
+
 def images(config: ConfigDict, generator: str, width: int) -> None:
     """A published generator of `width`, and one draw of the labels; the energy keeps its published rate."""
     config.model.generator.update(name=generator, width=width)
@@ -109,8 +132,10 @@ def text(config: ConfigDict, decoder: dict) -> None:
     for group, rate, clip in (("energy", 1e-4, 1.0), ("generator", 1e-3, 0.0), ("encoder", 1e-3, 0.0)):
         config.optimizer[group] = adam(rate, clip_norm=clip, weight_decay=0.0)
     config.train.batch_size = 30
-    config.evaluate.arms = ()
-    config.evaluate.batch_size = 100
+    config.evaluate.update(arms=(), batch_size=100, max_examples=1000, num_samples=100)
+    config.evaluate.greedy = True  # decode samples and reconstructions by the most probable word; False: draw words
+    config.evaluate.cross_steps = 0  # of the language models behind forward and reverse perplexity; 0: none
+    config.evaluate.max_generated = 10_000  # samples, at most as many as training sentences
 
 
 def smoke(config: ConfigDict) -> None:

@@ -26,4 +26,5 @@ def get_config(variant=""):
     text(config, decoder("gru", 512, 0.3))
     config.train.num_steps = 84_120  # 60 epochs of 42,068 sentences
     config.train.update(log_every=100, checkpoint_every=7000)
+    config.evaluate.update(max_examples=3761, num_samples=500, cross_steps=10_000, max_generated=46_000)
     return variant_of(config, variant, smoke)

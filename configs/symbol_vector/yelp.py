@@ -6,7 +6,7 @@
 FILE has lines `label TAB sentence`, labels 0 and 1, all of them used. Published settings: those of ptb.py but for 60
 steps of the chain, four cycles of the KL's weight up to 1 (a fifth of each at 0, a fifth rising), cross entropy 4,
 batches of 128, sentences of at most 55 words, 84,000 steps; samples of a class are greedy. controlled_accuracy is the
-share of 1,280 samples of each class that a classifier of the training sentences gives that class: there a GRU with two
+share of 640 samples of each class that a classifier of the training sentences gives that class: there a GRU with two
 layers on it, here logistic regression on the words that occur ("real": of the test sentences and their labels).
 by_symbol.txt has samples of either sentiment. A smaller model: yelp_small.py.
 Expected: the paper's accuracy is of another classifier; not measured here.

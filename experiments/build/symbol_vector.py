@@ -24,6 +24,7 @@ LIMITS = sentences.LIMITS | {
     "model.kl.zero": (0, 1),
     "model.kl.ramp": (0, 1),
     "evaluate.class_steps": 1,
+    "evaluate.max_generated": 1,
 }
 GROUPS = ("energy", "generator", "encoder")
 

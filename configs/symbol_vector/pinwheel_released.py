@@ -1,0 +1,20 @@
+"""Symbol-vector coupling on the pinwheel, as the released toy of Pang & Wu 2021 (arXiv 2108.11556).
+
+    python -m experiments.symbol_vector --config=configs/symbol_vector/pinwheel_released.py
+
+TODO
+Expected: TODO
+Cost: TODO
+"""
+
+from configs.common import variant_of
+from configs.symbol_vector.common import plane, smoke, symbol_vector
+
+
+def get_config(variant=""):
+    config = symbol_vector("pinwheel_x4")
+    plane(config, (200, 200, 200))
+    config.model.num_symbols = 5
+    config.model.encoder.widths = (200, 200)
+    config.train.update(num_steps=12_000, checkpoint_every=12_000)
+    return variant_of(config, variant, smoke)
