@@ -124,7 +124,7 @@ def text(config: ConfigDict, decoder: dict) -> None:
     config.model.kl = ConfigDict({"largest": 0.5, "cycles": 10, "zero": 0.5, "ramp": 0.25})
     config.model.mutual_information_weight = 50.0
     config.model.energy = ConfigDict({"widths": (200, 200), "activation": "gelu", "init": "uniform_0.1"})
-    config.model.decoder = ConfigDict(decoder | {"tied": True})  # the softmax has the embeddings as its weights
+    config.model.decoder = ConfigDict({"tied": True} | decoder)  # tied: the softmax has the embeddings as its weights
     sizes = {name: decoder[name] for name in ("embed_dim", "hidden_dim", "init_scale")}
     config.model.encoder.update(name=decoder["cell"], **sizes)
     config.model.joint_clip_norm = 0.5

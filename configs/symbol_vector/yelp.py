@@ -20,16 +20,19 @@ from configs.text_short_run.common import decoder
 
 
 def get_config(variant=""):
+    return variant_of(controlled(decoder("gru", 512, 0.3)), variant, smoke)
+
+
+def controlled(network):
+    """The published settings, with a decoder `network`."""
     config = symbol_vector("lines:FILE")
-    text(config, decoder("gru", 512, 0.3))
+    text(config, network)
+    config.data.max_length = 55
     config.labels.weight = 4.0
     config.labels.per_class = 0
     config.model.num_symbols = 0
     config.model.kl.update(largest=1.0, cycles=4, zero=0.2, ramp=0.2)
     config.sampler.prior.num_steps = 60
-    config.train.batch_size = 128
-    config.data.max_length = 55
-    config.train.num_steps = 84_000
-    config.train.update(log_every=100, checkpoint_every=7000)
+    config.train.update(num_steps=84_000, batch_size=128, log_every=100, checkpoint_every=7000)
     config.evaluate.arms = ("supervised",)
-    return variant_of(config, variant, smoke)
+    return config

@@ -18,7 +18,8 @@ PATHS = [
     if p.stem != "common"
 ]
 SHAPES = {"digits": (64,), "breast_cancer": (30,), "wine": (13,), "crop": (46,), "electric_devices": (96,)}
-SHAPES |= {"hepmass": (15,), "mnist": (28, 28, 1)}
+SHAPES |= {"hepmass": (15,), "miniboone": (43,), "protein": (9,), "mnist": (28, 28, 1)}
+SHAPES |= dict.fromkeys(("eight_gaussians", "eight_gaussians_released", "pinwheel", "pinwheel_released"), (2,))
 SHAPES |= dict.fromkeys(("svhn", "svhn_leftover", "cifar10"), (32, 32, 3))
 LENGTH = 41
 
