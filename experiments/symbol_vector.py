@@ -31,6 +31,12 @@ SHOWN = 10
 """Samples drawn of each symbol for pictures."""
 NUM_NEIGHBOURS = 5
 """Of `control_figures`."""
+ARMS = {
+    "supervised": "a perceptron trained on labelled examples alone, with input noise",
+    "no_energy": "the same model with N(0, I) as p(z)",
+    "no_mutual_information": "the same model without that term",
+}
+"""For the protocol."""
 
 
 def build(config, data_spec):
@@ -157,9 +163,9 @@ def evaluate(run):
     else:
         parts += [likelihood_figures(run, test), control_figures(run, x, train)]
     if symbol_plane.known(run):
-        found, pictures = symbol_plane.figures_and_pictures(run)
+        found, drawn = symbol_plane.figures_and_pictures(run)
         parts.append(found)
-        captions |= pictures
+        captions |= drawn
         measured = symbol_plane.PROTOCOL + measured
     figures = merge(figures, *parts)
     captions |= draw(run, x, z, mean, labels)
@@ -172,8 +178,7 @@ def protocol(config, num_test):
     if config.labels.weight:
         text += (
             f"{few_labels.protocol(config)} The class of an example is the most probable symbol at the mean of "
-            "q(z | x). supervised: a perceptron trained on labelled examples alone, with input noise; no_energy: "
-            "the same model with N(0, I) as p(z); no_mutual_information: without that term. "
+            "q(z | x). "
         )
         if not config.model.text:
             text += (
@@ -182,6 +187,7 @@ def protocol(config, num_test):
             )
     else:
         text += "No labels. "
+    text += "".join(f"{arm}: {ARMS[arm]}. " for arm in config.evaluate.arms)
     if config.model.text == "sequence":
         text += symbol_text.protocol(config)
     elif config.evaluate.num_samples:

@@ -135,6 +135,7 @@ def text(config: ConfigDict, decoder: dict) -> None:
     config.evaluate.update(arms=(), batch_size=100, max_examples=1000, num_samples=100)
     config.evaluate.greedy = True  # decode samples and reconstructions by the most probable word; False: draw words
     config.evaluate.cross_steps = 0  # of the language models behind forward and reverse perplexity; 0: none
+    config.evaluate.cross_protocol = "decoder"  # these are the decoder without z
     config.evaluate.max_generated = 10_000  # samples, at most as many as training sentences
 
 

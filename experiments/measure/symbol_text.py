@@ -119,10 +119,12 @@ def protocol(config) -> str:
             f"{settings.num_samples} draws. log Z of p(z): {ANNEALED}; {EXAMPLES} "
         )
     if settings.cross_steps:
+        models = f"the decoder without z, {settings.cross_steps} steps each"
+        if settings.cross_protocol == "released":
+            models = "LSTMs of 512 units, eight passes"
         text += (
-            f"forward_perplexity, reverse_perplexity: of samples under a language model of training sentences, of test "
-            f"sentences under one of as many samples ({settings.cross_steps} steps each, the decoder without z); real: "
-            "of test sentences under the former. "
+            "forward_perplexity, reverse_perplexity: of samples under a language model of training sentences, of test "
+            f"sentences under one of as many samples ({models}); real: of test sentences under the former. "
         )
     if config.labels.weight:
         text += (
