@@ -24,9 +24,8 @@ def get_config(variant=""):
     config.labels.per_class = 50
     config.labels.num_seeds = 1
     config.model.text = "bag"
-    config.model.generator.widths = (2000, 2000, 2000)
-    config.model.encoder.widths = (2000, 2000)
-    config.model.encoder.activation = "relu"
+    config.model.generator.update(widths=(2000, 2000, 2000), init="torch")
+    config.model.encoder.update(widths=(2000, 2000), activation="relu", init="torch")
     config.optimizer.energy.learning_rate = 1e-5
     config.sampler.prior.num_steps = 100
     config.supervised.input_noise = 0.3

@@ -31,12 +31,14 @@ def symbol_vector(data: str) -> ConfigDict:
             # it is 0, so is the weight of the mutual information.
             "kl": {"largest": 1.0, "cycles": 0, "zero": 0.5, "ramp": 0.25},
             "energy": {"widths": (200, 200), "activation": "leaky_relu", "init": "torch"},
-            "generator": {"name": "mlp", "widths": (128, 128), "width": 64, "activation": "leaky_relu"},
-            # name: mlp (widths, activation), conv (width), wide_resnet (depth, widen); of sequences gru or lstm.
+            # init, of perceptrons: he, torch, uniform_0.1 (ebmjax/nets/mlp.py).
+            "generator": {"name": "mlp", "widths": (128, 128), "width": 64, "activation": "leaky_relu", "init": "he"},
+            # name: mlp (widths, activation, init), conv (width), wide_resnet (depth, widen); of sequences gru or lstm.
             "encoder": {
                 "name": "mlp",
                 "widths": (128, 128),
                 "activation": "leaky_relu",
+                "init": "he",
                 "width": 64,
                 "depth": 28,
                 "widen": 3,
@@ -91,8 +93,8 @@ def plane(config: ConfigDict, widths: tuple[int, ...]) -> None:
     config.train.update(batch_size=500, steps_per_dispatch=50, log_every=50)
     config.model.update(latent_dim=2, sigma=1.0, mutual_information_weight=15.0)
     config.model.energy.update(widths=(200,), activation="gelu")
-    config.model.generator.update(widths=widths, activation="relu")
-    config.model.encoder.update(widths=widths, activation="relu")
+    config.model.generator.update(widths=widths, activation="relu", init="torch")
+    config.model.encoder.update(widths=widths, activation="relu", init="torch")
     config.sampler.prior.num_steps = 100
     for group, rate in (("energy", 1e-4), ("generator", 1e-3), ("encoder", 1e-3)):
         config.optimizer[group] = adam(rate, weight_decay=0.0)

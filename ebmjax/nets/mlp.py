@@ -80,15 +80,19 @@ class MLPLogits(nn.Module):
 
 
 class MLPGenerator(nn.Module):
-    """Generator from a vector: `[B, nz]` -> `[B, *shape]`, in (-1, 1) if `bounded` (by tanh), else unbounded."""
+    """Generator from a vector: `[B, nz]` -> `[B, *shape]`, in (-1, 1) if `bounded` (by tanh), else unbounded.
+
+    widths: of the hidden layers. Other fields as in `MLP`.
+    """
 
     shape: Sequence[int]
     widths: Sequence[int]
     activation: str = "leaky_relu"
     bounded: bool = True
+    init_name: str = "he"
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
-        x = MLP((*self.widths, int(np.prod(self.shape))), self.activation)(z)
+        x = MLP((*self.widths, int(np.prod(self.shape))), self.activation, self.init_name)(z)
         x = jnp.tanh(x) if self.bounded else x
         return x.reshape(z.shape[0], *self.shape)

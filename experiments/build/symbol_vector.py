@@ -42,7 +42,8 @@ def check(config, data_spec) -> None:
         fit = "bag or sequence" if data_spec.vocab_size is not None else "''"
         raise ConfigError(f"data.name = {data_spec.name} needs model.text = {fit}, not {config.model.text!r}")
     choose(ACTIVATIONS, config.model.energy.activation, "model.energy.activation")
-    choose(INITIALISATIONS, config.model.energy.init, "model.energy.init")
+    for name in GROUPS:
+        choose(INITIALISATIONS, config.model[name].init, f"model.{name}.init")
     for name in config.evaluate.arms:
         choose({arm: make for arm, make in ARMS.items() if arm != OWN}, name, "evaluate.arms")
     if config.labels.weight and data_spec.num_classes is None:
@@ -69,14 +70,14 @@ def make_networks(config, data_spec) -> dict:
     """Keyword arguments of `symbol_vector`: generator, encoder, and those for p(x | z) and the encoder's input.
 
     model.text: "" (images, tables), "bag" (any order of words) or "sequence". Encoders of images and tables: mlp
-    (`widths`), conv (`width`) or wide_resnet (depth, widen; LeakyReLU .1 as published); of bags mlp; of sequences a
-    cell of `nets.CELLS` (embed_dim, hidden_dim, init_scale).
+    (`widths`, init), conv (`width`) or wide_resnet (depth, widen; LeakyReLU .1 as published); of bags mlp; of sequences
+    a cell of `nets.CELLS` (embed_dim, hidden_dim, init_scale).
     """
     model, shape, vocabulary = config.model, data_spec.shape, data_spec.vocab_size
     dim, fields = model.latent_dim, model.encoder
-    mlp = MLPEncoder(dim, fields.widths, fields.activation)
+    mlp = MLPEncoder(dim, fields.widths, fields.activation, fields.init)
     if model.text == "bag":
-        generator = MLP((*model.generator.widths, vocabulary), model.generator.activation)
+        generator = MLP((*model.generator.widths, vocabulary), model.generator.activation, model.generator.init)
         features = partial(bag_of_words, vocab_size=vocabulary)
         return {"generator": generator, "encoder": mlp, "length": shape[0], "bag": True, "features": features}
     if model.text:
