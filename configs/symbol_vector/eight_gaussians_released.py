@@ -6,7 +6,7 @@ Modes of standard deviation 1.41 at radius 11.3 (four times the usual toy), z in
 of 200 units in each net, 100 steps of the chain, mutual information 15, 25,000 iterations of 500 points. That script's
 mean square over both coordinates is σ = 1. Different: 50,000 fixed points (there fresh ones); its encoder has one more
 linear layer, which no activation follows, and which adds nothing to what it can represent. The released pictures are
-kernel estimates of samples; here landscape.png has the density of x by quadrature, and classes.png the symbols of points
+kernel estimates of samples; here landscape.png has the density of x by quadrature, classes.png the symbols of points
 and of z.
 Expected: no figure published; not run at this length. eight_gaussians.py is shorter.
 Cost: 25,000 iterations; not run at full length.
