@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import jax
 import jax.numpy as jnp
 import optax
 
@@ -74,6 +75,16 @@ def adam(
 def clipped(optimizer: optax.GradientTransformation, clip_norm: float) -> optax.GradientTransformation:
     """`optimizer` with gradients clipped to the global norm `clip_norm`; 0 for no clipping."""
     return optax.chain(optax.clip_by_global_norm(clip_norm), optimizer) if clip_norm else optax.chain(optimizer)
+
+
+def clip_together(grads: dict, groups: tuple[str, ...], clip_norm: float) -> dict:
+    """`grads` {group: gradient} with those of `groups` scaled alike, so that together their norm is at most clip_norm.
+
+    clip_norm: > 0. Other groups stay as they are. For groups whose optimisers are separate.
+    """
+    norm = optax.global_norm([grads[group] for group in groups])
+    scale = clip_norm / jnp.maximum(norm, clip_norm)
+    return grads | {group: jax.tree.map(lambda leaf: scale * leaf, grads[group]) for group in groups}
 
 
 def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> dict[str, optax.GradientTransformation]:

@@ -32,7 +32,7 @@ CONFIG_FILES = {
     f"training/{name}.py" for name in ("arguments", "config", "experiment", "run", "settings", "step_sizes", "workdir")
 }
 # What methods share. A method imports no other.
-SHARED = {"base", "data_space", "encoded", "entropy_sampler", "tilted_flow"}
+SHARED = {"base", "coupling", "data_space", "encoded", "entropy_sampler", "tilted_flow"}
 SHARED |= {"latent_likelihood", "latent_model", "latent_space"}
 BY_STRING = {"import_module", "__import__", "run_module", "exec", "eval"}
 # Files that import by a name that is computed, and what for.

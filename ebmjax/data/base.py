@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-TOY_NAMES = ("gmm", "8gaussians", "rings", "checkerboard", "pinwheel", "two_spirals")
+TOY_NAMES = ("gmm", "8gaussians", "rings", "checkerboard", "pinwheel", "two_spirals", "8gaussians_x4", "pinwheel_x4")
 OTHER_NAMES = {
     "digits": "digits",
     "labyrinth": "labyrinth",

@@ -13,15 +13,19 @@ from ebmjax.types import Array
 
 
 class MLPEncoder(nn.Module):
-    """Dense layers of `widths`, then both heads: x[B, ...] -> (mean, log_variance), `[B, latent_dim]` each."""
+    """Dense layers of `widths`, then both heads: x[B, ...] -> (mean, log_variance), `[B, latent_dim]` each.
+
+    activation, init_name: as in `nets.MLP`, of all but the heads, which start from U(±1/√fan_in) with zero biases.
+    """
 
     latent_dim: int
     widths: Sequence[int]
     activation: str = "leaky_relu"
+    init_name: str = "he"
 
     @nn.compact
     def __call__(self, x: Array) -> tuple[Array, Array]:
-        hidden = MLP(self.widths, self.activation)(x.reshape(x.shape[0], -1))
+        hidden = MLP(self.widths, self.activation, self.init_name)(x.reshape(x.shape[0], -1))
         heads = nn.Dense(2 * self.latent_dim, kernel_init=init.torch_kernel)(ACTIVATIONS[self.activation](hidden))
         mean, log_variance = jnp.split(heads, 2, axis=1)
         return mean, log_variance

@@ -25,7 +25,8 @@ class TextDecoder(nn.Module):
     cell: name in `CELLS`. embed_dim, hidden_dim: of word embeddings and state. dropout: in [0, 1), of the embeddings
     and the softmax's input. word_dropout: in [0, 1), the probability that an input word is replaced by UNK. Both apply
     only if `train`, and need the "dropout" rng. init_scale: all parameters start as U(±init_scale); None:
-    U(±1 / √hidden_dim), PyTorch's default for recurrent layers.
+    U(±1 / √hidden_dim), PyTorch's default for recurrent layers. tied: the softmax has the words' embeddings as its
+    weights and no bias, so that embed_dim must be hidden_dim, else ValueError.
     """
 
     vocab_size: int
@@ -35,8 +36,11 @@ class TextDecoder(nn.Module):
     dropout: float = 0.0
     word_dropout: float = 0.0
     init_scale: float | None = 0.1
+    tied: bool = False
 
     def setup(self):
+        if self.tied and self.embed_dim != self.hidden_dim:
+            raise ValueError(f"a tied softmax needs embed_dim = hidden_dim, not {self.embed_dim} and {self.hidden_dim}")
         scale = self.hidden_dim**-0.5 if self.init_scale is None else self.init_scale
         uniform = lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -scale, scale)
         width = CELLS[self.cell][1] * self.hidden_dim
@@ -46,12 +50,12 @@ class TextDecoder(nn.Module):
         self.gates_of_latent = dense(width, False)
         self.state_of_latent = dense(self.hidden_dim, False)
         self.recurrent = self.param("recurrent", uniform, (self.hidden_dim, width))
-        self.output = dense(self.vocab_size, True)
+        self.output = dense(self.vocab_size, True)  # without parameters if it is not used
         self.drop = nn.Dropout(self.dropout)
 
     def __call__(self, z: Array, tokens: Array, train: bool = False) -> Array:
         hidden = self.hidden(z, self.inputs(tokens, train), tokens)
-        return self.output(self.drop(jnp.swapaxes(hidden, 0, 1), deterministic=not train))
+        return self.logits(self.drop(jnp.swapaxes(hidden, 0, 1), deterministic=not train))
 
     def inputs(self, tokens: Array, train: bool = False) -> Array:
         """The gates' inputs from the previous words: `[B, L]` -> `[L, B, gates]`. They do not depend on z."""
@@ -75,9 +79,20 @@ class TextDecoder(nn.Module):
         """
         inputs = self.inputs(tokens, train) if inputs is None else inputs
         hidden = self.drop(self.hidden(z, inputs, tokens), deterministic=not train)
-        kernel, bias = (self.output.variables["params"][name] for name in ("kernel", "bias"))
+        kernel, bias = self.softmax_weights()
         words = log_softmax_at(hidden.reshape(-1, self.hidden_dim), kernel, bias, tokens.T.reshape(-1))
         return jnp.sum(words.reshape(-1, len(z)), axis=0)
+
+    def softmax_weights(self) -> tuple[Array, Array]:
+        """(kernel `[H, V]`, bias `[V]`) of the softmax over words."""
+        if self.tied:
+            return self.embedding.T, jnp.zeros(self.vocab_size)
+        weights = self.output.variables["params"]
+        return weights["kernel"], weights["bias"]
+
+    def logits(self, hidden: Array) -> Array:
+        """Logits of the words: `[..., H]` -> `[..., V]`."""
+        return hidden @ self.embedding.T if self.tied else self.output(hidden)
 
     def from_latent(self, z: Array) -> Array:
         """The gates' inputs from z, the same at every word: `[B, gates]`. No parameters if z has dimension 0."""
@@ -97,4 +112,4 @@ class TextDecoder(nn.Module):
         of_latent, state = carry
         inputs = self.from_word(self.embedding[token]) + of_latent
         state = CELLS[self.cell][0](inputs, state[-1] @ self.recurrent, state)
-        return (of_latent, state), self.output(state[-1])
+        return (of_latent, state), self.logits(state[-1])

@@ -40,6 +40,25 @@ def plot_landscape(
     figures.save(figure, path, title, fontsize=13)
 
 
+def plot_classes(
+    panels: Mapping[str, tuple[np.ndarray, np.ndarray]], path: str | Path, *, title: str | None = None
+) -> None:
+    """Points in the plane in the colour of their class, panels two in a row: {title: (x`[N, 2]`, classes`[N]`)}; only
+    the first 5,000 of each."""
+    rows = -(-len(panels) // 2)
+    figure, axes = figures.panels(rows, 2, 8, 3.6 * rows)
+    num = 1 + max(int(np.max(classes)) for _, classes in panels.values())
+    for axis, (name, (x, classes)) in zip(axes, panels.items()):
+        x, classes = np.asarray(x)[:MAX_POINTS], np.asarray(classes)[:MAX_POINTS]
+        axis.scatter(x[:, 0], x[:, 1], s=3, c=classes / num, cmap="hsv", vmin=0, vmax=1, linewidths=0)
+        axis.set_title(name, fontsize=11)
+        axis.set_aspect("equal", adjustable="datalim")
+        axis.tick_params(labelsize=9)
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
+    figures.save(figure, path, title, fontsize=13)
+
+
 def plot_long_run(
     arms: Mapping[str, Mapping[int, np.ndarray]], limit: float, path: str | Path, *, title: str | None = None
 ) -> None:

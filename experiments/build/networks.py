@@ -34,14 +34,17 @@ def make_energy(config) -> MLPEnergy:
 def make_generator(config, shape):
     """The generator of examples of `shape` from config.model.generator.
 
-    name: "mlp" (hidden layers `widths`, for any shape), or a stack of `nets.PUBLISHED` (of `width`), whose last layer
-    has the channels of the data. Raises ConfigError if the stack makes images of another size.
+    name: "mlp" (hidden layers `widths`, `activation`, and, if it is there, `init`; for any shape), or a stack of
+    `nets.PUBLISHED` (of `width`), whose last layer has the channels of the data. Raises ConfigError if the stack makes
+    images of another size.
     """
     fields = config.model.generator
     if fields.name == "mlp":
         choose(ACTIVATIONS, fields.activation, "model.generator.activation")
         bounded = len(shape) == 3  # images lie in [-1, 1], tables anywhere
-        return MLPGenerator(shape, fields.widths, fields.activation, bounded)
+        init = fields.get("init", "he")
+        choose(INITIALISATIONS, init, "model.generator.init")
+        return MLPGenerator(shape, fields.widths, fields.activation, bounded, init)
     *layers, (_, *last) = choose(PUBLISHED | {"mlp": None}, fields.name, "model.generator.name")(fields.width)
     size = 1
     for _, kernel_size, stride, padding in (*layers, (0, *last)):

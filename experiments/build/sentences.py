@@ -30,9 +30,14 @@ def check(config, data_spec):
 
 
 def make_decoder(config, data_spec):
-    """The decoder of config.model.decoder: cell, embed_dim, hidden_dim, dropout, word_dropout, init_scale."""
+    """The decoder of config.model.decoder: cell, embed_dim, hidden_dim, dropout, word_dropout, init_scale, tied."""
     fields = config.model.decoder
     choose(CELLS, fields.cell, "model.decoder.cell")
+    if fields.get("tied", False) and fields.embed_dim != fields.hidden_dim:
+        raise ConfigError(
+            "model.decoder.tied: a softmax tied to the embeddings needs embed_dim = hidden_dim, not "
+            f"{fields.embed_dim} and {fields.hidden_dim}"
+        )
     return TextDecoder(data_spec.vocab_size, **fields.to_dict())
 
 

@@ -8,18 +8,14 @@ import numpy as np
 
 from ebmjax.energies import standard_normal
 from ebmjax.estimators.decoding import sample_tokens
-from ebmjax.estimators.likelihood import annealed_log_normalizer, gaussian_proposal_log_likelihood, over_normalizer
+from ebmjax.estimators.likelihood import gaussian_proposal_log_likelihood, over_normalizer
 from ebmjax.evaluation import map_batches
-from ebmjax.mcmc import mala
 from ebmjax.nets import TextDecoder
 from ebmjax.objectives import gaussian_log_prob
 from ebmjax.report.results import Figures
 from experiments.measure import images, sentence_scores
-from experiments.measure.estimates import EXAMPLES, PROTOCOL, estimate_figures
+from experiments.measure.estimates import ANNEALED, EXAMPLES, PROTOCOL, annealed_log_z, estimate_figures
 from experiments.measure.history import draw_health
-
-NUM_TEMPERATURES, NUM_CHAINS = 2000, 500
-"""Of the annealing that estimates log Z of a learned prior."""
 
 
 def figures(run, trained):
@@ -59,11 +55,7 @@ def likelihood_figures(trained, test, draws, settings, rng_key):
     found = map_batches(sentence_scores.compiled(trained, measure), rows, settings.batch_size, rng_key=rng_key)
     if "energy" not in trained.method.functions:
         return sentence_scores.sentence_likelihoods(found, test)
-    # Draws of N(0, I) never reach the codes of sentences: by these log Z would be too low by many nats.
-    energy = partial(trained.method.functions["energy"], trained.state)
-    options = {"betas": np.linspace(0, 1, NUM_TEMPERATURES + 1), "num_chains": NUM_CHAINS}
-    anneal = partial(annealed_log_normalizer, make_kernel=partial(mala, step_size=0.2), **options)
-    log_z = jax.device_get(jax.jit(lambda key: anneal(key, energy, dim))(energy_key))
+    log_z = annealed_log_z(trained, energy_key, dim)
     figures = sentence_scores.sentence_likelihoods(over_normalizer(found, log_z), test)
     return figures | estimate_figures("log_z", log_z)
 
@@ -131,10 +123,7 @@ def protocol(config, dataset):
             if "energy" not in config.model:
                 text += ")"
             else:
-                text += (
-                    f", given log Z); log Z of the learned prior: {NUM_TEMPERATURES} temperatures from N(0, I), "
-                    f"{NUM_CHAINS} chains by mala (any bias makes it and nll too low); {PROTOCOL.removesuffix('.')}"
-                )
+                text += f", given log Z); log Z of the learned prior: {ANNEALED}; {PROTOCOL.removesuffix('.')}"
         text += (
             f"; kl: Gaussian of {settings.num_draws} draws against N(0, I); active_units: variance between sentences "
             "above .01; mutual_information: InfoNCE, at most the log of the number of sentences"

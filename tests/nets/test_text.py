@@ -48,6 +48,21 @@ def test_log_prob_is_the_plain_form(cell, monkeypatch):
     np.testing.assert_allclose(*hessians, atol=2e-5)
 
 
+def test_a_tied_softmax_has_the_embeddings_as_weights():
+    """By hand: logits are states times embeddings; the blockwise form and the steps say the same."""
+    net = TextDecoder(9, "gru", 5, 5, init_scale=0.8, tied=True)
+    params = jax.jit(net.init)(jax.random.key(2), Z, X)
+    assert "output" not in params["params"]
+    hidden = net.apply(params, Z, net.apply(params, X, method="inputs"), X, method="hidden")
+    logits = np.einsum("lbh,vh->blv", hidden, params["params"]["embedding"])
+    np.testing.assert_allclose(net.apply(params, Z, X), logits, atol=1e-5)
+    np.testing.assert_allclose(net.apply(params, Z, X, method="log_prob"), plain(net, params, Z), atol=1e-5)
+    step = net.apply(params, net.apply(params, Z, method="start"), Z, jnp.full(4, BOS), method="step")[1]
+    np.testing.assert_allclose(step, logits[:, 0], atol=1e-5)
+    with pytest.raises(ValueError, match="embed_dim = hidden_dim"):
+        TextDecoder(9, "gru", 5, 7, tied=True).init(jax.random.key(0), Z, X)
+
+
 @pytest.mark.parametrize(("cell", "dim"), [("lstm", 3), ("gru", 3), ("lstm", 0), ("gru", 0)])
 def test_steps_are_the_whole(cell, dim):
     """logits[:, t] are those of the t-th step after BOS; with no latent dimension there are no parameters for it."""

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.optimizers import learning_rate_schedule, make_optimizers
+from ebmjax.optimizers import clip_together, learning_rate_schedule, make_optimizers
 
 FIELDS = {
     "learning_rate": 0.1,
@@ -92,3 +92,12 @@ def test_adam_is_the_default_and_ignores_the_scale():
 def test_an_unknown_name():
     with pytest.raises(ValueError, match="unknown optimizer.energy.name = 'lion'; known: adam, sgd"):
         make_optimizers({"energy": FIELDS | {"name": "lion"}}, 100, 10)
+
+
+def test_groups_are_clipped_together():
+    """(3, 4) has norm 5: both groups are scaled by 2 / 5, another is left alone, and a larger limit changes nothing."""
+    grads = {"a": jnp.array([3.0]), "b": {"w": jnp.array([4.0])}, "c": jnp.array([12.0])}
+    found = clip_together(grads, ("a", "b"), 2.0)
+    np.testing.assert_allclose([found["a"][0], found["b"]["w"][0], found["c"][0]], [1.2, 1.6, 12.0], rtol=1e-6)
+    kept = clip_together(grads, ("a", "b"), 5.5)
+    np.testing.assert_allclose([kept["a"][0], kept["b"]["w"][0]], [3.0, 4.0], rtol=1e-6)
