@@ -15,7 +15,7 @@ from ebmjax.training.experiment import Evaluation, Experiment
 from experiments.build.chains import make_chain, noise_free_chain
 from experiments.build.networks import make_energy, make_generator
 from experiments.build.optimizers import optimizers_of
-from experiments.build.sentences import LIMITS, check, make_decoder, make_language_model
+from experiments.build.sentences import LIMITS, check, make_decoder, make_opponents
 from experiments.measure import images, sentences
 from experiments.measure.history import last_logged
 
@@ -52,13 +52,11 @@ def build(config, data_spec, *, gaussian_prior=False):
 
 
 def baselines(config, data_spec):
-    """A generator trained with N(0, I), everything else equal; for sentences also a language model."""
+    """A generator trained with N(0, I), everything else equal; for sentences also `make_opponents`."""
     found = {}
     if config.evaluate.gaussian_baseline:
         found["gaussian_trained"] = build(config, data_spec, gaussian_prior=True)
-    if is_text(config) and config.evaluate.language_model:
-        found["language_model"] = make_language_model(config, data_spec)
-    return found
+    return found | (make_opponents(config, data_spec) if is_text(config) else {})
 
 
 def evaluate(run):
@@ -69,7 +67,7 @@ def evaluate(run):
 def evaluate_sentences(run):
     """Reconstruction, likelihood and use of z of test sentences; perplexities of samples, beside those with N(0, I)."""
     normal = lambda key, num: jax.random.normal(key, (num, run.config.model.latent_dim))
-    methods = {OWN: run.trained} | {k: v for k, v in run.baselines.items() if k == "gaussian_trained"}
+    methods = {OWN: run.trained} | {arm: trained for arm, trained in run.baselines.items() if arm != "language_model"}
     arms = {arm: partial(trained.method.sample, trained.state) for arm, trained in methods.items()}
     arms["gaussian_prior"] = sentences.sample_from(run.trained, normal, run.dataset.x_train.shape[1])
     found = {arm: sentences.figures(run, trained) for arm, trained in methods.items()}

@@ -14,7 +14,7 @@ from ebmjax.training import cli
 from ebmjax.training.experiment import Evaluation, Experiment
 from experiments.build.chains import make_chain
 from experiments.build.optimizers import optimizers_of
-from experiments.build.sentences import LIMITS, check, make_decoder, make_language_model
+from experiments.build.sentences import LIMITS, check, make_decoder, make_opponents
 from experiments.measure import sentences
 
 NOISE_LIMITS = {
@@ -50,19 +50,16 @@ def build(config, data_spec):
 
 
 def baselines(config, data_spec):
-    """A language model of the decoder's size."""
-    wanted = config.evaluate.language_model
-    return {"language_model": make_language_model(config, data_spec)} if wanted else {}
+    """A language model of the decoder's size, and variational auto-encoders with the same decoder."""
+    return make_opponents(config, data_spec)
 
 
 def evaluate(run):
     """Reconstruction, likelihood, use of z and perplexities of samples; sentences to read."""
-    own = sentences.figures(run, run.trained)
-    figures = merge(
-        {OWN: own},
-        sentences.cross_figures(run, {OWN: partial(run.trained.method.sample, run.trained.state)}),
-        sentences.language_model_figures(run, own),
-    )
+    methods = {OWN: run.trained} | {arm: trained for arm, trained in run.baselines.items() if arm != "language_model"}
+    found = {arm: sentences.figures(run, trained) for arm, trained in methods.items()}
+    samplers = {arm: partial(trained.method.sample, trained.state) for arm, trained in methods.items()}
+    figures = merge(found, sentences.cross_figures(run, samplers), sentences.language_model_figures(run, found[OWN]))
     shown = sentences.write(run, "text short-run inference")
     return Evaluation(figures, sentences.protocol(run.config, run.dataset), shown)
 

@@ -58,8 +58,8 @@ def smoke_images(config: ConfigDict) -> None:
 
 
 def latent_ebm_text(data: str) -> ConfigDict:
-    """The settings for sentences of Pang & Wu 2021's code (arXiv 2108.11556, unconditional_gen); a data set's config
-    states what differs."""
+    """Sentences, by Algorithm 1 with the sizes and chains of Pang & Wu 2021's code (arXiv 2108.11556,
+    unconditional_gen, where an encoder infers z and chains only report); a data set's config states what differs."""
     config = latent_ebm(data)
     config.data.update(max_length=40, vocabulary_size=10_000)
     config.train.batch_size = 32
@@ -71,8 +71,8 @@ def latent_ebm_text(data: str) -> ConfigDict:
         }
     )
     config.sampler.prior = ConfigDict({"num_steps": 40, "step_size": 0.5, "temperature": 1.0})
-    # Noise-free in the code: z is where 20 steps of gradient descent from N(0, I) end.
-    config.sampler.posterior = ConfigDict({"num_steps": 20, "step_size": 0.5, "temperature": 1.0, "noise_scale": 0.0})
+    # noise_scale 1: Langevin dynamics, Algorithm 1. 0: gradient descent, whose ends are codes far from N(0, I).
+    config.sampler.posterior = ConfigDict({"num_steps": 20, "step_size": 0.5, "temperature": 1.0, "noise_scale": 1.0})
     config.sampler.refine_steps = 0
     config.optimizer = ConfigDict({"energy": adam(1e-4, clip_norm=1.0), "generator": adam(1e-3, clip_norm=5.0)})
     config.evaluate = ConfigDict({"gaussian_baseline": False, "language_model": True})

@@ -31,7 +31,7 @@ def text_short_run(data: str, step_size: float | tuple[float, ...] = 0.5) -> Con
     return config
 
 
-def decoder(cell: str, size: int, dropout: float) -> dict:
+def decoder(cell: str, size: int, dropout: float, initial: str = "tied") -> dict:
     """The network of p(sentence | z), an lstm or a gru whose embeddings are as wide as its state."""
     return {
         "cell": cell,
@@ -40,16 +40,28 @@ def decoder(cell: str, size: int, dropout: float) -> dict:
         "dropout": dropout,  # of embeddings and of what the softmax sees, while learning
         "word_dropout": 0.0,  # probability that a word is hidden from the prediction of the next ones
         "init_scale": 0.1,  # parameters start as U(±init_scale)
+        "initial": initial,  # state from z: tied, hidden, separate (ebmjax/nets/text.py)
     }
 
 
 def evaluation(config: ConfigDict) -> None:
-    """The fields of the figures of sentences (experiments/measure/sentences.py)."""
+    """The fields of the figures of sentences (experiments/measure/sentences.py), and of the opponents."""
+    config.evaluate.vaes = ()  # also train: annealed, cyclical, free_bits, aggressive
+    config.vae = ConfigDict(
+        {
+            "warmup_epochs": 10.0,  # in which the KL's weight rises from .1 to 1, but for cyclical
+            "cycles": 4,
+            "free_nats": 0.25,  # of each dimension of z: 8 in 32
+            "encoder_steps": 10,
+            "aggressive_epochs": 5.0,
+        }
+    )
     config.evaluate.batch_size = 100
     config.evaluate.max_examples = 1000  # of test sentences
     config.evaluate.num_draws = 50  # of the posterior of each, for kl, active_units, mutual_information; 0: none
     config.evaluate.num_proposals = 200  # of the likelihood, from Gaussians fitted to these draws; 0: no perplexity
-    config.evaluate.num_samples = 0  # proposals by chains and their Jacobians, the published estimate: expensive
+    config.evaluate.num_samples = 0  # chains with their Jacobians, the published estimates (kl_fixed_noise): expensive
+    config.evaluate.max_short_run = 1000  # sentences that these are of
     config.evaluate.max_swaps = 0  # also reconstruct from sentences with 1 .. max_swaps pairs of words swapped
     config.evaluate.cross_steps = 0  # of the language models behind forward and reverse perplexity; 0: none
     config.evaluate.max_generated = 10_000  # sentences, and as many training ones, that these see
@@ -57,7 +69,7 @@ def evaluation(config: ConfigDict) -> None:
 
 def smoke(config: ConfigDict) -> None:
     """`short`, on Python's documentation, with small nets."""
-    draws = {"num_draws": 4, "num_samples": 2, "num_proposals": 2, "max_generated": 40}
+    draws = {"num_draws": 4, "num_samples": 2, "max_short_run": 20, "num_proposals": 2, "max_generated": 40}
     short(config, 4, 8, 2, batch_size=20, max_examples=40, **draws)
     config.data.update(name="pydoc", max_length=8, vocabulary_size=30)
     config.model.latent_dim = 2

@@ -16,6 +16,7 @@ from ebmjax.methods.score_matching import score_matching
 from ebmjax.methods.short_run import short_run
 from ebmjax.methods.symbol_vector import CouplingWeights, symbol_vector
 from ebmjax.methods.text_short_run import text_short_run
+from ebmjax.methods.text_vae import Remedies, text_vae
 from ebmjax.methods.tilted_flow import Backbone, backbone_of_decoder, backbone_of_flow
 from ebmjax.methods.vae import vae
 from ebmjax.methods.vae_latent_ebm import vae_latent_ebm
@@ -24,6 +25,7 @@ from ebmjax.methods.vera import vera
 __all__ = [
     "Backbone",
     "CouplingWeights",
+    "Remedies",
     "StepSizeSearch",
     "TriangleWeights",
     "abp",
@@ -46,6 +48,7 @@ __all__ = [
     "short_run",
     "symbol_vector",
     "text_short_run",
+    "text_vae",
     "vae",
     "vae_latent_ebm",
     "vera",

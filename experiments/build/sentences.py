@@ -1,7 +1,10 @@
-"""Decoders of sentences and language models, from a config."""
+"""Decoders of sentences, and the models they are compared with, from a config."""
 
-from ebmjax.methods import language_model
+from ebmjax.methods import Remedies, language_model, text_vae
 from ebmjax.nets import CELLS, TextDecoder
+from ebmjax.nets.text import INITIAL
+from ebmjax.nets.text_encoder import TextEncoder
+from ebmjax.objectives.amortised import cyclical_weight, linear_weight
 from ebmjax.training.config import ConfigError, choose
 from experiments.build.optimizers import optimizers_of
 
@@ -12,9 +15,15 @@ LIMITS = {
     "model.decoder.word_dropout": (0, 0.99),
     "evaluate.num_draws": 0,
     "evaluate.num_samples": 0,
+    "evaluate.max_short_run": 1,
     "evaluate.num_proposals": 0,
     "evaluate.max_swaps": 0,
     "evaluate.cross_steps": 0,
+    "vae.warmup_epochs": 0,
+    "vae.cycles": 1,
+    "vae.free_nats": 0,
+    "vae.encoder_steps": 0,
+    "vae.aggressive_epochs": 0,
 }
 
 
@@ -30,9 +39,10 @@ def check(config, data_spec):
 
 
 def make_decoder(config, data_spec):
-    """The decoder of config.model.decoder: cell, embed_dim, hidden_dim, dropout, word_dropout, init_scale."""
+    """The decoder of config.model.decoder: cell, embed_dim, hidden_dim, dropout, word_dropout, init_scale, initial."""
     fields = config.model.decoder
     choose(CELLS, fields.cell, "model.decoder.cell")
+    choose(dict.fromkeys(INITIAL), fields.initial, "model.decoder.initial")
     return TextDecoder(data_spec.vocab_size, **fields.to_dict())
 
 
@@ -40,3 +50,55 @@ def make_language_model(config, data_spec):
     """The decoder without a latent vector, trained as long by the same optimiser."""
     optimizers = optimizers_of(config, data_spec, {"decoder": config.optimizer.generator})
     return language_model(make_decoder(config, data_spec), length=data_spec.shape[0], optimizers=optimizers)
+
+
+def annealed(config, steps_per_epoch):
+    """The KL's weight rises from .1 to 1 in vae.warmup_epochs."""
+    return Remedies(lambda step: linear_weight(step, config.vae.warmup_epochs * steps_per_epoch))
+
+
+def cyclical(config, steps_per_epoch):
+    """The KL's weight rises from 0 to 1 in the first half of each of vae.cycles parts of the training."""
+    fixed = {"zero": 0.0, "ramp": 0.5, "largest": 1.0}
+    return Remedies(lambda step: cyclical_weight(step, config.train.num_steps, cycles=config.vae.cycles, **fixed))
+
+
+def free_bits(config, steps_per_epoch):
+    """`annealed`; dimensions of a KL up to vae.free_nats do not count."""
+    return annealed(config, steps_per_epoch)._replace(free_nats=config.vae.free_nats)
+
+
+def aggressive(config, steps_per_epoch):
+    """`annealed`; vae.encoder_steps updates of the encoder before each of the decoder in vae.aggressive_epochs."""
+    steps = round(config.vae.aggressive_epochs * steps_per_epoch)
+    return annealed(config, steps_per_epoch)._replace(encoder_steps=config.vae.encoder_steps, aggressive_steps=steps)
+
+
+VAES = {make.__name__: make for make in (annealed, cyclical, free_bits, aggressive)}
+"""name -> (config, steps per epoch) -> what keeps z in use."""
+
+
+def make_vaes(config, data_spec):
+    """{vae_<name>: method} of config.evaluate.vaes: the decoder with a bidirectional encoder of its cell and sizes,
+    trained as long by the same optimiser."""
+    fields, found = config.model.decoder, {}
+    steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
+    groups = dict.fromkeys(("generator", "encoder"), config.optimizer.generator)
+    for name in config.evaluate.vaes:
+        remedies = choose(VAES, name, "evaluate.vaes")(config, steps_per_epoch)
+        dim, vocabulary = config.model.latent_dim, data_spec.vocab_size
+        found[f"vae_{name}"] = text_vae(
+            make_decoder(config, data_spec),
+            TextEncoder(dim, vocabulary, fields.cell, fields.embed_dim, fields.hidden_dim),
+            optimizers=optimizers_of(config, data_spec, groups),
+            latent_dim=dim,
+            length=data_spec.shape[0],
+            remedies=remedies,
+        )
+    return found
+
+
+def make_opponents(config, data_spec):
+    """{arm: method} that are trained beside a model of sentences: the language model and `make_vaes`."""
+    found = {"language_model": make_language_model(config, data_spec)} if config.evaluate.language_model else {}
+    return found | make_vaes(config, data_spec)

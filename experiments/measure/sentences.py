@@ -21,16 +21,23 @@ from experiments.measure.history import draw_health
 NUM_TEMPERATURES, NUM_CHAINS = 2000, 500
 """Of the annealing that estimates log Z of a learned prior."""
 
+VAES = {
+    "annealed": "a variational auto-encoder with the same decoder, the KL's weight rising to 1.",
+    "cyclical": "the same, the KL's weight rising again in each of several cycles.",
+    "free_bits": "the same as annealed, and dimensions of a small KL do not count.",
+    "aggressive": "the same as annealed, with more updates of the encoder than of the decoder to begin with.",
+}
+"""The opponents of `build.sentences.VAES`, for the protocol."""
+
 
 def figures(run, trained):
-    """{reconstruction_nll, nll, perplexity, kl, mutual_information, active_units ...} on test sentences."""
+    """{reconstruction_nll, nll, perplexity, kl_gaussian, mutual_information, active_units ...} on test sentences."""
     settings, keys = run.config.evaluate, jax.random.split(run.rng_key, 4)
     test = run.dataset.x_test[: settings.max_examples]
     found = sentence_scores.reconstruction_figures(trained, test, settings.batch_size, keys[0], settings.max_swaps)
-    if settings.num_samples:
-        options = {"num_samples": settings.num_samples}
-        own = sentence_scores.likelihood_figures(trained, test, settings.batch_size, keys[1], **options)
-        found |= {f"short_run_{name}": value for name, value in own.items()}
+    if settings.num_samples and "short_run_estimates" in trained.method.functions:
+        part, size = test[: settings.max_short_run], min(settings.batch_size, settings.max_short_run)
+        found |= sentence_scores.short_run_figures(trained, part, size, keys[1], settings.num_samples)
     if settings.num_draws:
         draws = sentence_scores.posterior_draws(trained, test, settings.num_draws, settings.batch_size, keys[2])
         found |= sentence_scores.posterior_figures(draws)
@@ -76,7 +83,7 @@ def language_model_figures(run, own) -> Figures:
         return {}
     settings, test = run.config.evaluate, run.dataset.x_test[: run.config.evaluate.max_examples]
     trained = run.baselines["language_model"]
-    found = sentence_scores.likelihood_figures(trained, test, settings.batch_size, run.rng_key)
+    found = sentence_scores.exact_likelihood_figures(trained, test, settings.batch_size, run.rng_key)
     return {"language_model": {f"{prefix}{name}": value for name, value in found.items()}}
 
 
@@ -120,8 +127,14 @@ def protocol(config, dataset):
     if settings.max_swaps:
         text += ", also inferred from sentences with pairs of words swapped"
     if settings.num_samples:
-        text += f"; short_run_nll, short_run_perplexity: importance-sampled by {settings.num_samples} chains"
-        text += " (a bound if the chain is one-to-one in its start; without sentences whose estimate is refused)"
+        text += (
+            f"; short_run_nll, short_run_perplexity: importance-sampled by {settings.num_samples} chains (a bound if "
+            "the chain is one-to-one in its start; without sentences whose estimate is refused); kl_fixed_noise: "
+            "published estimate of the KL to N(0, I), log p(z_0) - log|det| - log p(z_K) with the chain's noise held "
+            "fixed, an upper bound"
+        )
+        if settings.max_short_run < num:
+            text += f" (these of {settings.max_short_run} sentences)"
     if settings.num_draws:
         if settings.num_proposals:
             text += (
@@ -136,12 +149,15 @@ def protocol(config, dataset):
                     f"{NUM_CHAINS} chains by mala (any bias makes it and nll too low); {PROTOCOL.removesuffix('.')}"
                 )
         text += (
-            f"; kl: Gaussian of {settings.num_draws} draws against N(0, I); active_units: variance between sentences "
-            "above .01; mutual_information: InfoNCE, at most the log of the number of sentences"
+            f"; kl_gaussian: KL to N(0, I) of a Gaussian fitted to {settings.num_draws} draws, a lower bound; "
+            "active_units: variance between sentences above .01; mutual_information: InfoNCE, at most the "
+            "log of the number of sentences"
         )
     if settings.num_samples or settings.num_draws and settings.num_proposals:
         text += f"; {EXAMPLES.removesuffix('.')}"
     text += "; language_model: the same decoder without z, trained as long, its likelihood exact."
+    for name in settings.vaes:
+        text += f" vae_{name}: {VAES[name]}"
     if settings.cross_steps:
         text += (
             " forward_perplexity: of samples under a language model of training sentences; reverse_perplexity: of "

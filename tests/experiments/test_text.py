@@ -18,7 +18,15 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 PATHS = sorted(p for p in (CONFIGS / "text_short_run").glob("*.py") if p.stem != "common")
 PATHS += [CONFIGS / "latent_ebm" / f"{name}.py" for name in ("text", "ptb", "snli")]
 MODULES = {"text_short_run": text_short_run, "latent_ebm": latent_ebm}
-FIGURES = {"reconstruction_nll", "nll", "perplexity", "kl", "mutual_information", "active_units"}
+FIGURES = {
+    "reconstruction_nll",
+    "nll",
+    "perplexity",
+    "kl_gaussian",
+    "kl_fixed_noise",
+    "mutual_information",
+    "active_units",
+}
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: f"{p.parent.name}/{p.stem}")
@@ -70,7 +78,9 @@ def test_what_a_latent_ebm_of_sentences_writes(run):
 
 def test_the_language_model_stands_beside_the_likelihood_that_was_estimated(monkeypatch):
     """Beside nll, else beside short_run_nll, else nowhere."""
-    monkeypatch.setattr(sentences.sentence_scores, "likelihood_figures", lambda *_: {"nll": 1.0, "perplexity": 2.0})
+    monkeypatch.setattr(
+        sentences.sentence_scores, "exact_likelihood_figures", lambda *_: {"nll": 1.0, "perplexity": 2.0}
+    )
     config = ConfigDict({"evaluate": {"max_examples": 2, "batch_size": 2}})
     dataset = SimpleNamespace(x_test=np.zeros((2, 3), np.int32))
     run = SimpleNamespace(config=config, dataset=dataset, baselines={"language_model": None}, rng_key=None)
