@@ -23,15 +23,23 @@ def text_short_run(data: str, step_size: float | tuple[float, ...] = 0.5) -> Con
             # noise_scale is `start`, and from the training step `begin` on rises in `increments`, one `every` steps, to
             # `end`. 1 is Langevin dynamics; from the first step on, that leaves z unused (pydoc.py).
             "noise_scale": ConfigDict({"start": 0.1, "end": 1.0, "begin": 0, "increments": 1, "every": 1}),
+            # The chain descends β ||z||² / 2 - log p(x | z), β from .1 up by 1 / prior_warmup_epochs an epoch, to 1;
+            # with 0 epochs β is 1.
+            "prior_warmup_epochs": 0.0,
+            "chain_dropout": False,  # the chains of training have the decoder's dropout
         }
     )
+    # Every so many iterations the posterior's step size becomes the best of the grid; sampler.posterior.step_size is
+    # that of the start. The other fields: configs/multilayer_short_run/common.py.
+    config.search = ConfigDict({"every": 0, "grid": (0.1, 0.2, 0.3, 0.4, 0.5), "objective": "fixed_noise"})
+    config.search.update(num_examples=8, num_chains=48, num_fixed_noise_chains=1, num_log_det_terms=0, width=0.0)
     config.optimizer = ConfigDict({"generator": adam(1e-3, clip_norm=5.0)})
     config.evaluate.language_model = True  # also train the decoder without z, and compare
     evaluation(config)
     return config
 
 
-def decoder(cell: str, size: int, dropout: float, initial: str = "tied") -> dict:
+def decoder(cell: str, size: int, dropout: float, initial: str = "cell") -> dict:
     """The network of p(sentence | z), an lstm or a gru whose embeddings are as wide as its state."""
     return {
         "cell": cell,
@@ -40,7 +48,7 @@ def decoder(cell: str, size: int, dropout: float, initial: str = "tied") -> dict
         "dropout": dropout,  # of embeddings and of what the softmax sees, while learning
         "word_dropout": 0.0,  # probability that a word is hidden from the prediction of the next ones
         "init_scale": 0.1,  # parameters start as U(±init_scale)
-        "initial": initial,  # state from z: tied, hidden, separate (ebmjax/nets/text.py)
+        "initial": initial,  # state from z: cell, hidden, separate (ebmjax/nets/text.py)
     }
 
 

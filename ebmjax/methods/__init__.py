@@ -11,9 +11,10 @@ from ebmjax.methods.hypernetwork import direct_networks, hypernetwork
 from ebmjax.methods.jem import jem
 from ebmjax.methods.language_model import language_model
 from ebmjax.methods.latent_ebm import latent_ebm
-from ebmjax.methods.multilayer_short_run import StepSizeSearch, multilayer_short_run
+from ebmjax.methods.multilayer_short_run import multilayer_short_run
 from ebmjax.methods.score_matching import score_matching
 from ebmjax.methods.short_run import short_run
+from ebmjax.methods.step_size_search import StepSizeSearch
 from ebmjax.methods.symbol_vector import CouplingWeights, symbol_vector
 from ebmjax.methods.text_short_run import text_short_run
 from ebmjax.methods.text_vae import Remedies, text_vae

@@ -16,10 +16,10 @@ from ebmjax.nets.recurrent import CELLS, run_cell
 from ebmjax.nets.softmax import log_softmax_at
 from ebmjax.types import BOS, PAD, UNK, Array, PyTree
 
-INITIAL = ("tied", "hidden", "separate")
-"""Initial states of an LSTM, cell c and hidden h, from z; without z they are 0. tied: c = Wz, h = tanh(c). hidden:
+INITIAL = ("cell", "hidden", "separate")
+"""Initial states of an LSTM, cell c and hidden h, from z; without z they are 0. cell: c = Wz, h = tanh(c). hidden:
 h = Wz + b, c = 0 (Pang et al. 2021, their code). separate: h = Wz + b, c = Vz + a (Pang & Wu 2021, their code). Of a
-GRU, which has no cell: h = Wz if tied, else Wz + b."""
+GRU, which has no cell: h = Wz if cell, else Wz + b."""
 
 
 class TextDecoder(nn.Module):
@@ -41,7 +41,7 @@ class TextDecoder(nn.Module):
     dropout: float = 0.0
     word_dropout: float = 0.0
     init_scale: float | None = 0.1
-    initial: str = "tied"
+    initial: str = "cell"
 
     def setup(self):
         scale = self.hidden_dim**-0.5 if self.init_scale is None else self.init_scale
@@ -51,7 +51,7 @@ class TextDecoder(nn.Module):
         self.embedding = self.param("embedding", uniform, (self.vocab_size, self.embed_dim))
         self.from_word = dense(width, True)
         self.gates_of_latent = dense(width, False)
-        self.state_of_latent = dense(self.hidden_dim, self.initial != "tied")
+        self.state_of_latent = dense(self.hidden_dim, self.initial != "cell")
         if self.cell == "lstm" and self.initial == "separate":
             self.cell_of_latent = dense(self.hidden_dim, True)
         self.recurrent = self.param("recurrent", uniform, (self.hidden_dim, width))
@@ -98,7 +98,7 @@ class TextDecoder(nn.Module):
         state = self.state_of_latent(z) if z.shape[-1] else zeros
         if self.cell != "lstm":
             return (state,)
-        if self.initial == "tied":
+        if self.initial == "cell":
             return state, jnp.tanh(state)
         return self.cell_of_latent(z) if self.initial == "separate" and z.shape[-1] else zeros, state
 
