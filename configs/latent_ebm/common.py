@@ -81,6 +81,25 @@ def latent_ebm_text(data: str) -> ConfigDict:
     return config
 
 
+def full_size_text(config: ConfigDict, num_train: int) -> None:
+    """Sentences at full size, with the other settings of unconditional_gen too: every parameter starts as U(±.1), h and
+    c of the LSTM from two maps of z, decay of the energy's weights, batches of 30, 50 epochs; the opponent FB-VAE."""
+    config.model.decoder.initial = "separate"
+    config.model.energy.init = "uniform_0.1"
+    config.optimizer.energy.weight_decay = 1e-3
+    config.train.update(batch_size=30, num_steps=50 * (num_train // 30), steps_per_dispatch=5)
+    config.train.checkpoint_every = num_train // 30
+    config.evaluate.update(gaussian_baseline=True, vaes=("free_bits",), num_samples=10, max_short_run=2560)
+    config.evaluate.update(cross_protocol="released", max_examples=10_000, max_generated=100_000)
+
+
+def table_2(config: ConfigDict, **figures: float) -> None:
+    """The paper's figures of sentences."""
+    note = "settings of its language models uncertain, ours by cross_protocol released; which settings made it unknown"
+    data = (config.data.name.split("/")[-1].split(".")[0],)
+    paper(config, "Pang et al. 2020, table 2", protocol=note, data=data, **figures)
+
+
 def smoke_text(config: ConfigDict) -> None:
     """`smoke` of all models of sentences, with short chains."""
     sentences.smoke(config)

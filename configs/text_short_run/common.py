@@ -39,6 +39,17 @@ def text_short_run(data: str, step_size: float | tuple[float, ...] = 0.5) -> Con
     return config
 
 
+def full_size(config: ConfigDict, embed_dim: int, hidden_dim: int, epochs: int, steps_per_epoch: int) -> None:
+    """A full-size LSTM that starts from z as the released one does, and the chain of the released PTB script, whose
+    noise rises after 15 epochs."""
+    config.model.decoder.update(embed_dim=embed_dim, hidden_dim=hidden_dim, initial="hidden")
+    noise = {"start": 0.05, "end": 0.2, "begin": 15 * steps_per_epoch, "increments": 3, "every": steps_per_epoch}
+    config.sampler.noise_scale.update(noise)
+    config.train.update(num_steps=epochs * steps_per_epoch, steps_per_dispatch=5, checkpoint_every=steps_per_epoch)
+    config.evaluate.update(max_examples=10_000, num_samples=10, max_short_run=2560)  # M; 80 batches
+    config.evaluate.vaes = ("annealed", "cyclical", "free_bits", "aggressive")
+
+
 def decoder(cell: str, size: int, dropout: float, initial: str = "cell") -> dict:
     """The network of p(sentence | z), an lstm or a gru whose embeddings are as wide as its state."""
     return {
@@ -72,6 +83,7 @@ def evaluation(config: ConfigDict) -> None:
     config.evaluate.max_short_run = 1000  # sentences that these are of
     config.evaluate.max_swaps = 0  # also reconstruct from sentences with 1 .. max_swaps pairs of words swapped
     config.evaluate.cross_steps = 0  # of the language models behind forward and reverse perplexity; 0: none
+    config.evaluate.cross_protocol = "decoder"  # or "released": LSTMs of 512, 8 passes, whatever cross_steps > 0
     config.evaluate.max_generated = 10_000  # sentences, and as many training ones, that these see
 
 
@@ -82,5 +94,7 @@ def smoke(config: ConfigDict) -> None:
     config.data.update(name="pydoc", max_length=8, vocabulary_size=30)
     config.model.latent_dim = 2
     config.model.decoder.update(embed_dim=4, hidden_dim=4)
+    if "search" in config and config.search.every:
+        config.search.update(every=2, grid=(0.1, 0.3), num_examples=2)
     if config.evaluate.cross_steps:
         config.evaluate.cross_steps = 5

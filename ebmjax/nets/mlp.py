@@ -23,8 +23,9 @@ ACTIVATIONS = {
 INITIALISATIONS = {
     "he": lambda fan_in: (nn.initializers.he_normal(), nn.initializers.zeros),
     "torch": lambda fan_in: (init.torch_kernel, init.torch_bias(fan_in)),
+    "uniform_0.1": lambda fan_in: (init.uniform(0.1), init.uniform(0.1)),
 }
-"""name -> (kernel, bias) initialisers of a layer: He normal with zero biases, or PyTorch's default U(±1/√fan_in)."""
+"""name -> (kernel, bias) initialisers of a layer: He normal, zero biases; PyTorch's default U(±1/√fan_in); U(±.1)."""
 
 
 class MLP(nn.Module):

@@ -27,10 +27,15 @@ LIMITS = {
 }
 
 
+CROSS_PROTOCOLS = ("decoder", "released")
+"""Of the language models behind forward and reverse perplexity: `language_models`."""
+
+
 def check(config, data_spec):
     """Raise ConfigError for data without sentences, or too small a num_draws."""
     if data_spec.vocab_size is None:
         raise ConfigError(f"data.name = {data_spec.name} holds no sentences: choose pydoc or lines:PATH")
+    choose(dict.fromkeys(CROSS_PROTOCOLS), config.evaluate.cross_protocol, "evaluate.cross_protocol")
     if 0 < config.evaluate.num_draws < max(config.model.latent_dim + 2, 4):
         raise ConfigError(
             f"evaluate.num_draws = {config.evaluate.num_draws} must exceed model.latent_dim + 1 = "
@@ -50,6 +55,23 @@ def make_language_model(config, data_spec):
     """The decoder without a latent vector, trained as long by the same optimiser."""
     optimizers = optimizers_of(config, data_spec, {"decoder": config.optimizer.generator})
     return language_model(make_decoder(config, data_spec), length=data_spec.shape[0], optimizers=optimizers)
+
+
+def language_models(config, vocab_size, num_train):
+    """(network, options of `sentence_scores.cross_figures`) of the language models behind forward and reverse
+    perplexity, by evaluate.cross_protocol.
+
+    decoder: the model's own decoder without z, evaluate.cross_steps steps.
+    released: an LSTM of 512 with dropout .5, Adam at 1e-4 for 8 passes over as many sentences as are trained on;
+        forward perplexity is of five batches. From code that is commented out (Pang & Wu 2021, conditional_gen).
+    """
+    options: dict = {"batch_size": config.train.batch_size}
+    if config.evaluate.cross_protocol == "decoder":
+        decoder = TextDecoder(vocab_size, **config.model.decoder.to_dict())
+        return decoder, options | {"num_steps": config.evaluate.cross_steps}
+    options |= {"num_steps": max(8 * num_train // config.train.batch_size, 1), "learning_rate": 1e-4}
+    options |= {"final_fraction": 1.0, "clip_norm": 0.0, "num_forward": 5 * config.train.batch_size}
+    return TextDecoder(vocab_size, "lstm", 512, 512, dropout=0.5, init_scale=None), options
 
 
 def annealed(config, steps_per_epoch):

@@ -101,10 +101,11 @@ def sentence_likelihoods(found, x):
     return averages | over_examples("nll", found)
 
 
-def cross_figures(decoder, train, test, generated, rng_key, *, score_batch=500, **fit_options):
+def cross_figures(decoder, train, test, generated, rng_key, *, num_forward=None, score_batch=500, **fit_options):
     """{arm: perplexities between its and real sentences} of {arm: generated rows}, by language models fitted alike.
 
-    decoder: the network of the language models. `train` and all arms are cut to the number of rows of the smallest.
+    decoder: the network of the language models. num_forward: of `cross_perplexities`. `train` and all arms are cut to
+    the number of rows of the smallest.
     fit_options: of `fit_language_model`.
     """
     parts = {"train": train, "test": test} | {("arm", arm): rows for arm, rows in generated.items()}
@@ -123,7 +124,8 @@ def cross_figures(decoder, train, test, generated, rng_key, *, score_batch=500, 
         return scorer
 
     fitted = []  # the language model of real sentences, the same for all arms
-    return {arm: cross_perplexities(fit, train, test, pad(rows[:num])) for arm, rows in generated.items()}
+    found = partial(cross_perplexities, fit, train, test, num_forward=num_forward)
+    return {arm: found(pad(rows[:num])) for arm, rows in generated.items()}
 
 
 def generate(trained, num, batch_size, rng_key):

@@ -11,9 +11,9 @@ from ebmjax.estimators.decoding import sample_tokens
 from ebmjax.estimators.likelihood import annealed_log_normalizer, gaussian_proposal_log_likelihood, over_normalizer
 from ebmjax.evaluation import map_batches
 from ebmjax.mcmc import mala
-from ebmjax.nets import TextDecoder
 from ebmjax.objectives import gaussian_log_prob
 from ebmjax.report.results import Figures
+from experiments.build.sentences import language_models
 from experiments.measure import images, sentence_scores
 from experiments.measure.estimates import EXAMPLES, PROTOCOL, estimate_figures
 from experiments.measure.history import draw_health
@@ -98,9 +98,8 @@ def cross_figures(run, arms) -> Figures:
         return {}
     train, test = data.x_train[: settings.max_generated], data.x_test[: settings.max_examples]
     generated = images.draw_arms(run, arms, len(train))
-    decoder = TextDecoder(len(data.vocabulary), **run.config.model.decoder.to_dict())
-    fit = {"num_steps": settings.cross_steps, "batch_size": run.config.train.batch_size}
-    found = sentence_scores.cross_figures(decoder, train, test, generated, run.rng_key, **fit)
+    decoder, options = language_models(run.config, len(data.vocabulary), len(train))
+    found = sentence_scores.cross_figures(decoder, train, test, generated, run.rng_key, **options)
     real = [figures.pop("real_perplexity") for figures in found.values()][0]
     return found | {"real": {"forward_perplexity": real, "reverse_perplexity": real}}
 
@@ -159,10 +158,15 @@ def protocol(config, dataset):
     for name in settings.vaes:
         text += f" vae_{name}: {VAES[name]}"
     if settings.cross_steps:
+        how = f"of {settings.cross_steps} steps on equally many sentences"
+        if settings.cross_protocol == "released":
+            how = (
+                "LSTMs of 512, Adam at 1e-4, 8 passes over one sample for each training sentence, forward of 5 batches"
+            )
         text += (
             " forward_perplexity: of samples under a language model of training sentences; reverse_perplexity: of "
-            f"test sentences under one of samples, both of {settings.cross_steps} steps on equally many sentences; "
-            "real: test sentences under a language model of training sentences."
+            f"test sentences under one of samples; both models {how}; real: test sentences under a language model of "
+            "training sentences."
         )
     return text + " Last parameters, no selection."
 

@@ -16,7 +16,8 @@ from experiments.measure import sentences
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 PATHS = sorted(p for p in (CONFIGS / "text_short_run").glob("*.py") if p.stem != "common")
-PATHS += [CONFIGS / "latent_ebm" / f"{name}.py" for name in ("text", "ptb", "snli")]
+TEXTS = ("text", "text_noise_free", "ptb", "ptb_full", "snli", "snli_full", "yahoo_full")
+PATHS += [CONFIGS / "latent_ebm" / f"{name}.py" for name in TEXTS]
 MODULES = {"text_short_run": text_short_run, "latent_ebm": latent_ebm}
 FIGURES = {
     "reconstruction_nll",
@@ -39,7 +40,9 @@ def test_what_is_learned(path):
         method = MODULES[name].build(config, spec)
         batch = {"x": jax.ShapeDtypeStruct((4, 9), np.int32)}
         state = jax.eval_shape(method.init, jax.random.key(0), batch)
-        assert set(state.params) == ({"generator", "energy"} if name == "latent_ebm" else {"generator"})
+        own = {"generator", "energy"} if name == "latent_ebm" else {"generator"}
+        own |= {"log_step_size"} if config.get("search", {}).get("every") else set()
+        assert set(state.params) == own
 
 
 def test_the_released_schedule():
