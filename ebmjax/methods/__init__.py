@@ -17,7 +17,7 @@ from ebmjax.methods.short_run import short_run
 from ebmjax.methods.step_size_search import StepSizeSearch
 from ebmjax.methods.symbol_vector import CouplingWeights, symbol_vector
 from ebmjax.methods.text_short_run import text_short_run
-from ebmjax.methods.text_vae import Remedies, text_vae
+from ebmjax.methods.text_vae import VAETraining, text_vae
 from ebmjax.methods.tilted_flow import Backbone, backbone_of_decoder, backbone_of_flow
 from ebmjax.methods.vae import vae
 from ebmjax.methods.vae_latent_ebm import vae_latent_ebm
@@ -26,9 +26,9 @@ from ebmjax.methods.vera import vera
 __all__ = [
     "Backbone",
     "CouplingWeights",
-    "Remedies",
     "StepSizeSearch",
     "TriangleWeights",
+    "VAETraining",
     "abp",
     "anatomy",
     "backbone_of_decoder",

@@ -1,5 +1,5 @@
 """Variational auto-encoder of sentences (Bowman et al. 2016, arXiv 1511.06349): the opponent of models whose latent
-vectors are inferred by chains, with the remedies against an unused z that their papers compare with.
+vectors are inferred by chains, and the ways to keep its z in use that their papers compare with.
 
     maximise  E_q[log p(x | z)] - β KL(q(z | x) || N(0, I)),   q(z | x) = N(μ(x), diag σ²(x))
 
@@ -27,8 +27,8 @@ from ebmjax.objectives.observation import TokenObservation
 from ebmjax.types import Array, Batch, Method, Metrics, PyTree, State
 
 
-class Remedies(NamedTuple):
-    """What keeps z in use; by default nothing.
+class VAETraining(NamedTuple):
+    """How the model is trained, to keep z in use; by default by the evidence lower bound as it is.
 
     kl_weight: step -> β ≥ 0. free_nats: ≥ 0; dimensions of a sentence's z whose KL is not larger do not count.
     encoder_steps: ≥ 0, updates of the encoder alone before each update of the decoder, at the same batch with fresh
@@ -41,7 +41,7 @@ class Remedies(NamedTuple):
     aggressive_steps: int = 0
 
 
-NO_REMEDIES = Remedies()
+PLAIN = VAETraining()
 
 
 class Network(NamedTuple):
@@ -49,7 +49,7 @@ class Network(NamedTuple):
 
     model: Model
     encode_fn: Callable
-    remedies: Remedies
+    training: VAETraining
 
 
 def loss_of(
@@ -60,28 +60,28 @@ def loss_of(
     mean, log_variance = network.encode_fn(params["encoder"], x)
     z = draw_diagonal(z_key, mean, log_variance)
     nll, _ = network.model.observation.loss(params["generator"], x, z, dropout_key)
-    loss = nll + kl_weight * jnp.mean(masked_kl(mean, log_variance, network.remedies.free_nats))
+    loss = nll + kl_weight * jnp.mean(masked_kl(mean, log_variance, network.training.free_nats))
     kl = jnp.mean(masked_kl(mean, log_variance))
     return loss, {"reconstruction_nll": nll, "kl": kl, "posterior_spread": pytree.spread(z)}
 
 
 def train_step(network: Network, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
     """One update of both groups; while training is aggressive, first the encoder's, then one of the decoder alone."""
-    x, key, remedies = batch["x"], step_key(state), network.remedies
-    kl_weight = remedies.kl_weight(state.step)
+    x, key, training = batch["x"], step_key(state), network.training
+    kl_weight = training.kl_weight(state.step)
     gradient = jax.grad(partial(loss_of, network), has_aux=True)
-    aggressive = state.step < remedies.aggressive_steps if remedies.encoder_steps else jnp.bool_(False)
+    aggressive = state.step < training.aggressive_steps if training.encoder_steps else jnp.bool_(False)
 
     def update_encoder(i, state):
         grads = gradient(state.params, x, jax.random.fold_in(key, i + 1), kl_weight)[0]
         return apply_gradients(state, optimizers, {"encoder": grads["encoder"]})
 
-    if remedies.encoder_steps:
-        state = jax.lax.fori_loop(0, jnp.where(aggressive, remedies.encoder_steps, 0), update_encoder, state)
+    if training.encoder_steps:
+        state = jax.lax.fori_loop(0, jnp.where(aggressive, training.encoder_steps, 0), update_encoder, state)
     grads, metrics = gradient(state.params, x, jax.random.fold_in(key, 0), kl_weight)
     metrics |= {f"grad_norm_{group}": pytree.global_norm(grad) for group, grad in grads.items()}
     both = apply_gradients(state, optimizers, grads)
-    if remedies.encoder_steps:
+    if training.encoder_steps:
         one = apply_gradients(state, optimizers, {"generator": grads["generator"]})
         both = jax.lax.cond(aggressive, lambda: one, lambda: both)
     return both._replace(step=state.step + 1), metrics | {"kl_weight": jnp.float32(kl_weight)}
@@ -123,7 +123,7 @@ def text_vae(
     optimizers: Mapping[str, optax.GradientTransformation],
     latent_dim: int,
     length: int,
-    remedies: Remedies = NO_REMEDIES,
+    training: VAETraining = PLAIN,
 ) -> Method:
     """Build the method.
 
@@ -132,15 +132,16 @@ def text_vae(
         encoder: Flax module tokens`[B, L]` -> (mean, log-variance), `[B, latent_dim]` each: `nets.text_encoder`.
         optimizers: {"generator": ..., "encoder": ...}.
         latent_dim: d ≥ 1. length: of the rows of tokens that `sample` makes, ≥ 1; use that of the data.
-        remedies: against a z that is not used.
+        training: KL weight, free bits, updates of the encoder; by default the evidence lower bound.
 
     Parameter groups: "generator", "encoder". functions: posterior, encode (a draw), sample_latent, log_likelihood,
-    token_log_prob, start, step. Raises ValueError for remedies out of range, `init` for other data than sentences.
+    token_log_prob, start, step. Raises ValueError for settings of the training out of range, `init` for other data than
+    sentences.
     """
-    if min(remedies.free_nats, remedies.encoder_steps, remedies.aggressive_steps) < 0:
-        raise ValueError(f"numbers of {remedies} must be at least 0")
+    if min(training.free_nats, training.encoder_steps, training.aggressive_steps) < 0:
+        raise ValueError(f"the numbers of {training} must be at least 0")
     model = make_model(decoder, length=length, latent_dim=latent_dim)
-    network = Network(model, pure(encoder), remedies)
+    network = Network(model, pure(encoder), training)
 
     def init(rng_key, batch):
         keys = jax.random.split(rng_key, 3)

@@ -1,6 +1,6 @@
 """Decoders of sentences, and the models they are compared with, from a config."""
 
-from ebmjax.methods import Remedies, language_model, text_vae
+from ebmjax.methods import VAETraining, language_model, text_vae
 from ebmjax.nets import CELLS, TextDecoder
 from ebmjax.nets.text import INITIAL
 from ebmjax.nets.text_encoder import TextEncoder
@@ -76,13 +76,13 @@ def language_models(config, vocab_size, num_train):
 
 def annealed(config, steps_per_epoch):
     """The KL's weight rises from .1 to 1 in vae.warmup_epochs."""
-    return Remedies(lambda step: linear_weight(step, config.vae.warmup_epochs * steps_per_epoch))
+    return VAETraining(lambda step: linear_weight(step, config.vae.warmup_epochs * steps_per_epoch))
 
 
 def cyclical(config, steps_per_epoch):
     """The KL's weight rises from 0 to 1 in the first half of each of vae.cycles parts of the training."""
     fixed = {"zero": 0.0, "ramp": 0.5, "largest": 1.0}
-    return Remedies(lambda step: cyclical_weight(step, config.train.num_steps, cycles=config.vae.cycles, **fixed))
+    return VAETraining(lambda step: cyclical_weight(step, config.train.num_steps, cycles=config.vae.cycles, **fixed))
 
 
 def free_bits(config, steps_per_epoch):
@@ -107,7 +107,7 @@ def make_vaes(config, data_spec):
     steps_per_epoch = max(data_spec.num_train // config.train.batch_size, 1)
     groups = dict.fromkeys(("generator", "encoder"), config.optimizer.generator)
     for name in config.evaluate.vaes:
-        remedies = choose(VAES, name, "evaluate.vaes")(config, steps_per_epoch)
+        training = choose(VAES, name, "evaluate.vaes")(config, steps_per_epoch)
         dim, vocabulary = config.model.latent_dim, data_spec.vocab_size
         found[f"vae_{name}"] = text_vae(
             make_decoder(config, data_spec),
@@ -115,7 +115,7 @@ def make_vaes(config, data_spec):
             optimizers=optimizers_of(config, data_spec, groups),
             latent_dim=dim,
             length=data_spec.shape[0],
-            remedies=remedies,
+            training=training,
         )
     return found
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from optax import sgd
 
-from ebmjax.methods import Remedies, text_vae
+from ebmjax.methods import VAETraining, text_vae
 from ebmjax.methods.base import step_key
 from ebmjax.objectives import kl_to_normal
 from ebmjax.objectives.amortised import draw_diagonal, linear_weight
@@ -47,14 +47,14 @@ class Encoder(nn.Module):
 START = {"mean": [0.2, 3.0], "log_variance": [-0.5, -1.0]}
 
 
-def made(**remedies):
+def made(**training):
     method = text_vae(
         Words(),
         Encoder(),
         optimizers={"generator": sgd(RATE), "encoder": sgd(RATE)},
         latent_dim=2,
         length=4,
-        remedies=Remedies(**remedies),
+        training=VAETraining(**training),
     )
     return method, method.init(jax.random.key(0), BATCH)
 
