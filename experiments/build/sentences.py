@@ -47,7 +47,7 @@ def make_decoder(config, data_spec):
     """The decoder of config.model.decoder: cell, embed_dim, hidden_dim, dropout, word_dropout, init_scale, initial."""
     fields = config.model.decoder
     choose(CELLS, fields.cell, "model.decoder.cell")
-    choose(dict.fromkeys(INITIAL), fields.initial, "model.decoder.initial")
+    choose(dict.fromkeys(INITIAL), fields.get("initial", "cell"), "model.decoder.initial")
     return TextDecoder(data_spec.vocab_size, **fields.to_dict())
 
 
