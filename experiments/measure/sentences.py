@@ -22,12 +22,12 @@ NUM_TEMPERATURES, NUM_CHAINS = 2000, 500
 """Of the annealing that estimates log Z of a learned prior."""
 
 VAES = {
-    "annealed": "a variational auto-encoder with the same decoder, the KL's weight rising to 1.",
-    "cyclical": "the same, the KL's weight rising again in each of several cycles.",
-    "free_bits": "the same as annealed, and dimensions of a small KL do not count.",
-    "aggressive": "the same as annealed, with more updates of the encoder than of the decoder to begin with.",
+    "annealed": "the KL's weight rising to 1",
+    "cyclical": "the KL's weight rising to 1 in each of several cycles",
+    "free_bits": "the KL's weight rising to 1, without dimensions of a small KL",
+    "aggressive": "the KL's weight rising to 1, at first with more updates of the encoder than of the decoder",
 }
-"""The opponents of `build.sentences.VAES`, for the protocol."""
+"""How the opponents of `build.sentences.VAES` are trained, for the protocol."""
 
 
 def figures(run, trained):
@@ -156,7 +156,7 @@ def protocol(config, dataset):
         text += f"; {EXAMPLES.removesuffix('.')}"
     text += "; language_model: the same decoder without z, trained as long, its likelihood exact."
     for name in settings.vaes:
-        text += f" vae_{name}: {VAES[name]}"
+        text += f" vae_{name}: a variational auto-encoder with the same decoder, trained as long, {VAES[name]}."
     if settings.cross_steps:
         how = f"of {settings.cross_steps} steps on equally many sentences"
         if settings.cross_protocol == "released":
