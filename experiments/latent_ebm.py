@@ -16,7 +16,7 @@ from experiments.build import opponents
 from experiments.build.chains import make_chain, noise_free_chain
 from experiments.build.networks import make_energy, make_generator
 from experiments.build.optimizers import optimizers_of
-from experiments.build.sentences import LIMITS, check, make_decoder, make_language_model
+from experiments.build.sentences import LIMITS, check, make_decoder, make_opponents
 from experiments.measure import images, prior_chains, sentences
 from experiments.measure.history import last_logged
 
@@ -62,16 +62,14 @@ OPPONENTS = {
 
 def baselines(config, data_spec):
     """Of images, the opponents that the config names; of sentences, a decoder trained with N(0, I), everything else
-    equal, and a language model."""
+    equal, and `make_opponents`."""
     found = {}
     if not is_text(config):
         chosen = {name: choose(OPPONENTS, name, "evaluate.opponents") for name in config.evaluate.opponents}
         return {name: make(config, data_spec) for name, make in chosen.items()}
     if config.evaluate.gaussian_baseline:
         found["gaussian_trained"] = build(config, data_spec, gaussian_prior=True)
-    if config.evaluate.language_model:
-        found["language_model"] = make_language_model(config, data_spec)
-    return found
+    return found | make_opponents(config, data_spec)
 
 
 def evaluate(run):
@@ -82,7 +80,7 @@ def evaluate(run):
 def evaluate_sentences(run):
     """Reconstruction, likelihood and use of z of test sentences; perplexities of samples, beside those with N(0, I)."""
     normal = lambda key, num: jax.random.normal(key, (num, run.config.model.latent_dim))
-    methods = {OWN: run.trained} | {k: v for k, v in run.baselines.items() if k == "gaussian_trained"}
+    methods = {OWN: run.trained} | {arm: trained for arm, trained in run.baselines.items() if arm != "language_model"}
     arms = {arm: partial(trained.method.sample, trained.state) for arm, trained in methods.items()}
     arms["gaussian_prior"] = sentences.sample_from(run.trained, normal, run.dataset.x_train.shape[1])
     found = {arm: sentences.figures(run, trained) for arm, trained in methods.items()}

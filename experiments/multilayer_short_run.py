@@ -12,52 +12,34 @@ import numpy as np
 
 from ebmjax.evaluation import map_batches
 from ebmjax.mcmc import langevin
-from ebmjax.methods import StepSizeSearch, multilayer_short_run
+from ebmjax.methods import multilayer_short_run
 from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment, Trained
 from ebmjax.viz.chains import plot_step_sizes
-from experiments.build import missing, multilayer_vae
+from experiments.build import missing, multilayer_vae, step_size_search
 from experiments.build.chains import one_step_size
 from experiments.build.networks import make_multilayer_generator
 from experiments.build.optimizers import optimizers_of
+from experiments.build.step_size_search import make_search
 from experiments.measure import images, layers
 from experiments.measure.missing import lacking
 
-LIMITS = multilayer_vae.LIMITS | {
-    "model.latent_dims": 1,
-    "model.generator.features": 1,
-    "sampler.posterior.num_steps": 1,
-    "sampler.posterior.noise_scale": 0,
-    "search.every": 0,
-    "search.num_examples": 1,
-    "search.num_chains": 1,
-    "search.num_fixed_noise_chains": 1,
-    "search.num_log_det_terms": 0,
-    "search.width": 0,
-    "evaluate.num_divergence_examples": 1,
-    "evaluate.other_start": 0,
-    "evaluate.hidden.fraction": (0, 0.99),
-    "evaluate.hidden.size": 1,
-}
-
-
-def make_search(config, objective):
-    """How the step size is learned by `objective`; None where search.every is 0."""
-    fields = config.search
-    if not fields.every:
-        return None
-    num_chains = fields.num_fixed_noise_chains if objective == "fixed_noise" else fields.num_chains
-    return StepSizeSearch(
-        objective,
-        fields.every,
-        tuple(fields.grid),
-        fields.width,
-        fields.num_examples,
-        num_chains,
-        fields.num_log_det_terms,
-    )
+LIMITS = (
+    multilayer_vae.LIMITS
+    | step_size_search.LIMITS
+    | {
+        "model.latent_dims": 1,
+        "model.generator.features": 1,
+        "sampler.posterior.num_steps": 1,
+        "sampler.posterior.noise_scale": 0,
+        "evaluate.num_divergence_examples": 1,
+        "evaluate.other_start": 0,
+        "evaluate.hidden.fraction": (0, 0.99),
+        "evaluate.hidden.size": 1,
+    }
+)
 
 
 def build(config, data_spec, *, objective=None, step_size=None, learned=True):

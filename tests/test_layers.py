@@ -33,7 +33,7 @@ CONFIG_FILES = {
 }
 # What methods share. A method imports no other.
 SHARED = {"base", "coupling", "data_space", "encoded", "entropy_sampler", "tilted_flow"}
-SHARED |= {"latent_likelihood", "latent_model", "latent_space"}
+SHARED |= {"latent_likelihood", "latent_model", "latent_space", "step_size_search"}
 BY_STRING = {"import_module", "__import__", "run_module", "exec", "eval"}
 # Files that import by a name that is computed, and what for.
 COMPUTED = {"ebmjax/__init__.py": "subpackages on first use", "experiments/__init__.py": "the chosen command"}

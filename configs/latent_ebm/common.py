@@ -85,8 +85,8 @@ def smoke_images(config: ConfigDict) -> None:
 
 
 def latent_ebm_text(data: str) -> ConfigDict:
-    """The settings for sentences of Pang & Wu 2021's code (arXiv 2108.11556, unconditional_gen); a data set's config
-    states what differs."""
+    """Sentences, by Algorithm 1 with the sizes and chains of Pang & Wu 2021's code (arXiv 2108.11556,
+    unconditional_gen, where an encoder infers z and chains only report); a data set's config states what differs."""
     config = latent_ebm(data)
     config.data.update(max_length=40, vocabulary_size=10_000)
     config.train.batch_size = 32
@@ -98,8 +98,8 @@ def latent_ebm_text(data: str) -> ConfigDict:
         }
     )
     config.sampler.prior = ConfigDict({"num_steps": 40, "step_size": 0.5, "temperature": 1.0})
-    # Noise-free in the code: z is where 20 steps of gradient descent from N(0, I) end.
-    config.sampler.posterior = ConfigDict({"num_steps": 20, "step_size": 0.5, "temperature": 1.0, "noise_scale": 0.0})
+    # noise_scale 1: Langevin dynamics, Algorithm 1. 0: gradient descent, whose ends are codes far from N(0, I).
+    config.sampler.posterior = ConfigDict({"num_steps": 20, "step_size": 0.5, "temperature": 1.0, "noise_scale": 1.0})
     config.sampler.refine_steps = 0
     config.optimizer = ConfigDict({"energy": adam(1e-4, clip_norm=1.0), "generator": adam(1e-3, clip_norm=5.0)})
     del config.sampler.multilayer  # of images
@@ -107,6 +107,25 @@ def latent_ebm_text(data: str) -> ConfigDict:
     sentences.evaluation(config)
     config.evaluate.cross_steps = 1000
     return config
+
+
+def full_size_text(config: ConfigDict, num_train: int) -> None:
+    """Sentences at full size, with the other settings of unconditional_gen too: every parameter starts as U(±.1), h and
+    c of the LSTM from two maps of z, decay of the energy's weights, batches of 30, 50 epochs; the opponent FB-VAE."""
+    config.model.decoder.initial = "separate"
+    config.model.energy.init = "uniform_0.1"
+    config.optimizer.energy.weight_decay = 1e-3
+    config.train.update(batch_size=30, num_steps=50 * (num_train // 30), steps_per_dispatch=5)
+    config.train.checkpoint_every = num_train // 30
+    config.evaluate.update(gaussian_baseline=True, vaes=("free_bits",), num_samples=10, max_short_run=2560)
+    config.evaluate.update(cross_protocol="released", max_examples=10_000, max_generated=100_000)
+
+
+def table_2(config: ConfigDict, **figures: float) -> None:
+    """The paper's figures of sentences."""
+    note = "settings of its language models uncertain, ours by cross_protocol released; which settings made it unknown"
+    data = (config.data.name.split("/")[-1].split(".")[0],)
+    paper(config, "Pang et al. 2020, table 2", protocol=note, data=data, **figures)
 
 
 def smoke_text(config: ConfigDict) -> None:

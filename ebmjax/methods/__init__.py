@@ -13,11 +13,13 @@ from ebmjax.methods.jem import jem
 from ebmjax.methods.ladder_vae import ladder_vae
 from ebmjax.methods.language_model import language_model
 from ebmjax.methods.latent_ebm import latent_ebm
-from ebmjax.methods.multilayer_short_run import StepSizeSearch, multilayer_short_run
+from ebmjax.methods.multilayer_short_run import multilayer_short_run
 from ebmjax.methods.score_matching import score_matching
 from ebmjax.methods.short_run import short_run
+from ebmjax.methods.step_size_search import StepSizeSearch
 from ebmjax.methods.symbol_vector import CouplingWeights, symbol_vector
 from ebmjax.methods.text_short_run import text_short_run
+from ebmjax.methods.text_vae import VAETraining, text_vae
 from ebmjax.methods.tilted_flow import Backbone, backbone_of_decoder, backbone_of_flow
 from ebmjax.methods.vae import vae
 from ebmjax.methods.vae_latent_ebm import vae_latent_ebm
@@ -29,6 +31,7 @@ __all__ = [
     "CouplingWeights",
     "StepSizeSearch",
     "TriangleWeights",
+    "VAETraining",
     "abp",
     "ali",
     "anatomy",
@@ -51,6 +54,7 @@ __all__ = [
     "short_run",
     "symbol_vector",
     "text_short_run",
+    "text_vae",
     "vae",
     "vae_latent_ebm",
     "vera",

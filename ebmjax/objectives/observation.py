@@ -77,11 +77,15 @@ class TokenObservation(NamedTuple):
     metric = "reconstruction_nll"
     """What `error` is called: nats per sentence."""
 
-    def energy(self, params: PyTree, x: Array, mask: Array | None = None) -> Potential:
-        """z -> -log p(x | z) in nats. Terms without z are computed here, once for all steps of a chain."""
+    def energy(self, params: PyTree, x: Array, mask: Array | None = None, rng_key: Array | None = None) -> Potential:
+        """z -> -log p(x | z) in nats. Terms without z are computed here, once for all steps of a chain.
+
+        rng_key: of the decoder's dropout, which hides the same units at every call; None for no dropout.
+        """
         refuse_mask(mask)
-        inputs = self.apply(params, x, method="inputs")
-        return lambda z: -self.apply(params, z, x, inputs, method="log_prob")
+        options = {} if rng_key is None else {"train": True, "rngs": {"dropout": rng_key}}
+        inputs = self.apply(params, x, method="inputs", **options)
+        return lambda z: -self.apply(params, z, x, inputs, method="log_prob", **options)
 
     def log_prob(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> Array:
         """log p(x | z) in nats, `[B]`; with the decoder's dropout if a key is given."""
