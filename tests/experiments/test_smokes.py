@@ -6,7 +6,15 @@ PUBLISHED = ("hypernetwork/cifar10", "latent_ebm/svhn", "short_run/celeba64")
 MORE = (
     *("divergence_triangle/cifar10", "flow/mnist", "flow_backbone/celeba32", "symbol_vector/svhn"),
     "vae_latent_ebm/cifar10",
-    *("abp/svhn", "anatomy/mnist", "anomaly/mnist", "features/svhn", "flow_contrastive/celeba32"),
+    *(
+        "abp/svhn",
+        "abp/celeba64_squares",
+        "texture/published",
+        "anatomy/mnist",
+        "anomaly/mnist",
+        "features/svhn",
+        "flow_contrastive/celeba32",
+    ),
     *("latent_ebm/celeba64", "latent_ebm/ptb", "nice_likelihood/mnist", "text_short_run/ptb_released"),
     *("vae_latent_ebm/mnist", "vera/cifar10", "vera/jem_cifar10"),
 )
