@@ -7,6 +7,7 @@ same parameters then make a larger image of the texture.
 import jax
 import numpy as np
 
+from ebmjax.data import to_float
 from ebmjax.data.crops import random_crops
 from ebmjax.evaluation import map_batches
 from ebmjax.evaluation.texture import filter_distance, gabor_filters, pixel_distance, random_phase, shuffled_pixels
@@ -75,7 +76,7 @@ def check_data(config, dataset):
 
 
 def synthesise(run, channels):
-    """Textures `[N, S, S, C]` from z ~ N(0, I) on the larger grid, clipped to nothing: tanh bounds them."""
+    """Textures from z ~ N(0, I) on the larger grid, `[N, S, S, C]` in (-1, 1)."""
     config = run.config
     generator = make_generator(config, channels, config.texture.scale)
     z = jax.random.normal(run.rng_key, (config.evaluate.num_samples, latent_dim(config, generator)))
@@ -93,7 +94,7 @@ def reconstruct(run, train):
 def evaluate(run):
     """Synthesis on a larger grid, its distance from the image, and how well the squares are reconstructed."""
     originals, others = images.examples(run)
-    train = images.to_float(squares(run.config, run.dataset, "train").x_train, run.dataset.max_value)
+    train = to_float(squares(run.config, run.dataset, "train").x_train, run.dataset.max_value)
     synthesis, (z, decoded) = synthesise(run, train.shape[3]), reconstruct(run, train)
     random = np.random.RandomState(0)
     arms = {
@@ -105,21 +106,22 @@ def evaluate(run):
     distances = {"filter_distance": filter_distance, "pixel_distance": pixel_distance}
     figures = {arm: {name: of(x, originals) for name, of in distances.items()} for arm, x in arms.items()}
     figures[OWN] |= {"train_mse": images.squared_error(decoded, train), "latent_rms": np.sqrt(np.mean(z**2))}
-    return Evaluation(figures, protocol(run.config, originals, others), draw(run, arms, train, decoded))
+    shown = draw(run, {"the image": originals} | arms, train, decoded)
+    return Evaluation(figures, protocol(run.config, originals, others), shown)
 
 
 def draw(run, arms, train, decoded) -> dict:
-    """{path: caption}: a texture beside squares of the image, what it is compared with, reconstructed squares."""
+    """{path: caption}: two textures, the image beside all arms, reconstructed squares, and the health of training."""
     paths = [run.workdir / f"{name}.png" for name in ("synthesis", "compared", "reconstructions")]
     pictures.save_grid(arms[OWN][:2], paths[0], columns=2)
-    side = min(np.shape(x)[1 + axis] for x in arms.values() for axis in (0, 1))
-    shown = np.concatenate([x[:1, :side, :side] for x in (images.examples(run)[0], *arms.values())])
+    side = min(min(x.shape[1:3]) for x in arms.values())
+    shown = np.concatenate([x[:1, :side, :side] for x in arms.values()])
     pictures.save_grid(shown.astype(np.float32), paths[1], columns=len(shown))
     pictures.save_pairs(train[:6], decoded[:6], paths[2], columns=6)
     scale = run.config.texture.scale
     captions = [
         f"Two textures from z ~ N(0, I) on a grid {scale} times as large as that of training.",
-        f"From left to right: the image, {', '.join(arm or 'ours' for arm in arms)}; the upper left corner of each.",
+        f"From left to right: {', '.join(arm or 'ours' for arm in arms)}; the upper left corner of each.",
         "Squares of the image, and below each what the end of its stored chain is decoded to.",
     ]
     return dict(zip(paths, captions, strict=True)) | draw_health(run, f"textures on {run.dataset.name}")

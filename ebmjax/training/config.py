@@ -10,7 +10,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ebmjax.data.paths import absolute_name
-from ebmjax.training.values import check_values, clipped, shown
+from ebmjax.messages import clipped, shown
+from ebmjax.training.values import check_values
 
 # Fields that may differ when a run is resumed: they do not change the results of training.
 FREE_FIELDS = (

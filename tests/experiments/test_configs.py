@@ -70,15 +70,16 @@ def load_module(name):
     return importlib.import_module(name.removesuffix(".py").replace("/", "."))
 
 
-def data_spec(data):
-    """The DataSpec of config.data without its files."""
+def data_spec(experiment, config):
+    """The DataSpec of what a config's method is trained on, without its files."""
+    data = config.data
     if data.name in FILES:
         shape, num_train, *rest = FILES[data.name]
         assert data.num_train <= num_train
         return DataSpec(data.name, shape, data.num_train or num_train, *rest)
     if data.name.startswith("lines:") or data.name == "pydoc":
         return DataSpec(data.name, (data.get("max_length", 40) + 1,), 2000, 200, 2, None, data.vocabulary_size)
-    return spec(load(**data))
+    return spec(experiment.data_of(config, load(**data), "train"))
 
 
 def state_of(method, config, shape, dtype):
@@ -120,7 +121,7 @@ def builds(name, variant, traced=False):
     experiment = find(config.experiment)
     experiment.check(config)
     to_settings(config)
-    build_method(experiment, config, data_spec(config.data), traced)
+    build_method(experiment, config, data_spec(experiment, config), traced)
 
 
 @pytest.mark.parametrize("variant", ["", "smoke"])
