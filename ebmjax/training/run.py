@@ -178,7 +178,8 @@ def restore(workdir: Path, find: Callable[[str], Experiment], arm: str = OWN) ->
         (method, state), _ = train(job, build(job, prepared))
         return config, Trained(first_replica(method, state), state)
     folder = workdir / "baselines" / arm
-    methods = experiment.baselines(config, job.data_spec, **prepared)
+    with input_errors():
+        methods = experiment.baselines(config, job.data_spec, **prepared)
     if arm not in methods or not steps_done(folder):
         raise ConfigError(f"{workdir} holds no trained arm {arm!r}; its arms are {', '.join(methods) or 'none'}")
     (method, state), _ = train(job._replace(workdir=folder), methods[arm], arm)
