@@ -17,7 +17,10 @@ from PIL import Image
 from configs.latent_ebm.digits import get_config
 from ebmjax.data import DataSpec
 from ebmjax.mcmc import KERNELS
+from ebmjax.report.results import added_figures
+from experiments import evaluate
 from experiments.latent_ebm import build
+from experiments.tables import table
 
 ROOT = Path(__file__).parents[2]
 CONFIG = f"--config={ROOT}/configs/latent_ebm/digits.py:smoke"
@@ -171,6 +174,23 @@ def test_opponents_and_long_chains(run):
     assert found.names["long_chain"] == table_1 - {"test_mse"}
     assert "long_chains" in found.pictures
     assert "short_run_5: short-run inference of 5 layers, by 5 noisy steps of 0.1" in found.results["protocol"]
+
+
+@pytest.mark.slow
+def test_an_arm_is_evaluated_beside_the_run(finished, tmp_path, capsys):
+    folder = shutil.copytree(finished.folder, tmp_path / "run")
+    words = [str(folder), "--with", "frechet_pixels", "--num", "64", "--batch_size", "64"]
+    assert evaluate.main(words) == 0 and evaluate.main([*words, "--arm", "gaussian_trained"]) == 0
+    held = json.loads((folder / "results.json").read_text())
+    own, arm = held["evaluations"]
+    assert "arm" not in own and arm["arm"] == "gaussian_trained" and own["value"] != arm["value"]
+    for name, entry in (("", own), ("gaussian_trained", arm)):
+        assert added_figures(held, name) == {"frechet_pixels": entry}
+    row = next(line for line in table("digits", [held]).splitlines() if line.startswith("| frechet_pixels"))
+    assert row.startswith(f"| frechet_pixels | {own['value']:.4g} |") and f"{arm['value']:.4g} gaussian_trained" in row
+    assert "frechet_<wbr>pixels, gaussian_<wbr>trained" in (folder / "report.html").read_text()
+    assert evaluate.main([*words, "--arm", "vea"]) == 2
+    assert "holds no trained arm 'vea'; its arms are gaussian_trained" in capsys.readouterr().err
 
 
 def test_an_unknown_opponent_is_refused(fails):
