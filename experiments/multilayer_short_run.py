@@ -168,9 +168,8 @@ def described_arms(config):
     start, settings, found = config.sampler.posterior.step_size, config.evaluate, []
     if settings.vae_baseline or settings.ladder_vae_baseline:
         found.append(
-            "vae, ladder_vae: the same generator trained as long and by the same optimiser as a variational "
-            "auto-encoder, whose encoder infers all layers at once, or from the top down; reconstructions through q's "
-            "means"
+            "vae, ladder_vae: the same generator trained for as many iterations as a variational auto-encoder, whose "
+            "encoder infers all layers at once, or from the top down; reconstructions through q's means"
         )
     if settings.step_sizes:
         found.append("third_step, triple_step: the same generator with a third and three times the learned step size")

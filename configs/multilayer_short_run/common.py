@@ -39,13 +39,12 @@ def multilayer_short_run(data: str) -> ConfigDict:
             "num_log_det_terms": 0,  # ... or, if > 0, this many, and estimates its log-determinant
         }
     )
-    groups = {"generator": 8e-5, "encoder": 8e-5, "log_step_size": 0.1}
-    config.optimizer = ConfigDict({group: adam(rate, b1=0.5) for group, rate in groups.items()})
+    config.optimizer = ConfigDict({"generator": adam(8e-5, b1=0.5), "log_step_size": adam(0.1, b1=0.5)})
     config.optimizer.log_step_size.clip_norm = 1.0  # or one long gradient shortens Adam's next thousand steps
-    # The VAE and the ladder VAE of the same generator: their encoder, and the weight of the KL, which rises to it in
-    # the first warmup_steps iterations.
+    # The VAE and the ladder VAE of the same generator: their encoder, the weight of the KL, which rises to it in the
+    # first warmup_steps iterations, and the optimiser of both networks.
     encoder = {"widths": (256,), "conv_widths": ()}  # conv_widths: convolutions of stride 2 below the perceptrons
-    config.vae = ConfigDict({"kl_weight": 1.0, "warmup_steps": 0, "encoder": encoder})
+    config.vae = ConfigDict({"kl_weight": 1.0, "warmup_steps": 0, "encoder": encoder, "optimizer": adam(8e-5, b1=0.5)})
     images_evaluation(config, 40_000)
     config.evaluate.num_divergence_examples = 32
     # Step sizes at which the trained generator is compared; (): none
@@ -71,6 +70,7 @@ def released(data: str) -> ConfigDict:
     config.model.generator.update(name="conv", variance="released")
     config.search.update(every=0, num_log_det_terms=8)
     config.optimizer.generator.update(schedule="step", decay_rate=0.5, decay_epochs=(50, 100, 300))
+    config.vae.optimizer = config.optimizer.generator.copy_and_resolve_references()
     config.vae.encoder.conv_widths = (64, 64)
     config.train.checkpoint_every = 4000
     config.evaluate.step_sizes = ()

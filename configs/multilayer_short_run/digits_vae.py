@@ -3,7 +3,7 @@
     python -m experiments.multilayer_short_run --config=configs/multilayer_short_run/digits_vae.py
 
 Settings of configs/multilayer_short_run/digits.py. The VAE and the ladder VAE (Sønderby et al. 2016, arXiv 1602.02282)
-have the same generator, optimiser and number of iterations.
+have the same generator and number of iterations.
 Expected: to be measured.
 Cost: to be measured.
 """
@@ -15,8 +15,8 @@ from configs.multilayer_short_run.common import smoke
 
 def get_config(variant=""):
     config = digits.get_config()
-    for group in ("generator", "encoder"):
-        config.optimizer[group].update(learning_rate=1e-3, b1=0.9, schedule="cosine")
+    for optimizer in (config.optimizer.generator, config.vae.optimizer):
+        optimizer.update(learning_rate=3e-3, b1=0.9, schedule="cosine")
     config.evaluate.update(fixed_noise_baseline=False, retrained_baselines=False, other_start=0.0, step_sizes=())
     config.evaluate.update(vae_baseline=True, ladder_vae_baseline=True)
     return variant_of(config, variant, smoke)

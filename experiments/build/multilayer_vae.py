@@ -23,7 +23,7 @@ def make_encoder(config) -> LayeredEncoder:
 
 
 def make_vae(config, data_spec, method: Callable, **options):
-    """`vae` or `ladder_vae` with the config's generator and its optimiser. options: further arguments of the method."""
+    """`vae` or `ladder_vae` with the config's generator, from its section vae. options: of the method alone."""
     fields, shape = config.vae, data_spec.shape
     if fields.encoder.conv_widths and (len(shape) != 3 or min(shape[:2]) >> len(fields.encoder.conv_widths) < 1):
         raise ConfigError(
@@ -34,7 +34,7 @@ def make_vae(config, data_spec, method: Callable, **options):
     return method(
         FlatLatents(make_multilayer_generator(config, shape), config.model.latent_dims),
         make_encoder(config),
-        optimizers=optimizers_of(config, data_spec, {g: config.optimizer[g] for g in ("generator", "encoder")}),
+        optimizers=optimizers_of(config, data_spec, dict.fromkeys(("generator", "encoder"), fields.optimizer)),
         sigma=config.model.sigma,
         kl_weight=warmed_up(weight, fields.warmup_steps),
         **options,
