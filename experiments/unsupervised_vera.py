@@ -23,7 +23,16 @@ from experiments.measure import images, stacked
 from experiments.measure.history import draw_health
 from experiments.measure.plane import TOYS, density_pictures, grid_of, mode_figures, toy_figures
 
-BASELINES = {"no_entropy": ARMS["no_entropy"]}
+
+def by_chains(config, data_spec):
+    """The method with the entropy's gradient estimated by chains over z, as with model.posterior.name = hmc."""
+    config = config.copy_and_resolve_references()
+    config.model.posterior.name = "hmc"
+    return make_vera(config, data_spec)
+
+
+BASELINES = {"no_entropy": ARMS["no_entropy"], "hmc": by_chains}
+"""Values of config.evaluate.arms."""
 
 
 def baselines(config, data_spec):
@@ -105,7 +114,7 @@ def image_figures(run, arms) -> tuple[Figures, dict]:
     for arm, x in drawn.items():
         path = run.workdir / f"samples{f'_{arm}' if arm else ''}.png"
         pictures.save_grid(x[:100], path)
-        shown[path] = "Samples of the generator" + (", trained without its entropy" if arm else "")
+        shown[path] = f"Samples of the generator{f', arm {arm}' if arm else ''}"
     return figures, shown
 
 
@@ -134,7 +143,10 @@ def table_figures(run, arms) -> Figures:
 def protocol(run, in_plane):
     """How the figures were measured."""
     settings = run.config.evaluate
-    arms = "no_entropy: trained without the entropy of the generator; real: test examples instead of samples."
+    arms = (
+        "no_entropy: trained without the entropy of the generator; hmc: with its gradient by chains over z instead of "
+        "importance sampling; real: test examples instead of samples."
+    )
     if in_plane:
         return (
             f"log_z: of exp(-E), on a grid of twice the picture's side. log_z_gap: log Z - (E_q[-E] + H(q)), which is "

@@ -16,7 +16,7 @@ def unsupervised_vera(data: str) -> ConfigDict:
     config.model.energy = ConfigDict(net("mlp", (100, 100), activation="leaky_relu", init="torch", slope=0.2))
     config.evaluate = ConfigDict(
         {
-            "arms": (),  # trained to compare: no_entropy
+            "arms": (),  # trained to compare: no_entropy, hmc
             "batch_size": 500,
             "max_examples": 10_000,  # of training images, samples and test images each
             "feature_steps": 1500,  # of the small classifier of the labels of images; 0: none
@@ -32,7 +32,7 @@ def toy(data: str) -> ConfigDict:
     config = unsupervised_vera(data)
     config.train.update(num_steps=10_000, steps_per_dispatch=50, log_every=50, checkpoint_every=2500)
     config.model.generator.update(name="normed_mlp", widths=(100, 100), activation="relu")
-    config.evaluate.arms = ("no_entropy",)
+    config.evaluate.arms = ("no_entropy", "hmc")
     return config
 
 

@@ -22,13 +22,18 @@ def linear(rng_key, x):
     return 0.5 * jnp.stack([-(x @ W), x @ W], axis=1)
 
 
-@pytest.mark.parametrize(("norm", "best"), [("linf", jnp.sign(W)), ("l2", W / jnp.linalg.norm(W))])
-def test_a_linear_classifier(norm, best):
-    """The worst change is ε in the steepest direction of the norm, against the label."""
+@pytest.mark.parametrize(("norm", "length"), [("linf", jnp.sum(jnp.abs(W))), ("l2", jnp.linalg.norm(W))])
+def test_a_linear_classifier(norm, length):
+    """The worst change moves wᵀx by ε times the dual norm of w, against the label.
+
+    In L∞ every step counts. On the sphere the angle to the best direction shrinks by e^2.5 in its tangent's half: from
+    90° to 9°, whose cosine is .987.
+    """
     attack = Attack(norm, num_steps=20, bounds=None)
     found = jax.jit(partial(pgd, linear, attack=attack))(KEY, X, LABELS, 0.3)
-    against = 1 - 2 * LABELS[:, None]
-    np.testing.assert_allclose(found - X, 0.3 * against * best, atol=0.03)
+    gains = (1 - 2 * LABELS) * ((found - X) @ W) / (0.3 * length)
+    assert jnp.max(gains) < 1 + 1e-4
+    assert jnp.median(gains) > 0.98 and jnp.min(gains) > (0.999 if norm == "linf" else 0.5)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
@@ -50,16 +55,23 @@ def test_refined_logits_are_those_at_the_ends_of_the_chains():
     """One descent of rate .1 from each of many noisy starts; the gradient passes the chain as a shift."""
     chain = Chain(partial(langevin, step_size=np.sqrt(0.2), noise_scale=0), 1)
     x = jnp.array([[0.5], [3.0]])
-    refined = lambda x: refined_logits(KEY, quadratic, chain, x, num_chains=3, noise=0.0)
-    grad = jax.grad(lambda x: -jnp.sum(jax.nn.logsumexp(quadratic(x), axis=1)))(x)
-    end = x - 0.1 * grad
-    np.testing.assert_allclose(refined(x), quadratic(end), rtol=1e-5)
-    of_first = jax.grad(lambda x: jnp.sum(refined(x)[:, 0]))(x)
-    np.testing.assert_allclose(of_first, 1 - end, rtol=1e-5)
+
+    @jax.jit
+    @partial(jax.grad, has_aux=True)
+    def of_first(x):
+        logits = refined_logits(KEY, quadratic, chain, x, num_chains=3, noise=0.0)
+        return jnp.sum(logits[:, 0]), logits
+
+    grad, logits = of_first(x)
+    # E = (x - 1)² / 2 - log(1 + e^-2x) up to a constant: dE/dx = x - tanh(x).
+    end = x - 0.1 * (x - jnp.tanh(x))
+    np.testing.assert_allclose(logits, quadratic(end), rtol=1e-5)
+    np.testing.assert_allclose(grad, 1 - end, rtol=1e-5)
 
 
 def test_refined_logits_average_over_chains():
     """No steps, noise of .5: the mean of -(x - 1 + n)² / 2 is lower by .5² / 2; 4,000 chains know it to .01."""
     chain = Chain(partial(langevin, step_size=0.1), 0)
-    found = refined_logits(KEY, quadratic, chain, jnp.array([[1.0], [-1.0]]), num_chains=4000, noise=0.5)
+    refined = jax.jit(partial(refined_logits, KEY, quadratic, chain, num_chains=4000, noise=0.5))
+    found = refined(jnp.array([[1.0], [-1.0]]))
     np.testing.assert_allclose(jnp.diagonal(found), -0.125, atol=0.02)

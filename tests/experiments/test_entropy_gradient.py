@@ -41,13 +41,19 @@ def test_bias_and_spread_of_a_made_up_estimator():
 
 
 def test_more_draws_less_bias(of):
-    """Importance sampling with the best scale; a chain's bias falls as it forgets where it began."""
+    """Importance sampling with the best scale, which gives too small a gradient; a chain, as it forgets its start."""
     few = study.Draws(*(a[:200] for a in of))
     scale = 1 / jnp.sqrt(1 + jnp.sum(GENERATOR.weights**2, axis=0) / GENERATOR.sigma**2)
-    for estimate in (partial(study.by_importance, GENERATOR, scale), partial(study.by_chain, GENERATOR, 0.5)):
-        found = [study.estimator_figures(GENERATOR, few, partial(estimate, few, n), 40, KEY) for n in (2, 40)]
-        assert found[1]["bias"] < 0.5 * found[0]["bias"] and found[1]["sd"] < found[0]["sd"]
-        assert found[0]["gradient_weights"] < found[1]["gradient_weights"] < 1.2
+    estimators = {
+        "importance": partial(study.by_importance, GENERATOR, scale, few),
+        "chain": partial(study.by_chain, GENERATOR, 0.5, few),
+    }
+    for name, estimate in estimators.items():
+        found = [study.estimator_figures(GENERATOR, few, partial(estimate, n), 40, KEY) for n in (2, 40)]
+        assert found[1]["bias"] < 0.5 * found[0]["bias"] and found[1]["sd"] < found[0]["sd"], name
+        shares = [one["gradient_weights"] for one in found]
+        assert shares[1] == pytest.approx(1, abs=0.2)  # of 200 pairs
+        assert name == "chain" or shares[0] < shares[1] - 0.2
 
 
 @pytest.mark.slow

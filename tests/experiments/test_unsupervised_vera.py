@@ -47,6 +47,7 @@ def test_what_a_toy_writes(run):
     assert set(found.metrics) == own | modes
     assert found.names == {
         "no_entropy": own | modes,
+        "hmc": own | modes,
         "real": {"samples_occupancy_max_error", "samples_mode_sd"},
     }
     assert found.pictures >= {"landscape", "health"}
