@@ -5,8 +5,8 @@
 
 The published preparation of the data: noise of one grey level, clipped to [.001, .999], logit. Sizes and length as in
 configs/nice_likelihood/digits.py, whose likelihoods are of another family of densities.
-Expected: none published for these images.
-Cost: under a minute of a CPU core.
+Expected: none published for these images; not measured here.
+Cost: about a minute of a CPU core.
 """
 
 from configs.common import variant_of

@@ -4,8 +4,8 @@
     python -m experiments.unsupervised_vera --config.data.name=pinwheel
 
 The default of the experiment. Published: nets, batch, rates, λ = 1, γ = 0; the length is ours.
-Expected: none published.
-Cost: two minutes of a CPU core.
+Expected: none published; not measured here.
+Cost: minutes of a CPU core, for three arms.
 """
 
 from configs.common import variant_of

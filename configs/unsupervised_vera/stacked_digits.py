@@ -4,7 +4,7 @@
     python -m experiments.unsupervised_vera --config=configs/unsupervised_vera/stacked_digits.py
 
 Settings of configs/unsupervised_vera/digits.py; 10,000 samples, as published for StackedMNIST.
-Expected: none published for these images.
+Expected: none published for these images; not measured here.
 Cost: minutes of a CPU core.
 """
 

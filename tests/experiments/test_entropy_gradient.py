@@ -52,8 +52,10 @@ def test_more_draws_less_bias(of):
         found = [study.estimator_figures(GENERATOR, few, partial(estimate, n), 40, KEY) for n in (2, 40)]
         assert found[1]["bias"] < 0.5 * found[0]["bias"] and found[1]["sd"] < found[0]["sd"], name
         shares = [one["gradient_weights"] for one in found]
-        assert shares[1] == pytest.approx(1, abs=0.2)  # of 200 pairs
-        assert name == "chain" or shares[0] < shares[1] - 0.2
+        if name == "chain":
+            assert shares[1] == pytest.approx(1, abs=0.2)  # of 200 pairs
+        else:
+            assert shares[0] + 0.2 < shares[1] < 1
 
 
 @pytest.mark.slow
