@@ -11,7 +11,8 @@ import numpy as np
 
 from ebmjax.evaluation import map_batches
 from ebmjax.methods import vae_latent_ebm
-from ebmjax.report.results import OWN, merge
+from ebmjax.objectives import kl_to_normal, squared_error
+from ebmjax.report.results import OWN, Figures, merge
 from ebmjax.training import cli
 from ebmjax.training.experiment import Evaluation, Experiment
 from experiments.build.encoded import (
@@ -22,7 +23,7 @@ from experiments.build.encoded import (
     make_options,
 )
 from experiments.build.missing import with_missing_entries
-from experiments.measure import encoded, images
+from experiments.measure import encoded, foreign, images
 
 
 def build(config, data_spec):
@@ -43,6 +44,29 @@ def energies(run, pairs):
     return {f"energy_{name}": np.mean(map_batches(energy, pair, size)) for name, pair in pairs.items()}
 
 
+def foreign_figures(run, test) -> Figures:
+    """auroc_<foreign>: our E(x, z) at the encoder's mean, and the VAE's negative bound of log p(x)."""
+    size = run.config.evaluate.batch_size
+
+    def by_energy(trained):
+        f = trained.method.functions
+        energy = lambda x: f["joint_energy"](trained.state, x, f["encode"](trained.state, run.rng_key, x))
+        return lambda x: map_batches(jax.jit(energy), x, size)
+
+    def by_bound(trained):
+        f, sigma = trained.method.functions, run.config.model.sigma
+
+        def bound(x):
+            mean, log_variance = f["posterior"](trained.state, x)
+            error = squared_error(x, f["decode"](trained.state, mean))
+            return error / (2 * sigma**2) + kl_to_normal(mean, log_variance)
+
+        return lambda x: map_batches(jax.jit(bound), x, size)
+
+    arms = {OWN: by_energy(run.trained)} | {arm: by_bound(trained) for arm, trained in run.baselines.items()}
+    return {arm: foreign.foreign_auroc(score, run, test) for arm, score in arms.items()}
+
+
 def evaluate(run):
     """Samples and reconstructions beside the VAE's, and the energy of pairs (x, z) that belong together or do not."""
     method, state = run.trained
@@ -52,8 +76,15 @@ def evaluate(run):
     decode = jax.jit(partial(method.functions["decode"], state))
     generated = map_batches(decode, drawn, run.config.evaluate.batch_size)
     pairs = {"data": (test, z), "generated": (generated, drawn), "shuffled": (test, np.roll(z, 1, axis=0))}
-    figures = merge(figures, {OWN: energies(run, pairs)})
+    figures = merge(figures, {OWN: energies(run, pairs)}, foreign_figures(run, test))
     return Evaluation(figures, protocol(run.config, len(train), len(test)), shown)
+
+
+FOREIGN_TOLD = (
+    "auroc_<foreign>: foreign examples against test examples by E(x, z) at the encoder's mean of z, of the VAE by the "
+    "negative bound of log p(x) with that z; uniform: every entry by itself, in the range of the test examples; "
+    "constant: one colour; between: means of two test examples. "
+)
 
 
 def protocol(config, num_train, num_test):
@@ -62,6 +93,7 @@ def protocol(config, num_train, num_test):
         f"{encoded.common_protocol(config, num_train, num_test)} "
         "energy_data: mean E(x, z) of test examples with their encoder's mean; energy_generated: of "
         "generated examples with their z; energy_shuffled: of test examples with the z of others. "
+        f"{FOREIGN_TOLD if config.evaluate.foreign else ''}"
         "Last parameters, no selection."
     )
 
@@ -72,6 +104,7 @@ EXPERIMENT = Experiment(
     build=build,
     baselines=baselines,
     evaluate=evaluate,
+    check_data=foreign.check_data,
 )
 
 if __name__ == "__main__":

@@ -5,14 +5,13 @@ from ml_collections import ConfigDict
 from configs import encoders
 from configs.common import each
 
-smoke, smoke_images = encoders.smoke, encoders.smoke_images
-
 
 def vae_latent_ebm(data: str) -> ConfigDict:
     """The published weights and rates with perceptrons; a data set's config states what differs."""
     config = encoders.encoded("vae_latent_ebm", data)
     config.model.weight = 1.0  # of KL(Q || P); at 1 the entropies of q cancel
     config.model.energy = ConfigDict({"name": "mlp", "widths": (256, 256), "width": 64, "form": "softplus"})
+    config.evaluate.foreign = ()  # told from test examples by the energy: uniform, constant, between, or data sets
     each(config.optimizer.values(), b1=0.0, b2=0.9, clip_norm=0.0)
     return config
 
@@ -23,3 +22,15 @@ def official(config: ConfigDict) -> None:
     config.model.scale_deviation = 0.0
     each(config.optimizer.values(), shared_epochs=1)
     each((config.optimizer.generator, config.optimizer.encoder), weight_decay=1e-4)
+
+
+def smoke(config: ConfigDict) -> None:
+    """`smoke` of all methods with an encoder, with foreign examples that need no data set."""
+    encoders.smoke(config)
+    config.evaluate.foreign = ("uniform", "constant")
+
+
+def smoke_images(config: ConfigDict) -> None:
+    """The same for a published config, on fake images of its shape."""
+    encoders.smoke_images(config)
+    config.evaluate.foreign = ("uniform", "constant")

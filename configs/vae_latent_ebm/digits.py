@@ -19,4 +19,5 @@ def get_config(variant=""):
     encoders.small(config)
     config.model.sigma = 0.3
     config.train.num_steps = 2000
+    config.evaluate.foreign = ("uniform", "constant", "between")
     return variant_of(config, variant, smoke)

@@ -15,7 +15,7 @@ from ebmjax.training.config import ConfigError
 from ebmjax.viz.classifiers import plot_histograms
 from experiments.measure import few_labels
 
-MADE = ("uniform", "between")
+MADE = ("uniform", "between", "constant")
 """Foreign examples that are made of the test examples; other names are data sets."""
 
 
@@ -34,9 +34,14 @@ def check_data(config, dataset):
 
 
 def foreign_examples(run, name, test):
-    """Examples of another kind, as many as `test`: "uniform", "between" (means of two test examples), or a data set."""
+    """Examples of another kind, as many as `test`: "uniform"; "constant", of one colour, every channel uniform in the
+    range of the test examples; "between", means of two test examples; or a data set."""
     if name == "uniform":  # in the range of every column
         return jax.random.uniform(run.rng_key, test.shape, minval=test.min(0), maxval=test.max(0))
+    if name == "constant":
+        one = (len(test), *(1,) * (test.ndim - 2), test.shape[-1])
+        colour = jax.random.uniform(run.rng_key, one, minval=test.min(), maxval=test.max())
+        return jnp.broadcast_to(colour, test.shape)
     if name == "between":
         return between(jnp.asarray(test))
     other = foreign_set(name, test.shape[1:])
@@ -50,6 +55,21 @@ def noisy(run, x, index: int):
     return np.asarray(x) if sd == 0 else np.asarray(x + sd * jax.random.normal(key, np.shape(x)))
 
 
+def stem(name: str) -> str:
+    """A foreign set's name within that of a figure: of a file without folder and suffix."""
+    return Path(name.split(":")[-1]).stem
+
+
+def foreign_auroc(score, run, test) -> dict[str, float]:
+    """{auroc_<foreign>: area} of config.evaluate.foreign by one score (x `[N, ...]` -> `[N]`, larger where foreign)."""
+    of_test, found = score(test), {}
+    for name in run.config.evaluate.foreign:
+        of_foreign = score(np.asarray(foreign_examples(run, name, test)))
+        is_foreign = np.arange(len(of_test) + len(of_foreign)) >= len(of_test)
+        found[f"auroc_{stem(name)}"] = auroc(np.concatenate([of_test, of_foreign]), is_foreign)
+    return found
+
+
 def foreign_scores(run, test) -> tuple[list, dict[str, list]]:
     """(scores of the test examples, {name of a foreign set: its scores}), each a list over the draws of the labels of
     {name of `SCORES`: `[N]`}."""
@@ -57,9 +77,8 @@ def foreign_scores(run, test) -> tuple[list, dict[str, list]]:
     scores = jax.jit(lambda state, x: ood_scores(partial(method.functions["class_logits"], state), x))
     of = lambda x, index: few_labels.each_draw(run, scores, state, noisy(run, x, index))
     names = run.config.evaluate.foreign
-    stems = [Path(name.split(":")[-1]).stem for name in names]
     of_foreign = [of(foreign_examples(run, name, test), i) for i, name in enumerate(names, 1)]
-    return of(test, 0), dict(zip(stems, of_foreign))
+    return of(test, 0), dict(zip(map(stem, names), of_foreign))
 
 
 def foreign_figures(of_test, of_foreign) -> Figures:
