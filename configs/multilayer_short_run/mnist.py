@@ -20,8 +20,8 @@ def get_config(variant=""):
     config.vae.encoder.widths = (128,)
     config.search.update(every=50, grid=(), num_examples=4, num_chains=64)
     config.optimizer.log_step_size.update(learning_rate=0.2, schedule="cosine")
-    for optimizer in (config.optimizer.generator, config.vae.optimizer):
-        optimizer.update(learning_rate=3e-3, b1=0.9, schedule="cosine")
+    config.optimizer.generator.update(learning_rate=1e-3, b1=0.9, schedule="cosine")
+    config.vae.optimizer.update(learning_rate=1e-3, schedule="cosine", clip_norm=100.0)
     config.train.update(num_steps=2000, steps_per_dispatch=50, log_every=50, checkpoint_every=1000)
     config.evaluate.update(max_examples=5000, inpainting_samples=5, step_sizes=())
     config.evaluate.update(vae_baseline=True, ladder_vae_baseline=True)
