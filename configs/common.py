@@ -10,7 +10,8 @@ def base(experiment: str, data: str) -> ConfigDict:
     config = ConfigDict()
     config.experiment = experiment
     config.seed = 0
-    config.data = ConfigDict({"name": data})
+    # num_train: of its training examples the first so many; 0: all. augment: of training images; "", crop or crop_flip.
+    config.data = ConfigDict({"name": data, "num_train": 0, "augment": ""})
     config.train = ConfigDict(
         {
             "num_steps": 1000,
@@ -42,7 +43,8 @@ def adam(learning_rate: float, **fields) -> ConfigDict:
         "b1": 0.9,
         "b2": 0.999,
         "clip_norm": 0.0,  # 0: no clipping
-        # constant; cosine, to final_fraction; exponential, times decay_rate per epoch; geometric, the same per step
+        # constant; cosine, to final_fraction; exponential, times decay_rate per epoch; geometric, the same per step;
+        # step, times decay_rate at the start of each of decay_epochs, a field to be given
         "schedule": "constant",
         "final_fraction": 0.05,
         "decay_rate": 0.998,
@@ -62,6 +64,12 @@ def each(sections: Iterable[ConfigDict], **fields) -> None:
     """Set the same fields in all sections: each(config.optimizer.values(), schedule="cosine")."""
     for section in sections:
         section.update(**fields)
+
+
+def missing(config: ConfigDict) -> None:
+    """What training examples lack: "" nothing, "pixels" a fraction of them, "squares" the same by squares with sides of
+    `size` pixels, "block" one such square."""
+    config.missing = ConfigDict({"name": "", "fraction": 0.5, "size": 4, "seed": 0})
 
 
 def images_evaluation(config: ConfigDict, max_examples: int = 50_000) -> None:
@@ -103,10 +111,11 @@ def fake_name(data: str) -> str:
     """The name of fake images with the shape of a published data set; other names are returned as they are."""
     name, _, side = data.partition("@")
     side, channels = side or {"mnist": "28"}.get(name, "32"), 1 if name == "mnist" else 3
-    return f"fake:{side}x{side}x{channels}" if name in ("mnist", "svhn_cropped", "cifar10", "celeb_a") else data
+    known = ("mnist", "svhn_cropped", "cifar10", "cifar100", "celeb_a", "oxford_flowers102")
+    return f"fake:{side}x{side}x{channels}" if name in known else data
 
 
 def fake_data(config: ConfigDict, **evaluate) -> None:
     """Two steps on fake images of the data's shape, to try a published config without its data."""
-    config.data.name = fake_name(config.data.name)
+    config.data.update(name=fake_name(config.data.name), num_train=0)
     short(config, 2, 8, 1, **evaluate)

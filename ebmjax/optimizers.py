@@ -1,12 +1,12 @@
 """Optimisers and learning-rate schedules of the papers, built from plain numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import optax
 
-SCHEDULES = ("constant", "cosine", "exponential", "geometric")
+SCHEDULES = ("constant", "cosine", "exponential", "geometric", "step")
 
 
 def learning_rate_schedule(
@@ -17,24 +17,38 @@ def learning_rate_schedule(
     final_fraction: float = 0.05,
     decay_rate: float = 0.998,
     steps_per_epoch: int = 1,
+    shared_epochs: int = 2,
+    decay_epochs: Sequence[float] = (),
 ) -> optax.Schedule:
     """Learning rate as a function of the step.
 
-    constant; cosine: to final_fraction · learning_rate at `num_steps`; exponential: × decay_rate per epoch from the
-    second on, as the latent EBM's code does (its scheduler is stepped after the epoch with the epoch's index, so
-    epochs 0 and 1 share the first rate); geometric: × decay_rate every step, but not below final_fraction ·
-    learning_rate. Raises ValueError for another name.
+    constant; cosine: to final_fraction · learning_rate at `num_steps`; exponential: × decay_rate per epoch, where the
+    first `shared_epochs` have the first rate; geometric: × decay_rate every step, but not below final_fraction ·
+    learning_rate; step: × decay_rate at the start of each of `decay_epochs`, counted from 0.
+
+    shared_epochs: 2 in the latent EBM's code (its scheduler is stepped after the epoch, with the epoch's index), 1 in
+    that of the VAE with an energy of x and z, 0 in the divergence triangle's, which decays before its first epoch.
+
+    Raises ValueError for another name, for other shared_epochs, and for a step schedule whose decay_epochs are none, or
+    not > 0 and ascending.
     """
     if schedule == "constant":
         return optax.constant_schedule(learning_rate)
     if schedule == "cosine":
         return optax.cosine_decay_schedule(learning_rate, num_steps, alpha=final_fraction)
     if schedule == "exponential":
-        return optax.exponential_decay(
-            learning_rate, steps_per_epoch, decay_rate, transition_begin=steps_per_epoch, staircase=True
-        )
+        if shared_epochs not in (0, 1, 2):
+            raise ValueError(f"shared_epochs = {shared_epochs} must be 0, 1 or 2")
+        first = learning_rate if shared_epochs else learning_rate * decay_rate
+        begin = steps_per_epoch if shared_epochs == 2 else 0
+        return optax.exponential_decay(first, steps_per_epoch, decay_rate, transition_begin=begin, staircase=True)
     if schedule == "geometric":
         return optax.exponential_decay(learning_rate, 1, decay_rate, end_value=final_fraction * learning_rate)
+    if schedule == "step":
+        epochs = list(decay_epochs)
+        if not epochs or epochs[0] <= 0 or epochs != sorted(set(epochs)):
+            raise ValueError(f"schedule = step needs decay_epochs > 0 that ascend, such as (150, 175), got {epochs}")
+        return optax.piecewise_constant_schedule(learning_rate, {int(n * steps_per_epoch): decay_rate for n in epochs})
     raise ValueError(f"unknown learning-rate schedule {schedule!r}; known: {', '.join(SCHEDULES)}")
 
 
@@ -78,7 +92,7 @@ def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> di
 
     groups: a mapping of mappings with the fields of `learning_rate_schedule` and `adam`, e.g. `config.optimizer`.
     Optional fields: name, "adam" (default) or "sgd" (without momentum), else ValueError; warmup_steps and weight_decay
-    (of Adam), default 0.
+    (of Adam), default 0; shared_epochs, default 2; decay_epochs, default ().
     """
     made = {}
     for group, fields in groups.items():
@@ -89,6 +103,8 @@ def make_optimizers(groups: Mapping, num_steps: int, steps_per_epoch: int) -> di
             final_fraction=fields["final_fraction"],
             decay_rate=fields["decay_rate"],
             steps_per_epoch=steps_per_epoch,
+            shared_epochs=fields.get("shared_epochs", 2),
+            decay_epochs=fields.get("decay_epochs", ()),
         )
         schedule = warmed_up(schedule, fields.get("warmup_steps", 0))
         name = fields.get("name", "adam")

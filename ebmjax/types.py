@@ -107,7 +107,8 @@ class State(NamedTuple):
 
 Batch = dict[str, Any]
 """{"x": [B, ...], "index": int32 [B] rows of the training set, optional "label", "mask", "length"}; if only some labels
-are known, "labelled": {"x": [B, ...], "label": [B]}, other examples, in place of "label"."""
+are known, "labelled": {"x": [B, ...], "label": [B]}, other examples, in place of "label". With a validation part,
+"valid": {"x", "label"}, all of it."""
 
 
 class Method(NamedTuple):

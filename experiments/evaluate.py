@@ -2,12 +2,13 @@
 
     python -m experiments.evaluate runs/latent_ebm/svhn --with fid kid --num 50000
     python -m experiments.evaluate runs/short_run/digits --with annealed frechet_pixels
+    python -m experiments.evaluate runs/latent_ebm/svhn --arm vae --with fid   # of a baseline trained beside it
     python -m experiments.evaluate /shared/run --with kid --out=figures.json   # a run that may only be read
 
-Evaluators: frechet_pixels, density_pixels (precision, recall, density, coverage), fid and kid (weights by --inception,
-or fetched by python -m ebmjax.evaluation.download; figures are named after their --protocol), log_likelihood (where the
-method has one), annealed (log Z of the learned energy, from both sides). To repeat an experiment's own figures, run it
-with --mode=evaluate.
+Evaluators: frechet_pixels, density_pixels (precision, recall, density, coverage), fid, kid and inception_score (weights
+by --inception, or fetched by python -m ebmjax.evaluation.download; figures are named after their --protocol),
+log_likelihood (where the method has one), annealed (log Z of the learned energy, from both sides). To repeat an
+experiment's own figures, run it with --mode=evaluate.
 """
 
 import argparse
@@ -39,7 +40,15 @@ from experiments.build.trained import restore
 from experiments.evaluators import EVALUATORS
 from experiments.evaluators.base import Figure, Measured
 
-LOWEST = {"seed": 0, "num": 1, "num_reference": 0, "batch_size": 1, "num_betas": 1, "num_chains": 2}
+LOWEST = {
+    "seed": 0,
+    "num": 1,
+    "num_reference": 0,
+    "batch_size": 1,
+    "num_splits": 1,
+    "num_betas": 1,
+    "num_chains": 2,
+}
 
 
 def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -49,6 +58,7 @@ def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("workdir", type=Path, help="work directory of the run")
     parser.add_argument("--with", nargs="+", required=True, metavar="NAME", dest="names", help=", ".join(EVALUATORS))
+    parser.add_argument("--arm", default=results.OWN, help="a baseline trained beside the run, instead of its method")
     parser.add_argument("--num", type=int, default=2000, help="samples, and examples to compare with")
     parser.add_argument("--num_reference", type=int, default=0, help="training images behind a FID; 0: all")
     parser.add_argument("--batch_size", type=int, default=100)
@@ -56,7 +66,10 @@ def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--inception", default="", metavar="FILE.npz", help="weights of the FID Inception (default: downloaded ones)"
     )
-    parser.add_argument("--protocol", default=DEFAULT, help=f"of FID and KID: {', '.join(PROTOCOLS)} (%(default)s)")
+    parser.add_argument(
+        "--protocol", default=DEFAULT, help=f"of Inception's input: {', '.join(PROTOCOLS)} (%(default)s)"
+    )
+    parser.add_argument("--num_splits", type=int, default=10, help="of the samples behind an Inception Score")
     parser.add_argument("--num_betas", type=int, default=1000, help="inverse temperatures of annealing")
     parser.add_argument("--num_chains", type=int, default=64, help="of annealing")
     parser.add_argument("--step_size", type=float, default=0.1, help="of annealing")
@@ -79,11 +92,12 @@ def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def record(figure: Figure, step: int, seed: int) -> dict:
+def record(figure: Figure, step: int, arguments: argparse.Namespace) -> dict:
     """A figure as results.json holds it."""
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    origin = {"num_steps": step, "seed": seed, "commit": results.commit(), "time": when}
-    return figure._asdict() | origin | {"machine": results.machine()}
+    origin = {"num_steps": step, "seed": arguments.seed, "commit": results.commit(), "time": when}
+    arm = {"arm": arguments.arm} if arguments.arm else {}
+    return figure._asdict() | arm | origin | {"machine": results.machine()}
 
 
 def held_by(path: Path) -> dict:
@@ -112,9 +126,9 @@ def open_figures(arguments: argparse.Namespace) -> tuple[Path, dict]:
 
 
 def add(path: Path, added: Sequence[dict], told: Mapping = {}) -> None:
-    """Append to a results.json, replacing figures of the same name, training steps, counts, protocol and seed."""
+    """Append to a results.json, replacing figures of the same name, arm, training steps, counts, protocol and seed."""
     held = held_by(path) | dict(told)
-    same = lambda entry: [entry.get(field) for field in ("name", "num_steps", "counts", "protocol", "seed")]
+    same = lambda entry: [entry.get(field) for field in ("name", "arm", "num_steps", "counts", "protocol", "seed")]
     new = [same(entry) for entry in added]
     kept = [entry for entry in held.get("evaluations", []) if same(entry) not in new]
     results.write(path, held | {"evaluations": [*kept, *added]})
@@ -122,8 +136,8 @@ def add(path: Path, added: Sequence[dict], told: Mapping = {}) -> None:
 
 def open_run(arguments: argparse.Namespace) -> Measured:
     """The run, its data and the options. Raises ConfigError, DataError or CheckpointError."""
-    config, trained = restore(arguments.workdir)
-    dataset = find(config.experiment).data_of(config, load(**config.data), "train")
+    config, trained = restore(arguments.workdir, arguments.arm)
+    dataset = find(config.experiment).data_of(config, load(**config.data), arguments.arm or "train")
     mesh = make_mesh(arguments.batch_size)
     return Measured(
         arguments.workdir,
@@ -154,7 +168,7 @@ def evaluate(arguments: argparse.Namespace, found: list[dict]) -> Path:
         print(f"{name} ...", file=sys.stderr, flush=True)
         with input_errors():
             figures = EVALUATORS[name].measure(run)
-        added = [record(figure, int(run.trained.state.step), arguments.seed) for figure in figures]
+        added = [record(figure, int(run.trained.state.step), arguments) for figure in figures]
         found += added
         add(path, added, told)
     return path

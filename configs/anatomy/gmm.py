@@ -23,5 +23,5 @@ def get_config(variant=""):
     config.sampler.chain.num_steps = 50
     config.initial.bank_size = 1000
     config.optimizer.energy = optimizer("adam", 1e-3, schedule="cosine", final_fraction=0.01)
-    config.evaluate.num_chains = 500
+    config.evaluate.update(num_chains=500, num_samples=1000)  # samples: one of each chain of the bank
     return variant_of(config, variant, smoke)

@@ -3,8 +3,8 @@
 
     python -m experiments.vera --config=configs/vera/mnist.py
 
-Published: the nets but for weight and batch normalisation, learning rates, batch size; the length and the noise on the
-data are ours.
+Published: the nets but for the weight normalisation of the classifier's, learning rates, batch size; the length and the
+noise on the data are ours.
 Expected: the paper's figure is not known to us; not measured here.
 Cost: hours of a CPU; not run at full length.
 """
@@ -15,6 +15,7 @@ from configs.vera.common import smoke, vera
 
 def get_config(variant=""):
     config = vera("mnist")
+    config.model.generator.name = "normed_mlp"
     config.train.update(num_steps=30_000, checkpoint_every=3000)
     config.model.data_noise = 0.3
     return variant_of(config, variant, smoke)

@@ -1,4 +1,4 @@
-"""Training with few labels: the rows whose labels are known, drawn by seed.
+"""Training with few labels: the rows whose labels are known, drawn by seed; and a validation part.
 
 An unknown label is simply not in the batch. A training set with `Dataset.labelled` gives batches
 {"x", "index", "labelled": {"x", "label"}}: "x" are any examples, without labels, and "labelled" are as many labelled
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ebmjax.data.base import DataError, Dataset
+from ebmjax.data.base import DataError, Dataset, fixed_permutation
 
 
 def with_labels(dataset: Dataset, per_class: int, seeds: int | Sequence[int]) -> Dataset:
@@ -38,3 +38,21 @@ def with_labels(dataset: Dataset, per_class: int, seeds: int | Sequence[int]) ->
 
     rows = draw(seeds) if isinstance(seeds, int) else np.stack([draw(seed) for seed in seeds])
     return dataset._replace(labelled=rows.astype(np.int32))
+
+
+def with_validation(dataset: Dataset, num: int) -> Dataset:
+    """`dataset` with the last `num` training examples of a fixed permutation held out as x_valid, y_valid; 0: itself.
+
+    The other training examples keep their order. Raises DataError, one line, for a data set without labels, or if no
+    training example would be left. To be called before `with_labels`, whose rows are those of the training part.
+    """
+    if num == 0:
+        return dataset
+    x, y = dataset.x_train, dataset.y_train
+    if y is None:
+        raise DataError(f"{dataset.name}: has no labels, which validation.num_examples = {num} needs")
+    if not 0 < num < len(x):
+        raise DataError(f"{dataset.name}: validation.num_examples = {num} must be below its {len(x)} training examples")
+    order = fixed_permutation(len(x))
+    kept, held = np.sort(order[:-num]), np.sort(order[-num:])
+    return dataset._replace(x_train=x[kept], y_train=y[kept], x_valid=x[held], y_valid=y[held])

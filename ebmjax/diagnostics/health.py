@@ -21,7 +21,8 @@ from ebmjax.types import Array
 class LearningCorrelations(NamedTuple):
     """Correlations of the series d_s and r_s at `lags` -L .. L; every field is `[2L + 1]`.
 
-    signal: of d_s with itself. gradient: of r_s with itself. cross: of d_s at step t with r_s at step t + lag.
+    signal: of d_s with itself. gradient: of r_s with itself. cross: of d_s at step t + lag with r_s at step t, as
+    the paper's code draws it: a peak at lag 3 says that d_s follows r_s by three steps.
     """
 
     lags: Array
@@ -52,7 +53,7 @@ def learning_correlations(d_s: ArrayLike, r_s: ArrayLike, max_lag: int = 15) -> 
         middle = d_s.size - 1
         return jnp.correlate(y, x, mode="full")[middle - max_lag : middle + max_lag + 1] / middle
 
-    return LearningCorrelations(lags, correlate(d_s, d_s), correlate(r_s, r_s), correlate(d_s, r_s))
+    return LearningCorrelations(lags, correlate(d_s, d_s), correlate(r_s, r_s), correlate(r_s, d_s))
 
 
 def count_updates(d_s: ArrayLike) -> tuple[Array, Array]:

@@ -2,7 +2,7 @@
 
 from ebmjax.evaluation.anomaly import HeldOut, auprc, auroc, hold_out_class, precision_recall
 from ebmjax.evaluation.baselines import pca_errors, pca_mse
-from ebmjax.evaluation.batching import map_batches, sample_in_batches
+from ebmjax.evaluation.batching import distinct_samples, map_batches, sample_in_batches
 from ebmjax.evaluation.calibration import calibration_error, reliability
 from ebmjax.evaluation.classifier import Classifier, accuracy, fit_classifier
 from ebmjax.evaluation.clusters import purity
@@ -41,5 +41,6 @@ __all__ = [
     "refine",
     "reliability",
     "sample_in_batches",
+    "distinct_samples",
     "square_grid",
 ]

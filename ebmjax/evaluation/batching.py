@@ -1,11 +1,12 @@
 """Compiled functions applied to more rows than fit at once, in batches of one shape: one trace."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import numpy as np
 
-from ebmjax.types import Array, PyTree
+from ebmjax.types import Array, Method, PyTree, State
 
 
 def map_batches(fn: Callable, x: PyTree, batch_size: int, *, rng_key: Array | None = None) -> PyTree:
@@ -50,6 +51,28 @@ def sample_in_batches(fn: Callable, rng_key: Array, num: int, batch_size: int) -
         for i in range(-(-num // batch_size))
     ]
     return jax.tree.map(lambda *parts: np.concatenate(parts)[:num], *outputs)
+
+
+def distinct_samples(method: Method, state: State, rng_key: Array, num: int, batch_size: int) -> np.ndarray:
+    """`num` samples of a trained method `[num, ...]`, `batch_size` at a time; from a bank, each of another chain.
+
+    Two samples that go on from one persistent chain are nearly the same, so a method with the function
+    continue_chains (`data_space.sampling_functions`) has no more samples than chains: ValueError beyond.
+    More samples begin with the fewer ones of the same key.
+    """
+    functions = method.functions
+    if "continue_chains" not in functions:
+        return sample_in_batches(jax.jit(partial(method.sample, state), static_argnums=1), rng_key, num, batch_size)
+    there = functions["num_chains"](state)
+    if num > there:
+        raise ValueError(
+            f"{num} samples of {there} persistent chains would hold near-copies: draw at most {there}, or let samples "
+            "start in noise (fresh_steps > 0)"
+        )
+    order_key, chain_key = jax.random.split(rng_key)
+    index = np.asarray(jax.random.permutation(order_key, there))[:num]
+    go_on = jax.jit(lambda key, index: functions["continue_chains"](state, key, index))
+    return map_batches(go_on, index, batch_size, rng_key=chain_key)
 
 
 def _check_batch_size(batch_size: int) -> None:

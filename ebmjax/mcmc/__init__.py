@@ -3,7 +3,14 @@
 from functools import partial
 
 from ebmjax.mcmc import bank
-from ebmjax.mcmc.adapt import StepSize, adapt_step_size, averaged_step_size, dual_averaging, sign_rule
+from ebmjax.mcmc.adapt import (
+    StepSize,
+    adapt_step_size,
+    averaged_step_size,
+    dual_averaging,
+    proportional_rule,
+    sign_rule,
+)
 from ebmjax.mcmc.ais import (
     Annealed,
     Base,
@@ -69,6 +76,7 @@ __all__ = [
     "make_bank",
     "mala",
     "neural_transport",
+    "proportional_rule",
     "replica_exchange",
     "reverse_annealed_importance_sampling",
     "run_chain",

@@ -48,6 +48,28 @@ def by_sign(rate, adapt, error, log_start):
     return adapt.log_step - rate * jnp.sign(error), adapt.mean_error
 
 
+def proportional_rule(rate: float = 0.02, num_adapt: int = 1, period: int = 1) -> Rule:
+    """Multiply the step size by 1 + rate · (acceptance - target), in the first num_adapt of every `period` transitions.
+
+    rate: > 0 and < 1. It never ends. For short chains of `period` transitions that are run again in every training
+    step: only their burn-in adapts, so that all that is kept of one chain has one step size.
+
+    Reference: the official code of Grathwohl, Kelly et al. 2021 (arXiv 2010.04230), utils/hmc.py.
+    """
+    check("proportional_rule", rate=rate)
+    if not rate < 1:
+        raise ValueError(f"proportional_rule: rate = {rate} must be below 1, so that a step size stays positive")
+    if not 1 <= num_adapt <= period:
+        raise ValueError(f"proportional_rule: num_adapt = {num_adapt} must lie in [1, period = {period}]")
+    return partial(by_share, rate, num_adapt, period)
+
+
+def by_share(rate, num_adapt, period, adapt, error, log_start):
+    """The rule of `proportional_rule`."""
+    moved = adapt.log_step + jnp.log1p(-rate * error)
+    return jnp.where(adapt.count % period < num_adapt, moved, adapt.log_step), adapt.mean_error
+
+
 def dual_averaging(shrinkage: float = 0.05, offset: float = 10.0) -> Rule:
     """log ε = log(10 ε_0) - √t / shrinkage · (average error): settles quickly, for a warm-up on a fixed target.
 
@@ -109,7 +131,7 @@ def adapt_step_size(
             layers with different step sizes it may turn the scalar `step_size` into a pytree.
         step_size: > 0, the initial one, a scalar.
         target: mean acceptance rate in (0, 1) to reach: 0.574 for mala, 0.651 to 0.8 for hmc.
-        rule: `dual_averaging()` (default) or `sign_rule()`.
+        rule: `dual_averaging()` (default), `sign_rule()` or `proportional_rule()`.
         num_adapt: total number of transitions that adapt; None: all.
         decay: κ in (0.5, 1]: update t enters the average with weight t^-κ.
 

@@ -29,7 +29,7 @@ from ebmjax.methods.data_space import (
     run,
     run_from_bank,
     sample,
-    starts,
+    sampling_functions,
     update,
 )
 from ebmjax.types import Batch, Chain, Method, Metrics, State
@@ -71,6 +71,7 @@ def anatomy(
     data_noise: float = 0.0,
     energy_l2: float = 0.0,
     gradient_penalty: float = 0.0,
+    fresh_steps: int = 0,
 ) -> Method:
     """Build the method.
 
@@ -90,20 +91,25 @@ def anatomy(
             chain with noise ε can match, makes d_s grow without bound).
         energy_l2, gradient_penalty: ≥ 0, weights of (mean E(x⁺)² + mean E(x⁻)²) and mean ||∇E(x⁺)||² / 2; 0 in the
             paper.
+        fresh_steps: ≥ 0, of the chains of `sample`, which then start in noise; 0: they are as in training, from a bank
+            if there is one.
 
     The loss is mean E(x⁺) - mean E(x⁻) + penalties. Metrics: see `data_space.update`. r_s averages ||∇E|| *before*
     each of the K steps, as the paper's code does, that is at x_0 ... x_{K-1}; `Info.grad_norm` of a kernel is at
     x_1 ... x_K.
 
-    `sample` runs the chain from noise, or from chains of the bank. Parameter group: "energy". The bank's store is
-    `state.extra["chains"]`, changed only by `train_step`. functions: energy; temperature (state); starts (state, key,
-    num); fresh (state, key, num), noise even with a bank; run (state, key, x, num_steps=None) -> the chains' ends.
+    Parameter group: "energy". The bank's store is `state.extra["chains"]`, changed only by `train_step`. functions:
+    energy; temperature (state); starts (state, key, num); fresh (state, key, num), noise even with a bank; run (state,
+    key, x, num_steps=None) -> the chains' ends; with a bank num_chains and continue_chains
+    (`data_space.sampling_functions`).
     `short_run` is the case initial = "noise". Raises ValueError for settings that do not fit together.
     """
     if initial not in INITIAL:
         raise ValueError(f"initial = {initial!r} must be one of {', '.join(INITIAL)}")
     if (bank is None) == (initial == "bank"):
         raise ValueError(f"initial = {initial!r} with bank = {bank}: pass a bank if and only if initial = 'bank'")
+    if fresh_steps < 0:
+        raise ValueError(f"fresh_steps = {fresh_steps} must be ≥ 0")
     if not 0 <= reinitialise <= 1:
         raise ValueError(f"reinitialise = {reinitialise}, a probability, must lie in [0, 1]")
     model = make_model(
@@ -124,5 +130,5 @@ def anatomy(
         return init_state(model, energy, optimizers, state_key, batch, store)
 
     step = partial(train_step, model, optimizers, initial, bank, reinitialise)
-    functions = common_functions(model) | {"starts": partial(starts, model, bank)}
-    return Method(init, step, partial(sample, model, bank), partial(evaluate, model), functions)
+    functions = common_functions(model) | sampling_functions(model, bank, fresh_steps)
+    return Method(init, step, partial(sample, model, bank, fresh_steps), partial(evaluate, model), functions)

@@ -1,6 +1,7 @@
 """Common parts of all methods: a fresh state, the key of a step, an optimiser update per parameter group."""
 
 from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +46,35 @@ def apply_gradients(
 def pure(module) -> EnergyFn:
     """The stateless apply of a Flax module: (params, x) -> y."""
     return lambda params, x: module.apply({"params": params}, x)
+
+
+def learning(module, rng_key: Array) -> EnergyFn:
+    """The apply of a Flax module while it learns: with dropout by the key, if the module has a rate `dropout` > 0, else
+    `pure`. Chains and evaluation use `pure`, which has no dropout."""
+    if getattr(module, "dropout", 0.0) == 0:
+        return pure(module)
+    return lambda params, x: module.apply({"params": params}, x, rngs={"dropout": rng_key})
+
+
+class Net(NamedTuple):
+    """A Flax module. If it has stateful layers (collection "batch_stats"), it takes `train`, and then updates them."""
+
+    module: Any
+
+    def init(self, rng_key: Array, *inputs: Array) -> tuple[PyTree, PyTree]:
+        """(parameters, statistics), the latter {} without stateful layers."""
+        variables = self.module.init(rng_key, *inputs)
+        return variables["params"], variables.get("batch_stats", {})
+
+    def __call__(self, params: PyTree, stats: PyTree, *inputs: Array, train: bool = False) -> tuple[Any, PyTree]:
+        """(outputs, statistics after it)."""
+        if not stats:
+            return self.module.apply({"params": params}, *inputs), stats
+        variables = {"params": params, "batch_stats": stats}
+        if not train:
+            return self.module.apply(variables, *inputs), stats
+        outputs, updated = self.module.apply(variables, *inputs, train=True, mutable=["batch_stats"])
+        return outputs, updated["batch_stats"]
 
 
 def acceptance(name: str, chain: Chain | None, info: Info) -> Metrics:

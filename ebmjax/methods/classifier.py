@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 
 from ebmjax import pytree
-from ebmjax.methods.base import apply_gradients, create_state, labelled_part, pure, step_key
+from ebmjax.methods.base import apply_gradients, create_state, labelled_part, learning, pure, step_key
 from ebmjax.types import Array, Method
 
 
@@ -30,7 +30,7 @@ def classifier(
     """Build the method.
 
     Args:
-        net: Flax module features(x)[B, ...] -> logits[B, K].
+        net: Flax module features(x)[B, ...] -> logits[B, K]. Its dropout (`base.learning`) is on while it learns.
         optimizers: {"classifier": ...}.
         input_noise: σ ≥ 0, in units of `features`.
         features: x[B, ...] -> floats, row by row, to which the noise is added, e.g. a bag of words of sentences.
@@ -54,7 +54,7 @@ def classifier(
         seen = seen + input_noise * jax.random.normal(step_key(state), seen.shape) if input_noise else seen
 
         def loss(params):
-            return mean_figures(pure(net)(params, seen), labels)
+            return mean_figures(learning(net, jax.random.fold_in(step_key(state), 1))(params, seen), labels)
 
         (_, metrics), grad = jax.value_and_grad(loss, has_aux=True)(state.params["classifier"])
         metrics["grad_norm_classifier"] = pytree.global_norm(grad)

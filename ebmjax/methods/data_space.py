@@ -114,10 +114,11 @@ def run_from_bank(
 
 
 def starts(model: Model, bank: banks.Bank | None, state: State, rng_key: Array, num: int) -> Array:
-    """Starts of the chains of `sample`, `[num, *shape]`: chains of the bank, drawn with replacement, else noise."""
+    """Starts of the chains of `sample`, `[num, *shape]`: noise, or chains of the bank in random order, none of them a
+    second time before all have had their turn."""
     if bank is None:
         return fresh(model, rng_key, num)
-    index = jax.random.randint(rng_key, (num,), 0, bank.num_chains)
+    index = jnp.resize(jax.random.permutation(rng_key, bank.num_chains), (num,))
     return state.extra["chains"][banks.row_of(bank, index)]
 
 
@@ -182,10 +183,25 @@ def energy_of(model: Model, state: State, x: Array) -> Array:
     return model.energy_fn(state.params["energy"], x)
 
 
-def sample(model: Model, bank: banks.Bank | None, state: State, rng_key: Array, num: int) -> Array:
-    """Ends of chains from `starts`: `[num, *shape]`."""
+def sample(model: Model, bank: banks.Bank | None, fresh_steps: int, state: State, rng_key: Array, num: int) -> Array:
+    """Ends of chains: of `fresh_steps` steps from noise, or, if that is 0, from `starts` as in training."""
     start_key, chain_key = jax.random.split(rng_key)
-    return run(model, state.params["energy"], chain_key, starts(model, bank, state, start_key, num))[0]
+    start = starts(model, None if fresh_steps else bank, state, start_key, num)
+    return run(model, state.params["energy"], chain_key, start, fresh_steps or None)[0]
+
+
+def sampling_functions(model: Model, bank: banks.Bank | None, fresh_steps: int) -> dict[str, Callable]:
+    """`Method.functions` of the starts of `sample`; where it goes on from a bank, also num_chains (state), how many
+    different samples there are, and continue_chains (state, key, index `[B]`) -> the ends of those chains."""
+    functions = {"starts": partial(starts, model, bank)}
+    if bank is None or fresh_steps:
+        return functions
+
+    def continue_chains(state, rng_key, index):
+        start = state.extra["chains"][banks.row_of(bank, index)]
+        return run(model, state.params["energy"], rng_key, start)[0]
+
+    return functions | {"continue_chains": continue_chains, "num_chains": lambda state: bank.num_chains}
 
 
 def evaluate(model: Model, state: State, rng_key: Array, batch: Batch) -> Metrics:

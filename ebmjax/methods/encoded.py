@@ -20,30 +20,9 @@ import jax.numpy as jnp
 from ebmjax import pytree
 from ebmjax.estimators.interpolation import great_circle
 from ebmjax.importance import WeightedMean, average_weights
-from ebmjax.methods.base import apply_gradients, create_state, likelihood_functions
+from ebmjax.methods.base import Net, apply_gradients, create_state, likelihood_functions
 from ebmjax.objectives import diagonal_log_prob, gaussian_log_prob, kl_to_normal, squared_error
 from ebmjax.types import Array, Batch, Metrics, PyTree, State
-
-
-class Net(NamedTuple):
-    """A Flax module. If it has stateful layers (collection "batch_stats"), it takes `train`, and then updates them."""
-
-    module: Any
-
-    def init(self, rng_key: Array, *inputs: Array) -> tuple[PyTree, PyTree]:
-        """(parameters, statistics), the latter {} without stateful layers."""
-        variables = self.module.init(rng_key, *inputs)
-        return variables["params"], variables.get("batch_stats", {})
-
-    def __call__(self, params: PyTree, stats: PyTree, *inputs: Array, train: bool = False) -> tuple[Any, PyTree]:
-        """(outputs, statistics after it)."""
-        if not stats:
-            return self.module.apply({"params": params}, *inputs), stats
-        variables = {"params": params, "batch_stats": stats}
-        if not train:
-            return self.module.apply(variables, *inputs), stats
-        outputs, updated = self.module.apply(variables, *inputs, train=True, mutable=["batch_stats"])
-        return outputs, updated["batch_stats"]
 
 
 class Model(NamedTuple):
@@ -84,6 +63,15 @@ class Encoded(NamedTuple):
     log_variance: Array
     error: Array
     kl: Array
+
+
+KLWeight = float | Callable[[Array], Array]
+"""Weight of the KL: a number, or a function of the step, as `optimizers.warmed_up` makes it."""
+
+
+def kl_weight_at(weight: KLWeight, step: Array) -> Array | float:
+    """The weight at a step."""
+    return weight if isinstance(weight, int | float) else weight(step)
 
 
 def make_model(nets: dict[str, Any], *, latent_dim: int, sigma: float, fill_steps: int) -> Model:

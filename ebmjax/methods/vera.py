@@ -20,17 +20,21 @@ import optax
 from ebmjax import pytree
 from ebmjax.energies import bind, marginal_labels
 from ebmjax.flows import dequantize
-from ebmjax.methods.base import apply_gradients, create_state, labelled_part, pure, step_key
-from ebmjax.methods.entropy_sampler import Sampler, check_sampler, init_sampler
+from ebmjax.methods.base import Net, apply_gradients, create_state, labelled_part, learning, pure, step_key
+from ebmjax.methods.entropy_sampler import Sampler, check_sampler, init_sampler, running_statistics
 from ebmjax.objectives import LabelWeights, contrastive, gradient_penalty, label_terms
 from ebmjax.objectives.entropy_gradient import entropy_surrogate
 from ebmjax.types import Array, Batch, Chain, EnergyFn, Method, Metrics, Potential, PyTree, State
 
 
 class Model(NamedTuple):
-    """The energy's network (of logits, if labels are used), the generator, and the settings; see `vera`."""
+    """The energy's network (of logits, if labels are used), the generator, and the settings; see `vera`.
+
+    learning_net: key of dropout -> the network while it learns (`base.learning`).
+    """
 
     net: EnergyFn
+    learning_net: Callable[[Array], EnergyFn]
     sampler: Sampler
     entropy_weight: float
     gradient_penalty: float
@@ -39,9 +43,13 @@ class Model(NamedTuple):
     labels: LabelWeights | None
     num_levels: int | None
 
-    def energy(self, params: PyTree) -> Potential:
-        """E, of the group "energy": `[B, ...]` -> `[B]`."""
-        net = bind(self.net, params)
+    def outputs(self, params: PyTree, rng_key: Array | None) -> Callable[[Array], Array]:
+        """The network with the group "energy", and with its dropout by the key, if there is one."""
+        return bind(self.net if rng_key is None else self.learning_net(rng_key), params)
+
+    def energy(self, params: PyTree, rng_key: Array | None = None) -> Potential:
+        """E, of the group "energy": `[B, ...]` -> `[B]`. rng_key: of dropout while E learns, or its sampler from it."""
+        net = self.outputs(params, rng_key)
         return net if self.labels is None else marginal_labels(net)
 
     def data(self, rng_key: Array, x: Array) -> Array:
@@ -56,6 +64,7 @@ def energy_update(
 ) -> tuple[State, Metrics]:
     """Lower E at data and raise it at the fixed samples; adds the penalty and the loss of the labels."""
     data_key, label_key = jax.random.split(rng_key)
+    pos_key, neg_key = (jax.random.fold_in(rng_key, i) for i in (2, 3))  # of dropout: one pass of data, one of samples
     x_pos = model.data(data_key, batch["x"])
     labelled = None
     if model.labels is not None:
@@ -63,15 +72,15 @@ def energy_update(
         labelled = model.data(label_key, x), labels
 
     def loss(params):
-        energy = model.energy(params)
-        energy_pos, energy_neg = energy(x_pos), energy(x_neg)
+        energy = model.energy(params, pos_key)
+        energy_pos, energy_neg = energy(x_pos), model.energy(params, neg_key)(x_neg)
         value = contrastive(energy_pos, energy_neg, energy_l2=model.energy_l2)
         metrics = {"energy_pos": jnp.mean(energy_pos), "energy_neg": jnp.mean(energy_neg)}
         if model.gradient_penalty:  # only at data
             metrics["gradient_penalty"] = gradient_penalty(energy, x_pos)
             value += model.gradient_penalty * metrics["gradient_penalty"]
         if model.labels is not None and labelled is not None:
-            term, more = label_terms(model.labels, bind(model.net, params), x_pos, labelled)
+            term, more = label_terms(model.labels, model.outputs(params, pos_key), x_pos, labelled)
             value, metrics = value + term, metrics | more
         return value, metrics
 
@@ -85,22 +94,25 @@ def generator_update(
     model: Model, optimizers: Mapping, state: State, rng_key: Array, z: Array, noise: Array
 ) -> tuple[State, Metrics]:
     """Lower E at the samples of (z, ε) and raise their entropy; then update the proposal's scale by its bound."""
-    sampler, params, energy = model.sampler, state.params["generator"], model.energy(state.params["energy"])
+    sampler, energy = model.sampler, model.energy(state.params["energy"], jax.random.fold_in(rng_key, 2))
     score_key, proposal_key = jax.random.split(rng_key)
-    x = sampler.draw(params, z, noise)
+    decode, stats = sampler.decode(state, z), running_statistics(state)
+    x = sampler.draw(state, z, noise, decode)
     c, metrics, extra, grads = None, {}, state.extra, {}
     if model.entropy_weight:
-        c, memory, metrics = sampler.score(state, score_key, x, z)
+        c, memory, metrics = sampler.score(state, decode, score_key, x, z)
         extra = extra if sampler.posterior_chain is None else extra | {"posterior": memory}
 
     def loss(params):
-        x = sampler.draw(params, z, noise)
+        x, new_stats = sampler.draw_learning(params, stats, z, noise)
         entropy = 0.0 if c is None else entropy_surrogate(c, x)  # c is a constant, x is not
-        return jnp.mean(energy(x)) - model.entropy_weight * entropy
+        return jnp.mean(energy(x)) - model.entropy_weight * entropy, new_stats
 
-    grads["generator"] = jax.grad(loss)(params)
+    grads["generator"], new_stats = jax.grad(loss, has_aux=True)(state.params["generator"])
+    if new_stats:
+        extra = extra | {"stats": {"generator": new_stats}}
     if "proposal" in state.params:
-        grads["proposal"] = sampler.proposal_gradient(state, proposal_key, x, z)
+        grads["proposal"] = sampler.proposal_gradient(state, decode, proposal_key, x, z)
     metrics |= {"grad_norm_generator": pytree.global_norm(grads["generator"]), "sample_spread": pytree.spread(x)}
     state = apply_gradients(state._replace(extra=extra), optimizers, grads)
     return state._replace(params=state.params | {"generator": sampler.clamp(state.params["generator"])}), metrics
@@ -110,7 +122,7 @@ def train_step(model: Model, optimizers: Mapping, state: State, batch: Batch) ->
     """Samples of the generator, an update of the energy, and one of the generator with the new energy."""
     draw_key, data_key, update_key = jax.random.split(step_key(state), 3)
     z, noise = model.sampler.fresh(draw_key, batch["x"])
-    x_neg = model.sampler.draw(state.params["generator"], z, noise)
+    x_neg = model.sampler.draw(state, z, noise, model.sampler.decode(state, z))
     state, metrics = energy_update(model, optimizers, state, data_key, batch, x_neg)
     state, more = generator_update(model, optimizers, state, update_key, z, noise)
     metrics |= more | {"sigma": jnp.exp(state.params["generator"]["log_sigma"])}
@@ -126,7 +138,7 @@ def sample(model: Model, state: State, rng_key: Array, num: int) -> Array:
 
 def generate(model: Model, state: State, z: Array) -> Array:
     """g(z): `[B, d]` -> `[B, ...]`."""
-    return model.sampler.decode(state.params["generator"])(z)
+    return model.sampler.decode(state)(z)
 
 
 def energy_of(model: Model, state: State, x: Array) -> Array:
@@ -165,8 +177,10 @@ def vera(
     """Build the method.
 
     Args:
-        energy: Flax module x[B, ...] -> energy[B]; with `labels` -> logits[B, C].
-        generator: Flax module z[B, latent_dim] -> x[B, ...].
+        energy: Flax module x[B, ...] -> energy[B]; with `labels` -> logits[B, C]. Its dropout (`base.learning`) is on
+            in the updates of both networks, and off in functions.
+        generator: Flax module z[B, latent_dim] -> x[B, ...], perhaps with batch normalisation (`base.Net`), which takes
+            the field `momentum`; its running statistics are extra["stats"]["generator"].
         optimizers: {"energy", "generator", "proposal"}: paper: Adam with betas (0, .9), the last with (.9, .999).
         num_samples: K ≥ 1 of the importance sampling.
         sigma, sigma_range: the generator's noise σ at the start, and the range it is clamped to after every step.
@@ -187,21 +201,22 @@ def vera(
     generate (state, z), draw (state, z, noise); class_logits with labels. Raises ValueError for settings out of range,
     and `init` if the shape of the generator's examples is not the data's.
     """
-    sampler = Sampler(pure(generator), latent_dim, num_samples, sigma_range, posterior_chain, num_burn_in)
-    model = Model(pure(energy), sampler, entropy_weight, gradient_penalty, energy_l2, data_noise, labels, num_levels)
+    sampler = Sampler(Net(generator), latent_dim, num_samples, sigma_range, posterior_chain, num_burn_in)
+    settings = (entropy_weight, gradient_penalty, energy_l2, data_noise, labels, num_levels)
+    model = Model(pure(energy), partial(learning, energy), sampler, *settings)
     check(model)
 
     def init(rng_key, batch):
         energy_key, generator_key, state_key = jax.random.split(rng_key, 3)
         learn = entropy_weight > 0
-        params, extra = init_sampler(sampler, generator, sigma, generator_key, batch["x"], learn)
+        params, extra = init_sampler(sampler, sigma, generator_key, batch["x"], learn)
         params["energy"] = energy.init(energy_key, batch["x"][:1])["params"]
         return create_state(state_key, params, {g: o for g, o in optimizers.items() if g in params}, extra)
 
     functions: dict[str, Callable] = {
         "energy": partial(energy_of, model),
         "generate": partial(generate, model),
-        "draw": lambda state, z, noise: sampler.draw(state.params["generator"], z, noise),
+        "draw": lambda state, z, noise: sampler.draw(state, z, noise),
     }
     if labels is not None:
         functions["class_logits"] = lambda state, x: model.net(state.params["energy"], x)

@@ -1,4 +1,5 @@
-"""Wrappers of methods: moving averages, snapshots, replicas, concealed entries, freezing after divergence."""
+"""Wrappers of methods: moving averages, snapshots, the best by validation, replicas, concealed or transformed data,
+stopping on divergence."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ebmjax.methods.base import step_key
 from ebmjax.types import Array, Batch, Method, PyTree, State
 
 
@@ -31,8 +33,44 @@ def with_ema(method: Method, decay: float) -> Method:
 
 
 def for_evaluation(state: State) -> State:
-    """The state with the averaged params in place of params, if it has them."""
+    """The state with the averaged params in place of params, if it has them, or with those that `with_best` kept."""
+    if "best" in state.extra:
+        best = state.extra["best"]
+        stats = {"stats": best["stats"]} if "stats" in best else {}
+        return state._replace(params=best["params"], extra=state.extra | stats)
     return state._replace(params=state.ema) if state.ema else state
+
+
+def with_best(method: Method, every: int, batch_size: int) -> Method:
+    """`method` that keeps the parameters with the highest accuracy on batch["valid"], the earliest of equals.
+
+    The accuracy is measured after every `every` ≥ 1 steps, `batch_size` examples at a time, by
+    functions["class_logits"]. `for_evaluation` gives what was kept; at first it is the start. Chains and optimisers are
+    those of the last step. Not for averaged parameters.
+
+    extra["best"]: {"params", "stats" of batch normalisation if any, "accuracy", "step"}. Metric: best_accuracy.
+    """
+    part = lambda state: {"params": state.params} | {k: v for k, v in state.extra.items() if k == "stats"}
+
+    def init(rng_key, batch):
+        state = method.init(rng_key, batch)
+        best = jax.tree.map(jnp.copy, part(state)) | {"accuracy": jnp.float32(0), "step": jnp.int32(0)}
+        return state._replace(extra=state.extra | {"best": best})
+
+    def measured(state, valid):
+        logits = lambda x: method.functions["class_logits"](state, x[None])[0]
+        found = jnp.argmax(jax.lax.map(logits, valid["x"], batch_size=batch_size), axis=-1)
+        new = part(state) | {"accuracy": jnp.mean(found == valid["label"]), "step": state.step}
+        old = state.extra["best"]
+        return jax.tree.map(lambda a, b: jnp.where(new["accuracy"] > old["accuracy"], a, b), new, old)
+
+    def train_step(state, batch):
+        state, metrics = method.train_step(state, batch)
+        unchanged = lambda state, valid: state.extra["best"]
+        best = jax.lax.cond(state.step % every == 0, measured, unchanged, state, batch["valid"])
+        return state._replace(extra=state.extra | {"best": best}), metrics | {"best_accuracy": best["accuracy"]}
+
+    return method._replace(init=init, train_step=train_step)
 
 
 def with_snapshots(method: Method, every: int, num: int) -> Method:
@@ -134,6 +172,32 @@ def concealed(method: Method, mask_of: Callable[[Array], Array]) -> Method:
 
     return method._replace(train_step=train_step)
 
+
+def transformed(
+    method: Method, transform: Callable[[Array, Array], Array], inverse: Callable[[Array], Array]
+) -> Method:
+    """`method` trained on transform(rng_key, x) in place of x, with another key at every step; it samples inverse(x).
+
+    Its `evaluate` and the function energy, the only one that is kept, are those of transformed points.
+    """
+    change = lambda rng_key, batch: batch | {"x": transform(rng_key, batch["x"])}
+
+    def train_step(state, batch):
+        # The method itself uses small numbers with the key of the step.
+        rng_key = jax.random.fold_in(step_key(state), TRANSFORMED)
+        return method.train_step(state, change(rng_key, batch))
+
+    kept = {name: function for name, function in method.functions.items() if name == "energy"}
+    return method._replace(
+        init=lambda rng_key, batch: method.init(rng_key, change(rng_key, batch)),
+        train_step=train_step,
+        sample=lambda state, rng_key, num: inverse(method.sample(state, rng_key, num)),
+        functions=kept,
+    )
+
+
+TRANSFORMED = 2**31 - 1
+"""Folded into the key of a step for `transformed`."""
 
 TOO_LARGE = 1e8
 """Energy gap above which training counts as diverged, as in JEM's code."""

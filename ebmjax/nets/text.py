@@ -2,8 +2,8 @@
 
     h_t = cell(h_{t-1}, [embedding(x_{t-1}), z]),   p(x_t | x_<t, z) = softmax(W h_t + b),   x_0 = BOS
 
-The initial state is linear in z. A row of tokens is words, EOS, PAD ...; PAD does not count. With z of dimension 0 it
-is a language model.
+The initial state comes from z (`INITIAL`). A row of tokens is words, EOS, PAD ...; PAD does not count. With z of
+dimension 0 it is a language model.
 
 Reference: Pang et al. 2021 (arXiv 2106.02513); the decoder is that of Bowman et al. 2016 (1511.06349).
 """
@@ -16,17 +16,23 @@ from ebmjax.nets.recurrent import CELLS, run_cell
 from ebmjax.nets.softmax import log_softmax_at
 from ebmjax.types import BOS, PAD, UNK, Array, PyTree
 
+INITIAL = ("cell", "hidden", "separate")
+"""Initial states of an LSTM, cell c and hidden h, from z; without z they are 0. cell: c = Wz, h = tanh(c). hidden:
+h = Wz + b, c = 0 (Pang et al. 2021, their code). separate: h = Wz + b, c = Vz + a (Pang & Wu 2021, their code). Of a
+GRU, which has no cell: h = Wz if cell, else Wz + b."""
+
 
 class TextDecoder(nn.Module):
     """p(tokens | z): z `[B, d]`, d ≥ 0, tokens int32 `[B, L]` -> logits `[B, L, vocab_size]`.
 
     logits[:, t] are those of tokens[:, t] given z and tokens[:, :t].
 
-    cell: name in `CELLS`. embed_dim, hidden_dim: of word embeddings and state. dropout: in [0, 1), of the embeddings
-    and the softmax's input. word_dropout: in [0, 1), the probability that an input word is replaced by UNK. Both apply
-    only if `train`, and need the "dropout" rng. init_scale: all parameters start as U(±init_scale); None:
-    U(±1 / √hidden_dim), PyTorch's default for recurrent layers. tied: the softmax has the words' embeddings as its
-    weights and no bias, so that embed_dim must be hidden_dim, else ValueError.
+    cell: name in `CELLS`. embed_dim, hidden_dim: of word embeddings and state. initial: name in `INITIAL`, the state
+    before the first word. dropout: in [0, 1), of the embeddings and the softmax's input. word_dropout: in [0, 1), the
+    probability that an input word is replaced by UNK. Both apply only if `train`, and need the "dropout" rng.
+    init_scale: all parameters start as U(±init_scale); None: U(±1 / √hidden_dim), PyTorch's default for recurrent
+    layers. tied: the softmax has the words' embeddings as its weights and no bias, so that embed_dim must be
+    hidden_dim, else ValueError.
     """
 
     vocab_size: int
@@ -37,6 +43,7 @@ class TextDecoder(nn.Module):
     word_dropout: float = 0.0
     init_scale: float | None = 0.1
     tied: bool = False
+    initial: str = "cell"
 
     def setup(self):
         if self.tied and self.embed_dim != self.hidden_dim:
@@ -48,7 +55,9 @@ class TextDecoder(nn.Module):
         self.embedding = self.param("embedding", uniform, (self.vocab_size, self.embed_dim))
         self.from_word = dense(width, True)
         self.gates_of_latent = dense(width, False)
-        self.state_of_latent = dense(self.hidden_dim, False)
+        self.state_of_latent = dense(self.hidden_dim, self.initial != "cell")
+        if self.cell == "lstm" and self.initial == "separate":
+            self.cell_of_latent = dense(self.hidden_dim, True)
         self.recurrent = self.param("recurrent", uniform, (self.hidden_dim, width))
         self.output = dense(self.vocab_size, True)  # without parameters if it is not used
         self.drop = nn.Dropout(self.dropout)
@@ -99,9 +108,14 @@ class TextDecoder(nn.Module):
         return self.gates_of_latent(z) if z.shape[-1] else jnp.zeros((len(z), self.recurrent.shape[1]))
 
     def initial_state(self, z: Array) -> tuple[Array, ...]:
-        """The carry before the first word, linear in z."""
-        state = self.state_of_latent(z) if z.shape[-1] else jnp.zeros((len(z), self.hidden_dim))
-        return (state, jnp.tanh(state)) if self.cell == "lstm" else (state,)
+        """The carry before the first word, see `INITIAL`."""
+        zeros = jnp.zeros((len(z), self.hidden_dim))
+        state = self.state_of_latent(z) if z.shape[-1] else zeros
+        if self.cell != "lstm":
+            return (state,)
+        if self.initial == "cell":
+            return state, jnp.tanh(state)
+        return self.cell_of_latent(z) if self.initial == "separate" and z.shape[-1] else zeros, state
 
     def start(self, z: Array) -> PyTree:
         """The carry of `step` before the first word, whose token is BOS: `[B, d]` -> pytree of `[B, ...]`."""

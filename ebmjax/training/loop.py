@@ -63,7 +63,7 @@ def fit(
     method = with_ema(method, settings.ema_decay)
     mesh = devices.make_mesh(settings.batch_size)
     hosts.connect_devices(mesh)
-    loader = make_loader(len(dataset.x_train), settings.batch_size, dataset.max_value)
+    loader = loader_of(dataset, settings)
     arrays = devices.replicate(mesh, arrays_of(dataset))
     make_state, abstract_state = initial_state(method, loader, arrays, settings.seed, mesh)
     stop_requested = hosts.any_process_each_call(mesh, hooks.stop_requested)
@@ -110,7 +110,7 @@ def restored(
     Arguments as of `fit`; of the data only shapes and dtypes are used. Raises CheckpointError without a checkpoint.
     """
     mesh = devices.make_mesh(settings.batch_size)
-    loader = make_loader(len(dataset.x_train), settings.batch_size, dataset.max_value)
+    loader = loader_of(dataset, settings)
     arrays = {name: jax.ShapeDtypeStruct(a.shape, a.dtype) for name, a in arrays_of(dataset).items()}
     _, abstract_state = initial_state(with_ema(method, settings.ema_decay), loader, arrays, settings.seed, mesh)
     with Checkpointer(Path(folder) / "checkpoints", read_only=True) as checkpointer:
@@ -120,9 +120,15 @@ def restored(
     return devices.local(found[1])
 
 
+def loader_of(dataset: Dataset, settings: Settings) -> Loader:
+    """The loader of the training part."""
+    return make_loader(len(dataset.x_train), settings.batch_size, dataset.max_value, augment=dataset.augment)
+
+
 def arrays_of(dataset: Dataset) -> dict:
     """The training arrays from which batches are drawn (`data.loader.batch_of`)."""
     arrays = {"x": dataset.x_train, "label": dataset.y_train, "labelled": dataset.labelled}
+    arrays |= {"valid_x": dataset.x_valid, "valid_label": dataset.y_valid}
     return {name: array for name, array in arrays.items() if array is not None}
 
 
@@ -168,7 +174,8 @@ def make_chunk(method: Method, loader: Loader, data_key: Array, mesh, num_steps:
         row = state.step % loader.batches_per_epoch
         order = jax.lax.cond(row == 0, lambda: order_of(state.step // loader.batches_per_epoch), lambda: order)
         batch = batch_of(loader, arrays, order[row], data_key, state.step)
-        batch |= devices.constrain_rows(mesh, {name: part for name, part in batch.items() if name != "labelled"})
+        rows = {name: part for name, part in batch.items() if name not in ("labelled", "valid")}
+        batch |= devices.constrain_rows(mesh, rows)
         with jax.sharding.use_abstract_mesh(mesh.abstract_mesh):  # `mcmc.run_chain` splits its chains over it
             state, metrics = method.train_step(state, batch)
         return (state, order), metrics

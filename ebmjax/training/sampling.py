@@ -1,7 +1,6 @@
 """--mode=sample: draw from a trained run, whose folder is only read, into files."""
 
 import json
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -9,11 +8,12 @@ import numpy as np
 
 from ebmjax.data import DataSpec, to_uint8
 from ebmjax.data.text import to_sentence
-from ebmjax.evaluation import sample_in_batches
+from ebmjax.evaluation import distinct_samples
 from ebmjax.files import check_writable, replacing
+from ebmjax.methods.wrappers import first_replica
 from ebmjax.training import hosts
 from ebmjax.training.arguments import Arguments
-from ebmjax.training.config import ConfigError
+from ebmjax.training.config import ConfigError, input_errors
 from ebmjax.training.experiment import Experiment, Job, Trained
 from ebmjax.training.run import NUM_DRAWN, build, open_job, prepare, train
 
@@ -44,7 +44,8 @@ def draw(trained: Trained, seed: int, num: int) -> np.ndarray:
     """`num` samples `[num, ...]` as the method makes them, in batches of `NUM_DRAWN`; batch i has a key of its own, so
     more samples begin with the fewer ones of the same seed."""
     key = jax.random.fold_in(jax.random.key(seed), 2)
-    return sample_in_batches(partial(trained.method.sample, trained.state), key, num, NUM_DRAWN)
+    with input_errors():
+        return distinct_samples(first_replica(*trained), trained.state, key, num, NUM_DRAWN)
 
 
 def about(job: Job, trained: Trained, seed: int) -> dict:

@@ -119,7 +119,7 @@ def plot_learning_dynamics(d_s, r_s, path: str | Path, *, title: str | None = No
 
 
 def _draw_correlations(axes, found: LearningCorrelations) -> None:
-    titles = {"signal": "d_s with itself", "gradient": "r_s with itself", "cross": "d_s with later r_s"}
+    titles = {"signal": "d_s with itself", "gradient": "r_s with itself", "cross": "d_s with r_s, lag steps earlier"}
     for name, title in titles.items():
         axis, values = axes[name], np.asarray(getattr(found, name))
         axis.vlines(found.lags, 0, np.nan_to_num(values), linewidth=2)

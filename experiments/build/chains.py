@@ -98,13 +98,15 @@ def make_adapting_chain(config, name: str) -> Chain:
 
 
 def chain_starts(config, data_spec) -> dict:
-    """Keyword arguments of `anatomy` from config.initial: initial, noise, initial_scale, bank, reinitialise.
+    """Keyword arguments of `anatomy` from config.initial: initial, noise, initial_scale, fresh_steps, bank,
+    reinitialise.
 
     name: "noise", "data" or "bank"; bank_size: chains in the bank, 0 for one per training example; num_chains: chains
     that move in a step, 0 for as many as the batch has examples.
     """
     fields = config.initial
     options = {"initial": fields.name, "noise": fields.noise, "initial_scale": fields.scale}
+    options["fresh_steps"] = fields.get("fresh_steps", 0)  # runs of earlier versions have no such field
     if fields.name != "bank":
         return options
     size = fields.bank_size or data_spec.num_train

@@ -44,7 +44,8 @@ def flow_of_run(config):
         raise ConfigError(f"flow.run = {config.flow.run} is a run of experiments.{theirs.experiment}, not of a flow")
     # form and remat change only how it is computed.
     fields = [
-        {"data.name": c.data.name} | {k: v for k, v in c.model.flow.to_dict().items() if k not in ("form", "remat")}
+        {"data.name": c.data.name, "data.num_train": c.data.get("num_train", 0)}
+        | {k: v for k, v in c.model.flow.to_dict().items() if k not in ("form", "remat")}
         for c in (theirs, ConfigDict({"data": config.data, "model": config.flow.model}))
     ]
     if fields[0] != fields[1]:

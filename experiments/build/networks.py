@@ -4,16 +4,23 @@ from ebmjax.nets import (
     ACTIVATIONS,
     INITIALISATIONS,
     PUBLISHED,
+    SCALES,
     Confined,
     ConvEnergy,
     ConvGenerator,
     MLPEnergy,
     MLPGenerator,
+    MultilayerConvGenerator,
     MultilayerMLPGenerator,
     NonlocalEnergy,
+    NormedMLPGenerator,
+    ResidualGenerator,
     conv_energy_layers,
+    dcgan_energy_layers,
+    dcgan_generator,
 )
-from ebmjax.training.config import ConfigError, choose
+from ebmjax.nets.multilayer_conv import doublings
+from ebmjax.training.config import ConfigError, choose, input_errors
 
 
 def make_energy(config) -> MLPEnergy:
@@ -50,39 +57,78 @@ def make_generator(config, shape):
     return ConvGenerator((*layers, (shape[2], *last)))
 
 
+def make_normed_generator(config, shape):
+    """`make_generator`, and generators with batch normalisation, for methods that keep its statistics.
+
+    name: "residual" (square images of 8, 16, 32 ... pixels) or "dcgan" (32 or 64 pixels), both of `width`; or
+    "normed_mlp", the perceptron "mlp" with batch normalisation.
+    """
+    fields = config.model.generator
+    nets = {
+        "residual": lambda: ResidualGenerator(shape[0], shape[2], fields.width),
+        "dcgan": lambda: dcgan_generator(fields.width, shape),
+        "normed_mlp": lambda: NormedMLPGenerator(shape, fields.widths, fields.activation, len(shape) == 3),
+    }
+    choose(nets | PUBLISHED | {"mlp": None}, fields.name, "model.generator.name")
+    if fields.name not in nets:
+        return make_generator(config, shape)
+    choose(ACTIVATIONS, fields.activation, "model.generator.activation")
+    size = 4 * 2 ** max((shape[0] // 4).bit_length() - 1, 1)
+    if fields.name == "residual" and (len(shape) != 3 or shape[:2] != (size, size)):
+        raise ConfigError(
+            "model.generator.name = residual makes square images of 8, 16, 32 ... pixels, but examples have shape "
+            f"{shape}"
+        )
+    if fields.name == "dcgan" and len(shape) != 3:
+        raise ConfigError(f"model.generator.name = dcgan makes images, but examples have shape {shape}")
+    with input_errors():
+        return nets[fields.name]()
+
+
 def make_multilayer_generator(config, shape):
     """The generator of several layers of latents, for examples of `shape`, from config.model.generator: name "mlp"
-    (hidden layers `widths` of each of its perceptrons, `activation`)."""
+    (hidden layers `widths` of each of its perceptrons, `activation`), or "conv", the released one for images
+    (`features`, `map_size`, `activation`, `variance`, `ladder`). Raises ConfigError for a shape that it cannot make."""
     fields = config.model.generator
-    nets = {"mlp": MultilayerMLPGenerator}
-    net = choose(nets, fields.name, "model.generator.name")
+    choose({"mlp": None, "conv": None}, fields.name, "model.generator.name")
     choose(ACTIVATIONS, fields.activation, "model.generator.activation")
-    return net(shape, fields.widths, fields.activation, len(shape) == 3)
+    if fields.name == "mlp":
+        return MultilayerMLPGenerator(shape, fields.widths, fields.activation, len(shape) == 3)
+    choose(SCALES, fields.variance, "model.generator.variance")
+    try:
+        doublings(shape, fields.map_size)
+    except ValueError as error:
+        raise ConfigError(f"model.generator.map_size: {error}") from error
+    options = {name: fields[name] for name in ("map_size", "features", "activation", "variance", "ladder")}
+    return MultilayerConvGenerator(shape, **options)
 
 
 def make_data_energy(config, shape):
     """The energy of examples of `shape` from config.model.energy.
 
     name: "mlp" (hidden layers `widths`, `activation`, `init`, `output_scale`; any shape), "conv" (the published stack
-    of `width` with LeakyReLU `slope`; square images of 8, 16, 32, 64 ... pixels) or "nonlocal" (`width`, `slope`; sides
-    that are multiples of 8). Raises ConfigError for a shape that the net does not take.
+    of `width` with LeakyReLU `slope`; square images of 8, 16, 32, 64 ... pixels), "dcgan" (`width`, `slope`; 32 or 64
+    pixels) or "nonlocal" (`width`, `slope`; sides that are multiples of 8). Raises ConfigError for a shape that the net
+    does not take.
     """
     fields = config.model.energy
     nets = {
         "mlp": lambda: make_energy(config).clone(output_scale=fields.output_scale),
         "conv": lambda: ConvEnergy(conv_energy_layers(fields.width, shape[0]), fields.slope),
+        "dcgan": lambda: ConvEnergy(dcgan_energy_layers(fields.width, shape[0]), fields.slope),
         "nonlocal": lambda: NonlocalEnergy(fields.width, fields.slope),
     }
     make = choose(nets, fields.name, "model.energy.name")
     if fields.name == "mlp":
         return make()
-    multiple = 8 if fields.name == "nonlocal" else 4
+    multiple = {"nonlocal": 8, "dcgan": 32}.get(fields.name, 4)
     if len(shape) != 3 or shape[0] != shape[1] or shape[0] % multiple:
         raise ConfigError(
             f"model.energy.name = {fields.name} needs square images with sides of {multiple} n pixels, but examples "
             f"have shape {shape}; resize them (data.name=...@32), or choose mlp"
         )
-    return make()
+    with input_errors():
+        return make()
 
 
 def make_confined_energy(config, shape):

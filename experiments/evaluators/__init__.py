@@ -8,6 +8,7 @@ EVALUATORS = {
     "density_pixels": Evaluator(samples.check_density_pixels, samples.density_pixels),
     "fid": Evaluator(samples.check_fid, samples.fid),
     "kid": Evaluator(samples.check_kid, samples.kid),
+    "inception_score": Evaluator(samples.check_inception_score, samples.score),
     "log_likelihood": Evaluator(densities.check_log_likelihood, densities.log_likelihood),
     "annealed": Evaluator(densities.check_annealed, densities.annealed),
 }

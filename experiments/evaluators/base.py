@@ -1,7 +1,6 @@
 """The run of `experiments.evaluate` and its figures; samples and references, which evaluators share."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from ebmjax.data import Dataset, to_float
-from ebmjax.evaluation import sample_in_batches
+from ebmjax.evaluation import distinct_samples
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
 
@@ -59,9 +58,7 @@ class Evaluator(NamedTuple):
 
 def samples(run: Measured) -> np.ndarray:
     """`options["num"]` samples of the model, in the units of training, images clipped to [-1, 1]."""
-    (method, state), options = run.trained, run.options
-    draw = jax.jit(partial(method.sample, state), static_argnums=1)
-    x = sample_in_batches(draw, run.key, options["num"], options["batch_size"])
+    x = distinct_samples(*run.trained, run.key, run.options["num"], run.options["batch_size"])
     return np.clip(x, -1.0, 1.0) if run.dataset.max_value is not None else x
 
 

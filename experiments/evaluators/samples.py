@@ -13,6 +13,7 @@ from ebmjax.evaluation.coverage import density_coverage
 from ebmjax.evaluation.download import given_or_downloaded
 from ebmjax.evaluation.fid_protocols import least_images
 from ebmjax.evaluation.inception import inception_features, load_inception, make_inception_features
+from ebmjax.evaluation.inception_score import inception_score, load_classifier
 from ebmjax.evaluation.kernel_distance import kernel_distance, subset_rows
 from ebmjax.training.config import ConfigError
 from experiments.evaluators.base import Figure, Measured, needs, needs_images, no_sentences, references, samples
@@ -136,3 +137,33 @@ def kid(run: Measured) -> list[Figure]:
     protocol = f"protocol {name!r}, weights {digest}, cubic kernel, 100 subsets of {size}"
     protocol += "; the error is of the subsets alone, not of drawing the images"
     return [Figure(f"kid_{name}", value, error, protocol, counts)]
+
+
+def classifier_of(run: Measured) -> np.ndarray:
+    """The last layer of the Inception `[2048, classes]`. Raises ConfigError if the weights have none."""
+    path = weights_of(run, "inception_score")
+    try:
+        return load_classifier(path)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--with inception_score: {error}") from None
+
+
+def check_inception_score(run: Measured) -> None:
+    """An image in every split, as many as the protocol asks for, and weights with a last layer."""
+    needs_images(run, "inception_score")
+    needs(run, "inception_score", samples=max(least_images(run.options["protocol"]), run.options["num_splits"]))
+    classifier_of(run)
+
+
+def score(run: Measured) -> list[Figure]:
+    """The Inception Score of the samples, and its standard deviation over the splits, which is published beside it."""
+    features, digest = features_of(run, "inception_score")
+    found = features(to_pixels(samples(run)))
+    value, deviation = inception_score(found @ classifier_of(run), run.options["num_splits"])
+    name, counts = run.options["protocol"], {"samples": len(found), "splits": run.options["num_splits"]}
+    protocol = f"protocol {name!r}, weights {digest}, last layer without biases, mean of the splits"
+    deviation_protocol = f"{protocol}: its standard deviation over them"
+    return [
+        Figure(f"inception_score_{name}", value, None, protocol, counts),
+        Figure(f"inception_score_{name}_sd", deviation, None, deviation_protocol, counts),
+    ]

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.data import DataError, load, spec, to_float, to_uint8
+from ebmjax.data import DataError, load, spec, to_float, to_uint8, with_labels, with_validation
 from ebmjax.data.base import hold_out
 
 
@@ -29,6 +29,19 @@ def test_digits_split_never_changes():
     assert np.bincount(digits.y_test, minlength=10).min() > 20
 
 
+def test_labyrinth():
+    """Two images, nearly black and white in equal parts, whose frequencies lie near one per 12 pixels."""
+    found = load("labyrinth")
+    assert spec(found) == ("labyrinth", (128, 128, 1), 1, 1, None, 255, None)
+    assert np.any(found.x_train != found.x_test)
+    for x in (found.x_train[0, :, :, 0], found.x_test[0, :, :, 0]):
+        assert np.mean((x < 32) | (x > 223)) > 0.6 and abs(np.mean(x > 127) - 0.5) < 0.05
+        power = np.abs(np.fft.fft2(x - x.mean())) ** 2
+        frequency = np.hypot(*np.meshgrid(*2 * [np.fft.fftfreq(128)]))
+        assert power[np.abs(12 * frequency - 1) < 0.45].sum() > 0.85 * power.sum()  # three widths of the ring
+    np.testing.assert_array_equal(load("labyrinth").x_train, found.x_train)
+
+
 @pytest.mark.parametrize(("name", "shape"), [("fake:32x32x3", (32, 32, 3)), ("fake:4x6x1", (4, 6, 1))])
 def test_fake(name, shape):
     fake, again = load(name), load(name)
@@ -38,6 +51,41 @@ def test_fake(name, shape):
     np.testing.assert_array_equal(fake.y_test, again.y_test)
     # Uniform on 0..255: mean 127.5, standard deviation 73.9 / sqrt(number of pixels); 5 of them.
     assert abs(fake.x_train.mean() - 127.5) < 5 * 73.9 / np.sqrt(fake.x_train.size)
+
+
+def test_a_training_subset_is_the_first_examples():
+    whole, first = load("digits"), load("digits", num_train=100)
+    np.testing.assert_array_equal(first.x_train, whole.x_train[:100])
+    np.testing.assert_array_equal(first.y_train, whole.y_train[:100])
+    np.testing.assert_array_equal(first.x_test, whole.x_test)
+    assert spec(first).num_train == 100 and len(load("digits", num_train=1437).x_train) == 1437
+    # A run on other training data is another run.
+    assert first.fingerprint["x_train"] != whole.fingerprint["x_train"]
+    assert first.fingerprint["x_test"] == whole.fingerprint["x_test"]
+
+
+def test_validation_examples_leave_the_training_part():
+    whole = load("digits")
+    held = with_validation(whole, 400)
+    assert len(held.x_train) == 1037 and held.x_valid.shape == (400, 8, 8, 1) and held.x_valid.dtype == np.uint8
+    keys = lambda x, y: [(image.tobytes(), int(label)) for image, label in zip(x, y, strict=True)]
+    parts = keys(held.x_train, held.y_train) + keys(held.x_valid, held.y_valid)
+    assert sorted(parts) == sorted(keys(whole.x_train, whole.y_train))
+    again, labelled = with_validation(whole, 400), with_labels(held, 5, 0)
+    np.testing.assert_array_equal(again.x_valid, held.x_valid)
+    assert labelled.labelled.max() < 1037 and labelled.x_valid is held.x_valid
+    assert with_validation(whole, 0) is whole
+    with pytest.raises(DataError, match="validation.num_examples = 1437 must be below its 1437 training examples"):
+        with_validation(whole, 1437)
+    with pytest.raises(DataError, match="8gaussians: has no labels"):
+        with_validation(load("8gaussians"), 5)
+
+
+@pytest.mark.parametrize("num_train", [1438, -1])
+def test_a_training_subset_above_the_set_is_refused(num_train):
+    said = f"^digits: data.num_train = {num_train} must be in 1 .. 1437, or 0 for all 1437$"
+    with pytest.raises(DataError, match=said):
+        load("digits", num_train=num_train)
 
 
 @pytest.mark.parametrize("shape", ["", "32", "32x32", "32x32x4", "0x8x1", "32x32x3x1", "axbxc", "-1x8x1", "2000x8x1"])
@@ -62,8 +110,11 @@ def test_fake_shape_errors(shape):
         ("MNIST", "did you mean mnist"),
         ("svhn", "did you mean svhn_cropped"),
         ("celeba@64", "did you mean celeb_a"),
-        ("", "Known: digits, pydoc, digits_vectors, breast_cancer, wine, npz:PATH, lines:PATH, fake:HxWxC"),
-        ("qqzzqq", "Known: digits, pydoc, digits_vectors, breast_cancer, wine, npz:PATH, lines:PATH, fake:HxWxC"),
+        ("", "Known: digits, labyrinth, pydoc, digits_vectors, breast_cancer, wine, npz:PATH, lines:PATH, fake:HxWxC"),
+        (
+            "qqzzqq",
+            "Known: digits, labyrinth, pydoc, digits_vectors, breast_cancer, wine, npz:PATH, lines:PATH, fake:HxWxC",
+        ),
     ],
 )
 def test_unknown_names(name, suggestion, tmp_path):

@@ -17,8 +17,8 @@ def test_normalisation_by_hand():
     found = learning_correlations(d, r, max_lag=2)
     np.testing.assert_array_equal(found.lags, [-2, -1, 0, 1, 2])
     a, b = d / np.sqrt(3), (r - 4) / np.sqrt(8 / 3)
-    # At lag 1: a_t b_{t+1}; at lag -1: a_{t+1} b_t.
-    expected = [a[2:] @ b[:2], a[1:] @ b[:3], a @ b, a[:3] @ b[1:], a[:2] @ b[2:]]
+    # At lag 1: a_{t+1} b_t; at lag -1: a_t b_{t+1}.
+    expected = [a[:2] @ b[2:], a[:3] @ b[1:], a @ b, a[1:] @ b[:3], a[2:] @ b[:2]]
     np.testing.assert_allclose(found.cross, np.array(expected) / 3, rtol=1e-5, atol=1e-6)
     signal = [a[2:] @ a[:2], a[1:] @ a[:3], a @ a, a[1:] @ a[:3], a[2:] @ a[:2]]
     np.testing.assert_allclose(found.signal, np.array(signal) / 3, rtol=1e-5, atol=1e-6)
@@ -36,7 +36,10 @@ def test_a_known_process():
     # Bartlett: the s.e. of an autocorrelation is below √(2 / N) = .02 here.
     np.testing.assert_allclose(found.signal, expected, atol=0.1)
     np.testing.assert_allclose(found.gradient, expected, atol=0.1)
-    np.testing.assert_allclose(found.cross, (-0.6) ** np.abs(np.arange(-15, 16) - 3), atol=0.1)
+    np.testing.assert_allclose(found.cross, (-0.6) ** np.abs(np.arange(-15, 16) + 3), atol=0.1)
+    # The other way round, d_s 3 steps after r_s: a peak at lag 3, as in the paper's pictures.
+    after = learning_correlations(np.roll(d, 3), 5 + 2 * d, max_lag=15)
+    np.testing.assert_allclose(after.cross, (-0.6) ** np.abs(np.arange(-15, 16) - 3), atol=0.1)
 
 
 def test_a_constant_gradient_has_no_correlation():

@@ -213,6 +213,29 @@ def test_kid_has_an_error_when_all_images_fit_into_a_subset(monkeypatch):
         EVALUATORS["kid"](made(3))
 
 
+def test_the_inception_score_of_certain_classes(monkeypatch, tmp_path):
+    """Features are the first pixel, and the last layer makes two certain classes of it; weights without one say so."""
+    evaluators = importlib.import_module("experiments.evaluators.samples")
+    np.savez(tmp_path / "weights.npz", **{"fc.weight": 1e4 * np.eye(2, 2048, dtype=np.float32)})
+    one_hot = lambda x: np.eye(2, 2048)[(np.asarray(x)[:, 0, 0, 0] > 0).astype(int)]
+    monkeypatch.setattr(evaluators, "features_of", lambda *_: (one_hot, "digest"))
+    images = np.zeros((40, 2, 2, 1), np.uint8)
+    draw = lambda _, key, num: jnp.ones((num, 2, 2, 1)) * jnp.where(jnp.arange(num) % 2, 1.0, -1.0)[:, None, None, None]
+    options = {"num": 40, "batch_size": 40, "num_splits": 4, "protocol": "pytorch-fid"}
+    made = lambda file, **more: run(
+        {}, draw, Dataset("toy", images, None, images, None, 255), inception=str(tmp_path / file), **(options | more)
+    )
+    value, deviation = EVALUATORS["inception_score"](made("weights.npz"))
+    assert (value.name, deviation.name) == ("inception_score_pytorch-fid", "inception_score_pytorch-fid_sd")
+    assert value.value == pytest.approx(2.0) and deviation.value == pytest.approx(0.0)
+    assert value.counts == {"samples": 40, "splits": 4}
+    with pytest.raises(ConfigError, match="needs at least 41 samples, got 40"):
+        EVALUATORS["inception_score"](made("weights.npz", num_splits=41))
+    np.savez(tmp_path / "features.npz", other=np.zeros(3))
+    with pytest.raises(ConfigError, match="--with inception_score: .*features.npz holds no last layer"):
+        EVALUATORS["inception_score"](made("features.npz"))
+
+
 def test_statistics_of_the_reference_are_kept(tmp_path, monkeypatch, capsys):
     """The second time no feature is computed; another data set has other statistics."""
     evaluators = importlib.import_module("experiments.evaluators.samples")

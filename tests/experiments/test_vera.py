@@ -21,6 +21,7 @@ SPECS = {
     "mnist": ((28, 28, 1), 10),
     "svhn": ((32, 32, 3), 10),
     "cifar10": ((32, 32, 3), 10),
+    "cifar100": ((32, 32, 3), 100),
 }
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "common")
 PUBLISHED = [
@@ -29,6 +30,7 @@ PUBLISHED = [
     ("hepmass", (523,), 6, 1_527_256),
     ("mnist", (28, 28, 1), 10, 1_789_260),
     ("jem_cifar10", (32, 32, 3), 10, 36_471_338),
+    ("cifar10", (32, 32, 3), 10, 36_471_338),
 ]
 """(config, examples, classes, parameters of the net of logits): arXiv 2010.04230, for HEPMASS, CROP and HUMAN; of
 WRN-28-10 without normalisation (tests/nets)."""
@@ -62,9 +64,11 @@ def test_published_numbers_of_parameters(name, shape, num_classes, expected):
     part = {"x": jax.ShapeDtypeStruct((8, *shape), np.float32), "label": jax.ShapeDtypeStruct((8,), np.int32)}
     state = jax.eval_shape(make_arm(config, spec(shape, num_classes), config.method).init, jax.random.key(0), part)
     assert count(state.params["energy"]) == expected
-    if name == "hepmass":  # noise-500-500-500-columns, biases for the offsets of the batch normalisation
+    if (
+        name == "hepmass"
+    ):  # noise-500-500-500-columns; scales and offsets of the batch normalisation, one layer of biases
         columns = shape[0]
-        assert count(state.params["generator"]["net"]) == 128 * 500 + 2 * 500**2 + 500 * columns + 3 * 500 + columns
+        assert count(state.params["generator"]["net"]) == 128 * 500 + 2 * 500**2 + 500 * columns + 3 * 1000 + columns
 
 
 @pytest.mark.slow
@@ -75,7 +79,7 @@ def test_what_a_run_writes(run):
     assert own | auroc | {"energy_refined"} <= set(found.metrics)
     assert found.names == {"supervised": own, "refined": {"frechet_pixels"}, "real": {"frechet_pixels"}}
     assert found.metrics["diverged"] == 0
-    assert found.pictures >= {"arms", "samples", "samples_refined", "health"}
+    assert found.pictures >= {"arms", "samples", "samples_refined", "samples_by_class", "log_p", "health"}
     run("vera", None, "--mode=sample", folder=found.folder)
     assert np.load(found.folder / "samples.npy").shape == (100, 64)
 
@@ -89,7 +93,13 @@ def test_what_a_run_writes(run):
         ("--config.model.entropy_weight=-1.0", "entropy_weight = -1.0 must be ≥ 0"),
         ("--config.labels.per_class=1000", "1000 labels a class must be at least 1"),
         ("--config.data.name=8gaussians", "has no labels"),
+        ("--config.evaluate.attacks.epsilons_l2=(-0.1,)", "epsilons_l2"),
         ("--config.model.posterior.name=exact", "unknown name 'exact'; known: hmc, importance"),
+        ("--config.model.generator.name=residual", "residual makes square images of 8, 16, 32"),
+        ("--config.model.generator.name=dcgan", "dcgan makes images, but examples have shape (64,)"),
+        ("--config.data.augment=crop", "data.augment = crop needs images"),
+        ("--config.model.energy.dropout=1.0", "model.energy.dropout = 1.0 must be in [0, 0.99]"),
+        ("--config.validation.num_examples=2000", "validation.num_examples = 2000 must be below its"),
     ],
 )
 def test_refusals(word, message, fails):
@@ -100,6 +110,22 @@ def test_refusals(word, message, fails):
 @pytest.mark.parametrize("name", ["jem_digits", "against_jem"])
 def test_other_arms(name, run):
     assert run("vera", f"{name}:smoke").results["method"] == ("jem" if name.startswith("jem_") else "vera")
+
+
+@pytest.mark.slow
+def test_attacks(run):
+    """Ours with and without chains before the classification, the supervised net without; noise on foreign examples."""
+    words = "--config.evaluate.attacks.num_examples=16", "--config.evaluate.foreign_noise=0.03"
+    found = run("vera", "digits:smoke", *words, "--config.evaluate.ece_bins=20")
+    radii = ["linf_0", "linf_0.1", *(f"l2_{radius}" for radius in ("0", "0.2", "0.5", "1", "2"))]
+    expected = {f"accuracy_{radius}_refined_{steps}" for radius in radii for steps in (0, 1)}
+    assert {name for name in found.metrics if "_refined_" in name} == expected
+    assert {name for name in found.names["supervised"] if "_refined_" in name} == {
+        name for name in expected if name.endswith("_0")
+    }
+    assert found.metrics["accuracy_linf_0_refined_0"] == found.metrics["accuracy_l2_0_refined_0"]
+    assert "attacks" in found.pictures
+    assert "20 bins" in found.results["protocol"] and "noise of 0.03" in found.results["protocol"]
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from ebmjax.mcmc import (
     langevin,
     mala,
     neural_transport,
+    proportional_rule,
     replica_exchange,
     run_chain,
     sign_rule,
@@ -63,6 +64,23 @@ def test_sign_rule_by_hand():
     _, (log_step, accepted, _) = steps_and_rates(kernel, 25)
     np.testing.assert_allclose(log_step, np.log(s) + rate * np.cumsum(np.sign(accepted - target)), atol=1e-5)
     assert np.min(accepted) < target < np.max(accepted)
+
+
+def test_proportional_rule_by_hand():
+    """× 1 + rate (acceptance - target) in the first two of every four transitions, over runs that follow each other."""
+    s, target, rate = 0.9, 0.6, 0.5
+    rule = proportional_rule(rate, num_adapt=2, period=4)
+    kernel = adapt_step_size(standard_normal, make_kernel=mala, step_size=s, target=target, rule=rule)
+    state, (first, first_rate, _) = steps_and_rates(kernel, 12)
+    _, (second, second_rate, _) = steps_and_rates(kernel, 12, state.position, adapt=state.adapt)
+    log_step, accepted = np.append(first, second), np.append(first_rate, second_rate)
+    factors = np.where(np.arange(24) % 4 < 2, 1 + rate * (accepted - target), 1.0)
+    np.testing.assert_allclose(np.exp(log_step), s * np.cumprod(factors), rtol=1e-5)
+    assert np.min(accepted) < target < np.max(accepted)
+    with pytest.raises(ValueError, match="num_adapt = 3 must lie in"):
+        proportional_rule(0.02, 3, 2)
+    with pytest.raises(ValueError, match="rate = 1.0 must be below 1"):
+        proportional_rule(1.0)
 
 
 @pytest.mark.parametrize("rule, num_adapt", [(dual_averaging(), 150), (sign_rule(0.03), 300)])

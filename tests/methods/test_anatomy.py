@@ -9,6 +9,7 @@ import numpy as np
 import optax
 import pytest
 
+from ebmjax.evaluation import distinct_samples
 from ebmjax.mcmc import Chain, langevin, mala
 from ebmjax.mcmc.bank import all_chains, make_bank
 from ebmjax.methods import anatomy
@@ -190,6 +191,36 @@ def test_only_drawn_chains_of_the_bank_change_and_only_in_training():
     assert method.functions["fresh"](new, jax.random.key(3), 4).shape == (4, 1)
 
 
+def test_samples_of_a_bank_are_its_chains_and_no_more_than_these():
+    """By a chain of no steps: every chain once, in random order; two keys differ, more begin with the fewer."""
+    bank = make_bank(30, 6)
+    method = method_of(chain=chain(0), initial="bank", bank=bank)
+    state = method.init(jax.random.key(0), {"x": gaussian(8)})
+    kept = np.sort(np.asarray(all_chains(bank, state.extra["chains"])), axis=0)
+    draw = lambda seed, num: distinct_samples(method, state, jax.random.key(seed), num, 8)
+    all_of, few = draw(1, 30), draw(1, 11)
+    np.testing.assert_array_equal(np.sort(all_of, axis=0), kept)
+    np.testing.assert_array_equal(all_of[:11], few)
+    assert np.any(draw(2, 30) != all_of) and np.any(all_of != kept)
+    with pytest.raises(ValueError, match="31 samples of 30 persistent chains would hold near-copies: draw at most 30"):
+        draw(1, 31)
+    # `sample` by itself repeats a chain only after all have had their turn.
+    once = np.asarray(method.sample(state, jax.random.key(3), 45))
+    assert len(np.unique(once[:30])) == 30 and len(np.unique(once)) == 30
+
+
+def test_fresh_samples_start_in_noise_and_run_for_their_own_number_of_steps():
+    bank = make_bank(4, 4)
+    method = method_of(chain=chain(2), initial="bank", bank=bank, fresh_steps=5, initial_scale=0.5)
+    state = method.init(jax.random.key(0), {"x": gaussian(8)})
+    state = state._replace(extra={"chains": state.extra["chains"] + 100.0})
+    x = distinct_samples(method, state, jax.random.key(1), 16, 16)
+    start_key, chain_key = jax.random.split(jax.random.fold_in(jax.random.key(1), 0))
+    start = method.functions["fresh"](state, start_key, 16)
+    expected = method.functions["run"](state, chain_key, start, num_steps=5)
+    np.testing.assert_allclose(x, expected, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize("probability", [0.0, 0.3])
 def test_chains_of_the_bank_start_afresh_with_the_probability(probability):
     bank = make_bank(4000, 4000)
@@ -205,6 +236,8 @@ def test_chains_of_the_bank_start_afresh_with_the_probability(probability):
 
 
 def test_settings_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="fresh_steps = -1 must be ≥ 0"):
+        method_of(fresh_steps=-1)
     with pytest.raises(ValueError, match="initial = 'replay' must be one of"):
         method_of(initial="replay")
     for options in ({"initial": "bank"}, {"bank": make_bank(10, 2)}):

@@ -13,8 +13,9 @@ import pytest
 from optax import sgd
 
 from ebmjax.mcmc import Chain, langevin, make_bank
-from ebmjax.methods import jem, vera
+from ebmjax.methods import classifier, jem, vera
 from ebmjax.methods.base import step_key
+from ebmjax.nets import NormedMLPGenerator
 from ebmjax.objectives import LabelWeights
 from ebmjax.objectives.entropy_gradient import importance_score
 from ebmjax.types import ChainState, Info, Kernel
@@ -192,3 +193,93 @@ def test_sigma_stays_in_its_range():
     step, state = stepper(batch, rates={"generator": 100.0, "proposal": 0.0})
     assert float(step(state, batch)[1]["sigma"]) == pytest.approx(0.3, rel=1e-5)
     assert float(jnp.exp(state.params["generator"]["log_sigma"])) == pytest.approx(0.2, rel=1e-5)
+
+
+class Doubling(nn.Module):
+    """E(x) = c x² / 2, c = 1, and twice that where there is a key for dropout; or `num` logits, minus that."""
+
+    num: int = 0
+    dropout: float = 0.5
+
+    @nn.compact
+    def __call__(self, x):
+        c = self.param("c", nn.initializers.ones, ()) * (2.0 if self.has_rng("dropout") else 1.0)
+        energy = 0.5 * c * jnp.sum(x**2, axis=1)
+        return -energy[:, None] * jnp.arange(1.0, self.num + 1) if self.num else energy
+
+
+def test_dropout_is_on_where_networks_learn_alone():
+    """In the updates of energy and generator, and of a classifier; not in functions, nor in JEM's chains."""
+    x, rate = 1 + jnp.arange(8.0)[:, None] / 8, 0.1
+    batch = {"x": x, "label": jnp.zeros(8, jnp.int32), "index": jnp.arange(8)}
+    step, state = stepper(batch, Doubling(), Affine(b=0.5), {"generator": rate}, entropy_weight=0.0)
+    after, metrics = step(state, batch)
+    square = float(jnp.mean(x**2))
+    assert float(metrics["energy_pos"]) == pytest.approx(square, rel=1e-5)
+    sample = 0.5 + 0.2 * np.mean(noise_of(state, 8)[1])  # 2 c x is the slope of E at the samples, with dropout
+    assert float(after.params["generator"]["net"]["b"]) == pytest.approx(0.5 - rate * 2 * sample, rel=1e-5)
+    plain = vera(Doubling(), Affine(), latent_dim=1, optimizers={}).functions["energy"](state, x)
+    np.testing.assert_allclose(plain, x[:, 0] ** 2 / 2, rtol=1e-6)
+
+    quick = {"compiler_options": {"xla_backend_optimization_level": 0}}
+    chain = Chain(partial(langevin, step_size=1.0, temperature=2.0, noise_scale=0), 1)  # x - ∇E / 4
+    options = {"chain": chain, "shape": (1,), "bank": make_bank(8, 8), "data_noise": 0.0, "reinitialise": 0}
+    other = jem(Doubling(1), optimizers={}, labels=LabelWeights(1.0), **options)
+    state = other.init(jax.random.key(0), batch)
+    after, metrics = jax.jit(other.train_step, **quick)(state._replace(extra={"chains": x}), batch)
+    np.testing.assert_allclose(after.extra["chains"], 0.75 * x, rtol=1e-5)
+    assert float(metrics["energy_neg"]) == pytest.approx(0.75**2 * square, rel=1e-5)
+
+    labels = classifier(Doubling(2), optimizers={"classifier": sgd(0.0)})
+    _, metrics = jax.jit(labels.train_step, **quick)(labels.init(jax.random.key(0), batch), batch)
+    logits = -np.outer(x, [1.0, 2.0]) * np.asarray(x)  # doubled
+    assert float(metrics["cross_entropy"]) == pytest.approx(
+        np.mean(np.logaddexp(0, logits[:, 1] - logits[:, 0])), rel=1e-5
+    )
+
+
+def normed_stepper(**options):
+    """(method, its batch, a state with running statistics that are not those of any batch)."""
+    batch = {"x": jnp.zeros((40, 1))}
+    generator = NormedMLPGenerator((1,), (4,), bounded=False)
+    rates = {"generator": sgd(0.1)}
+    method = vera(Parabola(), generator, latent_dim=1, optimizers=rates, sigma=0.2, gradient_penalty=0.0, **options)
+    state = method.init(jax.random.key(0), batch)
+    stats = jax.tree.map(lambda a: a + 0.5, state.extra["stats"])
+    return method, generator, batch, state._replace(extra=state.extra | {"stats": stats})
+
+
+def climbing_score(potential):
+    """A chain that stays where it is, so that c is that of z₀ itself."""
+
+    def init(z):
+        return ChainState(z, potential(z), (), jnp.int32(0))
+
+    def step(rng_key, state):
+        nothing = jnp.zeros(len(state.position))
+        return state, Info(state.energy, nothing, nothing + 1, nothing)
+
+    return Kernel(init, step)
+
+
+def test_batch_normalisation_is_by_the_batch_that_learns():
+    """The samples of a step are those of the batch's statistics, of which a tenth enters the running ones. A posterior
+    chain that stays at z₀ finds c = (x - g(z₀)) / σ² = ε / σ by the same statistics; the last bias moves by the mean of
+    x - λ c. `generate` uses the running statistics, row by row."""
+    options = {"posterior_chain": Chain(climbing_score, 2), "num_burn_in": 1, "entropy_weight": 0.3}
+    method, generator, batch, state = normed_stepper(**options)
+    after, metrics = jax.jit(method.train_step, compiler_options={"xla_backend_optimization_level": 0})(state, batch)
+    z, noise, _ = noise_of(state, 40)
+    z, stats = jnp.asarray(z[:, None], jnp.float32), state.extra["stats"]["generator"]
+    variables = {"params": state.params["generator"]["net"], "batch_stats": stats}
+    made, updated = generator.apply(variables, z, train=True, mutable=["batch_stats"])
+    x = np.asarray(made)[:, 0] + 0.2 * noise
+    assert float(metrics["energy_neg"]) == pytest.approx(1 + np.mean(x**2) / 2, rel=1e-4)
+    compare = partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6)
+    jax.tree.map(compare, after.extra["stats"]["generator"], updated["batch_stats"])
+    last = lambda state: float(state.params["generator"]["net"]["Dense_1"]["bias"][0])
+    assert last(after) == pytest.approx(last(state) - 0.1 * np.mean(x - 0.3 * noise / 0.2), abs=1e-5)
+    generated = method.functions["generate"](state, z)
+    compare(generated, generator.apply(variables, z))
+    compare(method.functions["generate"](state, z[:3]), generated[:3])
+    assert np.max(np.abs(generated - made)) > 0.01

@@ -16,6 +16,8 @@ from ebmjax.methods.wrappers import (
     replicated,
     snapshots,
     stopped_where_diverged,
+    transformed,
+    with_best,
     with_ema,
     with_snapshots,
 )
@@ -39,6 +41,27 @@ def counter():
         return state._replace(step=state.step + 1, params={"n": state.params["n"] + 1}, extra=chains), {}
 
     return Method(init, train_step, lambda *_: jnp.zeros(1), lambda *_: {}, {})
+
+
+def test_transformed_data():
+    """The method learns from transform(key, x), with another key at every step, and samples are mapped back."""
+    seen = lambda state, batch: state._replace(step=state.step + 1, params={"x": batch["x"]})
+    start = lambda key, batch: State(jnp.int32(0), {"x": batch["x"]}, {}, {}, {}, key)
+    functions = {"energy": lambda state, x: x, "encode": lambda state, key, x: x}
+    method = Method(
+        start, lambda *a: (seen(*a), {}), lambda state, key, num: state.params["x"], lambda *_: {}, functions
+    )
+    add = lambda key, x: 10 * x + jax.random.uniform(key, x.shape)
+    method = transformed(method, add, jnp.floor)
+    x = jnp.arange(1.0, 4.0)
+    state = method.init(jax.random.key(0), {"x": x})
+    values = []
+    for _ in range(3):
+        values.append(np.asarray(state.params["x"]))
+        assert np.array_equal(method.sample(state, None, 3), 10 * x)
+        state, _ = method.train_step(state, {"x": x, "label": x})
+    assert len(np.unique(np.stack(values))) == 9
+    assert set(method.functions) == {"energy"}
 
 
 def after(method, num_steps):
@@ -79,6 +102,42 @@ def test_of_the_averaged_parameters_where_there_are_any():
     for state in (then, end):
         expected = for_evaluation(after(with_ema(counter(), 0.5), int(state.step))).params["n"]
         assert np.isclose(float(state.params["n"]), float(expected))
+
+
+def guessing(table):
+    """`counter` whose class at every x is table[n], n the number of steps taken; one that counts, as its statistics."""
+    method = counter()
+    logits = lambda state, x: jax.nn.one_hot(jnp.full(len(x), jnp.asarray(table)[state.params["n"].astype(int)]), 4)
+
+    def init(rng_key, batch):
+        state = method.init(rng_key, batch)
+        return state._replace(extra={"stats": jnp.zeros(())})
+
+    def train_step(state, batch):
+        stats = state.extra | {"stats": state.extra["stats"] + 1}
+        return state._replace(step=state.step + 1, params={"n": state.params["n"] + 1}, extra=stats), {}
+
+    return method._replace(init=init, train_step=train_step, functions={"class_logits": logits})
+
+
+def test_the_best_by_validation_is_kept():
+    """At steps 2, 4, 6, 8 it is .1, .3, .3, .2 of ten labels: that of step 4, the first of the best, is evaluated."""
+    labels = np.array([1, 2, 2, 2, 3, 3, 0, 0, 0, 0])
+    batch = {"valid": {"x": jnp.zeros((10, 1)), "label": labels}}
+    table = [0, 0, 1, 0, 2, 0, 2, 0, 3]  # the best at odd steps are not seen
+    several = replicated(with_best(guessing(table), every=2, batch_size=4), 2)  # 4 does not divide 10
+    step, state = jax.jit(several.train_step), several.init(jax.random.key(0), {})
+    np.testing.assert_array_equal(for_evaluation(state).params["n"], 0)
+    seen = []
+    for _ in range(8):
+        state, metrics = step(state, batch)
+        seen.append(float(metrics["best_accuracy"]))
+    np.testing.assert_allclose(seen, [0, 0.1, 0.1, 0.3, 0.3, 0.3, 0.3, 0.3], rtol=1e-6)
+    best = for_evaluation(state)
+    np.testing.assert_array_equal(best.params["n"], [4, 4])
+    np.testing.assert_array_equal(best.extra["stats"], [4, 4])
+    np.testing.assert_array_equal(state.params["n"], [8, 8])
+    np.testing.assert_array_equal(state.extra["best"]["step"], [4, 4])
 
 
 def test_replicas_are_trainings_of_their_own():

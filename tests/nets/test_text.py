@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ebmjax.nets import TextDecoder, softmax
+from ebmjax.nets.text import INITIAL
 from ebmjax.types import BOS, EOS, PAD, UNK
 
 X = jnp.array([[4, 7, 5, EOS, PAD, PAD], [EOS, PAD, PAD, PAD, PAD, PAD], [8, 8, 1, 6, EOS, PAD], [3, 5, EOS, 0, 0, 0]])
@@ -111,3 +112,19 @@ def test_dropout_is_of_training_alone():
     unknown = apply(params, jnp.full_like(X, UNK), method="inputs")
     np.testing.assert_array_equal(inputs[0], unknown[0])
     assert np.mean(np.all(inputs[1:3] == unknown[1:3], axis=-1)) > 0.5
+
+
+@pytest.mark.parametrize("initial", INITIAL)
+def test_initial_states(initial):
+    """Of an LSTM: c = Wz and h = tanh(c); c = 0 and h = Wz + b; or h = Wz + b and c = Vz + a. Without z: 0."""
+    net = TextDecoder(9, "lstm", 5, 7, initial=initial)
+    params = net.init(jax.random.key(2), Z, X)["params"]
+    linear = lambda name: np.asarray(Z @ params[name]["kernel"] + params[name].get("bias", 0.0))
+    state = linear("state_of_latent")
+    expected = {"cell": lambda: (state, np.tanh(state)), "hidden": lambda: (0 * state, state)}
+    expected["separate"] = lambda: (linear("cell_of_latent"), state)
+    found = net.apply({"params": params}, Z, method="start")[1]
+    np.testing.assert_allclose(found, expected[initial](), atol=1e-6)
+    assert ("bias" in params["state_of_latent"]) == (initial != "cell")
+    empty = net.apply(net.init(jax.random.key(2), Z[:, :0], X), Z[:, :0], method="start")[1]
+    assert not np.any(empty)

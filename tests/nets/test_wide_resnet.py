@@ -1,11 +1,15 @@
 """Wide residual networks: the published number of parameters, shapes, and rows that do not see each other."""
 
+from functools import partial
+
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.nets import WideResNet
+from ebmjax.nets import Conv, WideResNet
+from ebmjax.nets.wide_resnet import WideBlock
 
 
 def count(net, shape):
@@ -29,6 +33,23 @@ def test_rows_do_not_see_each_other():
     logits = apply(variables, x)
     assert logits.shape == (4, 3) and np.std(logits) > 1e-3
     np.testing.assert_allclose(apply(variables, x.at[1:].set(7.0))[0], logits[0], rtol=1e-5)
+
+
+def test_dropout_follows_the_first_convolution_where_there_is_a_key():
+    """Entries are 0 with probability .3, else 1 / .7 times themselves; without a key nothing changes."""
+    block, x = WideBlock(8, form="plain", dropout=0.3), jax.random.normal(jax.random.key(1), (8, 12, 12, 3))
+    variables = block.init(jax.random.key(0), x)
+    inner = lambda layer, name: name == "__call__" and isinstance(layer, Conv | nn.Dropout)
+    apply = partial(block.apply, variables, x, capture_intermediates=inner, mutable=["intermediates"])
+    found = apply(rngs={"dropout": jax.random.key(2)})[1]["intermediates"]
+    before, after = (found[layer]["__call__"][0] for layer in ("Conv_0", "Dropout_0"))
+    kept = np.asarray(after != 0)
+    assert abs(np.mean(kept) - 0.7) < 4 * np.sqrt(0.21 / kept.size)
+    np.testing.assert_allclose(after[kept], before[kept] / 0.7, rtol=1e-5)
+    np.testing.assert_array_equal(block.apply(variables, x), block.clone(dropout=0.0).apply(variables, x))
+    second = found["Conv_1"]["__call__"][0]
+    np.testing.assert_allclose(apply()[1]["intermediates"]["Conv_0"]["__call__"][0], before, rtol=1e-5)
+    assert not np.allclose(apply()[1]["intermediates"]["Conv_1"]["__call__"][0], second)
 
 
 def test_depth_is_checked():
