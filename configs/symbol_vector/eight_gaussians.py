@@ -1,10 +1,11 @@
-"""Symbol-vector coupling on eight Gaussians, smaller than the toy of Pang & Wu 2021 (arXiv 2108.11556).
+"""Symbol-vector coupling on eight Gaussians, the toy of Pang & Wu 2021 (arXiv 2108.11556) in minutes.
 
     python -m experiments.symbol_vector --config=configs/symbol_vector/eight_gaussians.py
 
-TODO
-Expected: TODO
-Cost: TODO
+As eight_gaussians_released.py, which says the rest, but for 4,000 iterations of 200 points, 40 steps of the chain and
+five times the energy's rate. The arm no_energy has N(0, I) as p(z). class_purity is 1 if every symbol is one mode.
+Expected: none published, not measured here.
+Cost: 18 milliseconds an iteration on a busy CPU core, a minute and a half of training; the whole run was not timed.
 """
 
 from configs.common import variant_of

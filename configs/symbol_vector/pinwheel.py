@@ -1,10 +1,11 @@
-"""Symbol-vector coupling on the pinwheel, smaller than the toy of Pang & Wu 2021 (arXiv 2108.11556).
+"""Symbol-vector coupling on the pinwheel, the toy of Pang & Wu 2021 (arXiv 2108.11556) in minutes.
 
     python -m experiments.symbol_vector --config=configs/symbol_vector/pinwheel.py
 
-TODO
-Expected: TODO
-Cost: TODO
+As pinwheel_released.py, which says the rest, but for 4,000 iterations of 200 points, 40 steps of the chain and five
+times the energy's rate. The arm no_energy has N(0, I) as p(z). class_purity is 1 if every symbol is one blade.
+Expected: none published, not measured here.
+Cost: not measured.
 """
 
 from configs.common import variant_of

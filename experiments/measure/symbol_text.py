@@ -18,20 +18,20 @@ NUM_CONTROLLED = 640
 """Sentences of each class that a classifier of real sentences is asked about."""
 
 
-def decoder_of(config, trained):
+def decoder_of(run, trained):
     """(rng_key, z) -> sentences `[B, L]`: the most probable word at each place, or words drawn (evaluate.greedy)."""
     functions, state = trained.method.functions, trained.state
-    length = config.data.max_length + 1
+    length = run.dataset.x_train.shape[1]
     start, step = (partial(functions[name], state) for name in ("start", "step"))
-    if config.evaluate.greedy:
+    if run.config.evaluate.greedy:
         return jax.jit(lambda rng_key, z: greedy(start, step, z, length))
     return jax.jit(lambda rng_key, z: sample_tokens(rng_key, start, step, z, length))
 
 
-def sampler(config, trained):
+def sampler(run, trained):
     """(rng_key, num) -> sentences of p(x), by `decoder_of` at z from the chains of p(z)."""
     draw = jax.jit(trained.method.functions["sample_latent"], static_argnums=2)
-    decode = decoder_of(config, trained)
+    decode = decoder_of(run, trained)
     return lambda rng_key, num: decode(jax.random.fold_in(rng_key, 1), draw(trained.state, rng_key, num))
 
 
@@ -39,7 +39,7 @@ def sample_symbols(run, trained, num: int):
     """Sentences `[K, num, L]` of each of K symbols, K read from the logits, by `decoder_of` at z from p(z | y)."""
     functions, size = trained.method.functions, run.config.evaluate.batch_size
     symbols = functions["latent_logits"](trained.state, np.zeros((1, run.config.model.latent_dim), np.float32)).shape[1]
-    draw, decode = jax.jit(functions["sample_class_latent"]), decoder_of(run.config, trained)
+    draw, decode = jax.jit(functions["sample_class_latent"]), decoder_of(run, trained)
     of_labels = lambda key, labels: decode(key, draw(trained.state, key, labels))
     labels = np.repeat(np.arange(symbols), num)
     found = map_batches(of_labels, labels, size, rng_key=run.rng_key)
@@ -48,7 +48,7 @@ def sample_symbols(run, trained, num: int):
 
 def reconstruction_figures(run, trained, test) -> dict:
     """{"bleu"} of the test sentences decoded, as samples are, at the mean of q(z | x)."""
-    encode, decode = jax.jit(trained.method.functions["encode"]), decoder_of(run.config, trained)
+    encode, decode = jax.jit(trained.method.functions["encode"]), decoder_of(run, trained)
     again = lambda key, x: decode(key, encode(trained.state, x))
     return {"bleu": bleu(map_batches(again, test, run.config.evaluate.batch_size, rng_key=run.rng_key), test)}
 
@@ -72,7 +72,7 @@ def figures(run, test) -> Figures:
     arms = {OWN: run.trained} | {arm: t for arm, t in run.baselines.items() if "start" in t.method.functions}
     arms = {arm: first_draw(trained) for arm, trained in arms.items()}
     train = run.dataset.x_train[: run.config.evaluate.max_generated]
-    samplers = {arm: sampler(run.config, trained) for arm, trained in arms.items()}
+    samplers = {arm: sampler(run, trained) for arm, trained in arms.items()}
     found: Figures = {}
     for arm, trained in arms.items():
         drawn = sample_in_batches(samplers[arm], run.rng_key, len(train), run.config.evaluate.batch_size)
@@ -116,7 +116,7 @@ def protocol(config) -> str:
     if settings.num_samples:
         text += (
             f"nll, perplexity: nats per sentence, and exp of nats per token, importance-sampled from q(z | x) by "
-            f"{settings.num_samples} draws. log Z of p(z): {ANNEALED}; {EXAMPLES} "
+            f"{settings.num_samples} draws. log_z, of p(z): {ANNEALED}, with the ess and k̂ of its weights; {EXAMPLES} "
         )
     if settings.cross_steps:
         models = f"the decoder without z, {settings.cross_steps} steps each"

@@ -75,7 +75,7 @@ def reviews(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_control_of_sentences(takes_minutes, reviews, run):
+def test_control_of_sentences(reviews, run):
     found = run("symbol_vector", "yelp_small:smoke", f"--config.data.name=lines:{reviews}")
     assert {"bleu", "word_kl", "nll", "perplexity", "log_z", "reverse_perplexity"} <= set(found.metrics)
     assert 0 <= found.metrics["controlled_accuracy"] <= 1
@@ -94,7 +94,7 @@ def test_sentences_without_labels(takes_minutes, name, reviews, run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["eight_gaussians", "pinwheel"])
-def test_toys(takes_minutes, name, run):
+def test_toys(name, run):
     found = run("symbol_vector", f"{name}:smoke")
     figures = {"kl_true_model", "kl_true_model_error", "kl_true_samples", "class_purity"}
     assert figures <= set(found.metrics) and figures <= found.names["no_energy"]
@@ -103,7 +103,7 @@ def test_toys(takes_minutes, name, run):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["miniboone", "protein"])
-def test_tables_by_path(takes_minutes, name, tmp_path, run):
+def test_tables_by_path(name, tmp_path, run):
     random = np.random.RandomState(0)
     columns, num_classes = {"miniboone": (43, 2), "protein": (9, 3)}[name]
     part = lambda n: (random.randn(n, columns).astype(np.float32), np.arange(n) % num_classes)
