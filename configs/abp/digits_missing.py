@@ -5,8 +5,8 @@ half of its pixels.
 
 The paper's learning from incomplete data, in small; the share of 50 % and all settings are ours: those of
 digits.py, but sigma .3 (seed 0, 3,000 iterations: missing_mse .110, .132 at sigma .1) and half of the iterations.
-Expected: not measured yet.
-Cost: minutes of a CPU core.
+Expected (seed 0): missing_mse .125, short runs .164, 5 nearest neighbours .163, means .293.
+Cost: three minutes of a CPU core, of them one for the short runs.
 """
 
 from configs.abp import digits
