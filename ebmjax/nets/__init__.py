@@ -17,6 +17,7 @@ from ebmjax.nets.normed import (
     ResidualGenerator,
     dcgan_generator,
     normed_generator_layers,
+    residual_generator,
 )
 from ebmjax.nets.recurrent import CELLS
 from ebmjax.nets.targets import TARGETS, Layer, Target
@@ -62,4 +63,5 @@ __all__ = [
     "fix_last_layer",
     "layer_features",
     "normed_generator_layers",
+    "residual_generator",
 ]
