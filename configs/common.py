@@ -66,6 +66,12 @@ def each(sections: Iterable[ConfigDict], **fields) -> None:
         section.update(**fields)
 
 
+def missing(config: ConfigDict) -> None:
+    """What training examples lack: "" nothing, "pixels" a fraction of them, "squares" the same by squares with sides of
+    `size` pixels, "block" one such square."""
+    config.missing = ConfigDict({"name": "", "fraction": 0.5, "size": 4, "seed": 0})
+
+
 def images_evaluation(config: ConfigDict, max_examples: int = 50_000) -> None:
     """The fields of config.evaluate for images."""
     config.evaluate.batch_size = 500
@@ -105,11 +111,8 @@ def fake_name(data: str) -> str:
     """The name of fake images with the shape of a published data set; other names are returned as they are."""
     name, _, side = data.partition("@")
     side, channels = side or {"mnist": "28"}.get(name, "32"), 1 if name == "mnist" else 3
-    return (
-        f"fake:{side}x{side}x{channels}"
-        if name in ("mnist", "svhn_cropped", "cifar10", "cifar100", "celeb_a")
-        else data
-    )
+    known = ("mnist", "svhn_cropped", "cifar10", "cifar100", "celeb_a", "oxford_flowers102")
+    return f"fake:{side}x{side}x{channels}" if name in known else data
 
 
 def fake_data(config: ConfigDict, **evaluate) -> None:

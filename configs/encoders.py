@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import adam, base, each, fake_data, images_evaluation, short
+from configs.common import adam, base, each, fake_data, images_evaluation, missing, short
 
 
 def encoded(experiment: str, data: str) -> ConfigDict:
@@ -13,6 +13,7 @@ def encoded(experiment: str, data: str) -> ConfigDict:
             "latent_dim": 100,
             "sigma": 0.5**0.5,  # standard deviation of p(x | z); √½ weighs the squared error by 1
             "kl_weight": 1.0,  # of KL(q(z | x) || N(0, I)), of the VAE too
+            "scale_deviation": 0.02,  # of batch normalisation's scales at first, around 1
             "fill_steps": 2,  # times that the gaps of incomplete examples are filled from z
             "generator": {"name": "mlp", "widths": (128, 128), "width": 128, "activation": "leaky_relu"},
             "encoder": {"name": "mlp", "widths": (128, 128), "width": 64, "activation": "leaky_relu", "normed": False},
@@ -25,8 +26,7 @@ def encoded(experiment: str, data: str) -> ConfigDict:
         }
     )
     config.train.batch_size = 100
-    # What training examples lack: "" nothing, "pixels" a fraction of them, "block" a square of `size` pixels.
-    config.missing = ConfigDict({"name": "", "fraction": 0.5, "size": 4, "seed": 0})
+    missing(config)
     images_evaluation(config)
     config.evaluate.inpainting_samples = 20  # draws of z whose mean fills gaps
     config.evaluate.vae_baseline = True  # also train a VAE of the same networks

@@ -2,6 +2,7 @@
 
     python -m experiments.evaluate runs/latent_ebm/svhn --with fid kid --num 50000
     python -m experiments.evaluate runs/short_run/digits --with annealed frechet_pixels
+    python -m experiments.evaluate runs/latent_ebm/svhn --arm vae --with fid   # of a baseline trained beside it
     python -m experiments.evaluate /shared/run --with kid --out=figures.json   # a run that may only be read
 
 Evaluators: frechet_pixels, density_pixels (precision, recall, density, coverage), fid, kid and inception_score (weights
@@ -57,6 +58,7 @@ def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("workdir", type=Path, help="work directory of the run")
     parser.add_argument("--with", nargs="+", required=True, metavar="NAME", dest="names", help=", ".join(EVALUATORS))
+    parser.add_argument("--arm", default=results.OWN, help="a baseline trained beside the run, instead of its method")
     parser.add_argument("--num", type=int, default=2000, help="samples, and examples to compare with")
     parser.add_argument("--num_reference", type=int, default=0, help="training images behind a FID; 0: all")
     parser.add_argument("--batch_size", type=int, default=100)
@@ -90,11 +92,12 @@ def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return arguments
 
 
-def record(figure: Figure, step: int, seed: int) -> dict:
+def record(figure: Figure, step: int, arguments: argparse.Namespace) -> dict:
     """A figure as results.json holds it."""
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    origin = {"num_steps": step, "seed": seed, "commit": results.commit(), "time": when}
-    return figure._asdict() | origin | {"machine": results.machine()}
+    origin = {"num_steps": step, "seed": arguments.seed, "commit": results.commit(), "time": when}
+    arm = {"arm": arguments.arm} if arguments.arm else {}
+    return figure._asdict() | arm | origin | {"machine": results.machine()}
 
 
 def held_by(path: Path) -> dict:
@@ -123,9 +126,9 @@ def open_figures(arguments: argparse.Namespace) -> tuple[Path, dict]:
 
 
 def add(path: Path, added: Sequence[dict], told: Mapping = {}) -> None:
-    """Append to a results.json, replacing figures of the same name, training steps, counts, protocol and seed."""
+    """Append to a results.json, replacing figures of the same name, arm, training steps, counts, protocol and seed."""
     held = held_by(path) | dict(told)
-    same = lambda entry: [entry.get(field) for field in ("name", "num_steps", "counts", "protocol", "seed")]
+    same = lambda entry: [entry.get(field) for field in ("name", "arm", "num_steps", "counts", "protocol", "seed")]
     new = [same(entry) for entry in added]
     kept = [entry for entry in held.get("evaluations", []) if same(entry) not in new]
     results.write(path, held | {"evaluations": [*kept, *added]})
@@ -133,8 +136,8 @@ def add(path: Path, added: Sequence[dict], told: Mapping = {}) -> None:
 
 def open_run(arguments: argparse.Namespace) -> Measured:
     """The run, its data and the options. Raises ConfigError, DataError or CheckpointError."""
-    config, trained = restore(arguments.workdir)
-    dataset = find(config.experiment).data_of(config, load(**config.data), "train")
+    config, trained = restore(arguments.workdir, arguments.arm)
+    dataset = find(config.experiment).data_of(config, load(**config.data), arguments.arm or "train")
     mesh = make_mesh(arguments.batch_size)
     return Measured(
         arguments.workdir,
@@ -165,7 +168,7 @@ def evaluate(arguments: argparse.Namespace, found: list[dict]) -> Path:
         print(f"{name} ...", file=sys.stderr, flush=True)
         with input_errors():
             figures = EVALUATORS[name].measure(run)
-        added = [record(figure, int(run.trained.state.step), arguments.seed) for figure in figures]
+        added = [record(figure, int(run.trained.state.step), arguments) for figure in figures]
         found += added
         add(path, added, told)
     return path

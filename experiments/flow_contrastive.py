@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from ebmjax.data import with_labels
 from ebmjax.flows import triangular_affine
 from ebmjax.methods import flow_contrastive
-from ebmjax.nets import MLPLogits
+from ebmjax.nets import ConvLogits, MLPLogits, conv_energy_layers
 from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
@@ -58,13 +58,20 @@ def build(config, data_spec, flow, *, noise=None, noise_params=None):
 
 
 def make_logits(config, data_spec):
-    """Class logits instead of an energy: an MLP of config.model.energy's widths. Raises ConfigError if unfit."""
-    fields = config.model.energy
-    if data_spec.num_classes is None:
+    """Class logits instead of an energy, from config.model.energy: "mlp" (widths) or "conv" (width, slope; images).
+
+    Raises ConfigError if unfit.
+    """
+    fields, num, shape = config.model.energy, data_spec.num_classes, data_spec.shape
+    if num is None:
         raise ConfigError(f"labels.weight = {config.labels.weight}: {data_spec.name} has no labels; set it to 0")
-    if fields.name != "mlp" or config.model.confinement:
-        raise ConfigError("labels.weight > 0 needs model.energy.name = mlp and model.confinement = 0")
-    return MLPLogits((*fields.widths, data_spec.num_classes), fields.activation, fields.init)
+    if fields.name not in ("mlp", "conv") or config.model.confinement:
+        raise ConfigError("labels.weight > 0 needs model.energy.name = mlp or conv, and model.confinement = 0")
+    make_confined_energy(config, shape)  # raises for a shape that the network does not take
+    if fields.name == "mlp":
+        return MLPLogits((*fields.widths, num), fields.activation, fields.init)
+    *layers, (_, kernel_size, stride, padding) = conv_energy_layers(fields.width, shape[0])
+    return ConvLogits((*layers, (num, kernel_size, stride, padding)), fields.slope)
 
 
 def data_of(config, dataset, title):

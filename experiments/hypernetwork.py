@@ -15,13 +15,14 @@ from ebmjax.data import spec, to_float
 from ebmjax.evaluation.ensembles import member_accuracy
 from ebmjax.methods.hypernetwork import direct_networks, hypernetwork
 from ebmjax.nets.hypernet import Code, HyperNet
-from ebmjax.nets.targets import TARGETS
+from ebmjax.nets.targets import INPUTS, TARGETS, with_inputs
 from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError, choose
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.viz import classifiers
 from experiments.build.optimizers import optimizers_of
+from experiments.measure import targeted_attack
 from experiments.measure.history import draw_health
 from experiments.measure.populations import (
     along_paths,
@@ -33,6 +34,7 @@ from experiments.measure.populations import (
     population_figures,
     probabilities,
 )
+from experiments.measure.weights import draw_pictures
 
 LIMITS = {
     "model.hypernet.extractor": 1,
@@ -52,6 +54,7 @@ LIMITS = {
     "evaluate.num_attacked": 1,
     "evaluate.path_examples": 1,
     "evaluate.epsilons": 0,
+    "evaluate.targeted_sizes": 0,
     "evaluate.distill_steps": 0,
     "evaluate.distill_batch_size": 1,
     "evaluate.distill_teachers": 1,
@@ -59,11 +62,14 @@ LIMITS = {
 
 
 def make_target(config, data_spec):
-    """The classifier of config.model.target: name of `TARGETS`, and its options."""
+    """The classifier of config.model.target (name of `TARGETS`, and its options), with config.model.inputs."""
     if data_spec.num_classes is None:
         raise ConfigError(f"data.name = {data_spec.name}: classifiers need labels, and this data set has none")
     options = config.model.target.to_dict()
-    return choose(TARGETS, options.pop("name"), "model.target.name")(data_spec.shape, data_spec.num_classes, **options)
+    make = choose(TARGETS, options.pop("name"), "model.target.name")
+    # Runs of earlier versions have no such field.
+    inputs = choose(INPUTS, config.model.get("inputs", "signed"), "model.inputs")
+    return with_inputs(make(data_spec.shape, data_spec.num_classes, **options), inputs)
 
 
 def make_hypernet(config, target):
@@ -77,7 +83,8 @@ def make_hypernet(config, target):
     whole = [fields.last_code == "layer" and i == num - 1 for i in range(num)]
     choose({"layer": 1, "filter": 1}, fields.last_code, "model.hypernet.last_code")
     codes = tuple(Code(size, (width,) * fields.depth, one) for size, width, one in zip(sizes, widths, whole))
-    return HyperNet(layers, codes, fields.extractor, fields.slope, fields.init_scale, fields.batch_norm)
+    options = {name: fields[name] for name in ("slope", "init_scale", "batch_norm")}
+    return HyperNet(layers, codes, fields.extractor, **options, linear_codes=fields.get("linear_codes", False))
 
 
 def check(config):
@@ -164,13 +171,19 @@ def evaluate(run):
         figures[arm] = found | entropy_figures(run, arm, weights)
     curves = along_paths(run, target, populations, x, labels)
     attacks = attack(run, target, populations, x, labels)
+    few = slice(settings.path_examples)
+    ensemble = jax.tree.map(lambda leaf: leaf[: settings.ensemble_size], populations[OWN])
+    flips = targeted_attack.targeted_attack(run, target, ensemble, x[few], labels[few])
     figures = merge(
         figures,
         path_figures(curves),
         attack_figures(attacks, len(settings.epsilons) // 2),
+        targeted_attack.flip_figures(flips),
         {OWN: distilled(run, target, x, labels) if settings.distill_steps else {}},
     )
-    return Evaluation(figures, protocol(run.config, len(x), num), draw(run, figures, alone, curves, attacks))
+    shown = draw(run, figures, alone, curves_panels(settings, curves, attacks, flips))
+    shown |= draw_pictures(run, target, populations, alone[OWN])
+    return Evaluation(figures, protocol(run.config, len(x), num), shown)
 
 
 NAMES = {
@@ -185,24 +198,31 @@ NAMES = {
 """Names in the pictures of the curves of `along_paths` and `attack`, by arm and kind."""
 
 
-def draw(run, figures, alone, curves, attacks):
-    """{path: caption} of the histogram, the paths and attacks, and the training's health."""
-    path = lambda stem: run.workdir / f"{stem}.png"
-    own, settings = figures[OWN], run.config.evaluate
-    marks = {"ensemble": own["accuracy_ensemble"], "mean of single": own["accuracy_single_mean"]}
-    marks |= {"distilled": own["accuracy_distilled"]} if "accuracy_distilled" in own else {}
-    marks |= {"mean of direct": figures["direct"]["accuracy_single_mean"]} if "direct" in alone else {}
-    title = f"hypernetwork on {run.dataset.name}"
-    classifiers.plot_accuracy_histogram(alone[OWN], marks, path("accuracies"), title)
+def curves_panels(settings, curves, attacks, flips):
+    """{label of the axis: (its values, {name: accuracies})} of the paths and the attacks."""
     named = lambda found: {NAMES[arm, kind]: values for arm, kinds in found.items() for kind, values in kinds.items()}
     panels = {
         "place between two networks": (np.linspace(0, 1, settings.num_points), named(curves)),
         "size of the attack": (settings.epsilons, named(attacks)),
     }
+    if flips is not None:
+        panels["size of the targeted attack, in 1/255"] = (flips.sizes, targeted_attack.flip_curves(flips))
+    return panels
+
+
+def draw(run, figures, alone, panels):
+    """{path: caption} of the histogram, the paths and attacks, and the training's health."""
+    path = lambda stem: run.workdir / f"{stem}.png"
+    own = figures[OWN]
+    marks = {"ensemble": own["accuracy_ensemble"], "mean of single": own["accuracy_single_mean"]}
+    marks |= {"distilled": own["accuracy_distilled"]} if "accuracy_distilled" in own else {}
+    marks |= {"mean of direct": figures["direct"]["accuracy_single_mean"]} if "direct" in alone else {}
+    title = f"hypernetwork on {run.dataset.name}"
+    classifiers.plot_accuracy_histogram(alone[OWN], marks, path("accuracies"), title)
     classifiers.plot_accuracy_curves(panels, path("paths_and_attacks"), title)
     return {
         path("accuracies"): "Accuracies of generated networks, each from its own z",
-        path("paths_and_attacks"): "Accuracy between two networks, and under the fast gradient sign attack; thin: each",
+        path("paths_and_attacks"): "Accuracy between two networks, and under attacks; thin: each",
     } | draw_health(run, title, "Health of the training")
 
 
@@ -222,7 +242,7 @@ def protocol(config, num_test, num):
         f"{settings.num_attacked} networks; single: their own; ensemble: of an ensemble of others; ensemble_attacked: "
         "of the ensemble, by its own gradient. ece: 15 bins. distilled: one network trained on mean probabilities of "
         f"{settings.distill_teachers} fresh networks a step, no labels. Last parameters, no selection."
-    )
+    ) + targeted_attack.protocol(config)
 
 
 EXPERIMENT = Experiment(

@@ -1,7 +1,7 @@
 """Short-run inference of a multi-layer generator with a learned step size (Nijkamp et al. 2020, arXiv 1912.01909).
 
 Learns the generator with K Langevin steps from fresh noise as its only inference, and the size of these steps so that
-they end close to the posterior.
+they end close to the posterior. The same generator can be trained beside it as a VAE and as a ladder VAE.
 """
 
 from functools import partial
@@ -12,47 +12,34 @@ import numpy as np
 
 from ebmjax.evaluation import map_batches
 from ebmjax.mcmc import langevin
-from ebmjax.methods import StepSizeSearch, multilayer_short_run
+from ebmjax.methods import multilayer_short_run
 from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment, Trained
 from ebmjax.viz.chains import plot_step_sizes
+from experiments.build import missing, multilayer_vae, step_size_search
 from experiments.build.chains import one_step_size
 from experiments.build.networks import make_multilayer_generator
 from experiments.build.optimizers import optimizers_of
-from experiments.measure import images
+from experiments.build.step_size_search import make_search
+from experiments.measure import images, layers
+from experiments.measure.missing import lacking
 
-LIMITS = {
-    "model.latent_dims": 1,
-    "sampler.posterior.num_steps": 1,
-    "sampler.posterior.noise_scale": 0,
-    "search.every": 0,
-    "search.num_examples": 1,
-    "search.num_chains": 1,
-    "search.num_fixed_noise_chains": 1,
-    "search.num_log_det_terms": 0,
-    "search.width": 0,
-    "evaluate.num_divergence_examples": 1,
-    "evaluate.other_start": 0,
-}
-
-
-def make_search(config, objective):
-    """How the step size is learned by `objective`; None where search.every is 0."""
-    fields = config.search
-    if not fields.every:
-        return None
-    num_chains = fields.num_fixed_noise_chains if objective == "fixed_noise" else fields.num_chains
-    return StepSizeSearch(
-        objective,
-        fields.every,
-        tuple(fields.grid),
-        fields.width,
-        fields.num_examples,
-        num_chains,
-        fields.num_log_det_terms,
-    )
+LIMITS = (
+    multilayer_vae.LIMITS
+    | step_size_search.LIMITS
+    | {
+        "model.latent_dims": 1,
+        "model.generator.features": 1,
+        "sampler.posterior.num_steps": 1,
+        "sampler.posterior.noise_scale": 0,
+        "evaluate.num_divergence_examples": 1,
+        "evaluate.other_start": 0,
+        "evaluate.hidden.fraction": (0, 0.99),
+        "evaluate.hidden.size": 1,
+    }
+)
 
 
 def build(config, data_spec, *, objective=None, step_size=None, learned=True):
@@ -61,6 +48,7 @@ def build(config, data_spec, *, objective=None, step_size=None, learned=True):
     posterior = config.sampler.posterior
     if one_step_size(config, "posterior") <= 0:
         raise ConfigError(f"sampler.posterior.step_size = {posterior.step_size} must be > 0")
+    missing.make_mask(config, data_spec.shape, "evaluate.hidden")  # refused here, before the training
     search = make_search(config, objective or config.search.objective) if learned else None
     optimizers = optimizers_of(config, data_spec, {"generator": config.optimizer.generator})
     if search is not None and not search.grid:  # it takes one step per search
@@ -79,8 +67,9 @@ def build(config, data_spec, *, objective=None, step_size=None, learned=True):
 
 
 def baselines(config, data_spec):
-    """The same generator trained as long with the published objective, and with the search started elsewhere."""
-    made, settings = {}, config.evaluate
+    """The same generator trained as long as a VAE and as a ladder VAE, with the published objective, and with the
+    search started elsewhere."""
+    made, settings = multilayer_vae.vaes(config, data_spec), config.evaluate
     if settings.fixed_noise_baseline and config.search.objective != "fixed_noise":
         made["fixed_noise_trained"] = build(config, data_spec, objective="fixed_noise")
     if settings.other_start:
@@ -129,44 +118,81 @@ def sweep(run, train, test):
 
 
 def evaluate(run):
-    """Reconstructions at the learned step size and at others, Fréchet distances, inpainting, and their pictures."""
+    """Reconstructions at the learned step size and at others, Fréchet distances, inpainting, layers, and pictures."""
     train, test = images.examples(run)
-    learned = step_size(run.trained)
-    steps, curves = sweep(run, train, test)
-    published = float(steps[np.nanargmin(curves["fixed_noise"])])
-    factors = {"third_step": 1 / 3, "triple_step": 3.0, "fixed_noise_step": published / learned}
-    others = {arm: scaled(run.trained, factor) for arm, factor in factors.items()} | run.baselines
+    arms, shown = step_size_arms(run, train, test)
+    arms |= run.baselines
     z, reconstructed = images.encode_test(run, run.trained, test)
     samples, distances = images.sample_figures(run, train, test, {OWN: run.trained} | run.baselines)
-    filled, inpainted = images.inpainting(run, train, test)
+    filled, inpainted = images.inpainting(run, train, test, observed(run.config, test))
     figures = merge(
-        {OWN: {"reconstruction_mse": images.squared_error(reconstructed, test), "step_size": learned}},
-        images.reconstruction_figures(run, test, others, "reconstruction_mse"),
-        {arm: {"step_size": step_size(trained)} for arm, trained in others.items()},
+        {OWN: {"reconstruction_mse": images.squared_error(reconstructed, test)}},
+        images.reconstruction_figures(run, test, arms, "reconstruction_mse"),
+        step_size_figures({OWN: run.trained} | arms),
         images.pca_figures(train, test, sum(run.config.model.latent_dims), "reconstruction_mse"),
         distances,
         inpainted,
+        layers.variances(run, len(test)),
     )
-    shown = images.draw(run, "multi-layer short-run inference", samples, test, reconstructed, z) | filled
+    drawn = images.draw(run, "multi-layer short-run inference", samples, test, reconstructed, z)
+    shown = drawn | filled | layers.traversals(run) | shown
+    return Evaluation(figures, protocol(run.config, len(train), len(test)), shown)
+
+
+def step_size_figures(arms):
+    """{arm: {"step_size": its}} of {arm: trained method}, of those that infer by steps."""
+    return {arm: {"step_size": step_size(m)} for arm, m in arms.items() if "log_step_size" in m.state.params}
+
+
+def step_size_arms(run, train, test):
+    """({arm: the same generator with another step size}, {picture: caption}); nothing without evaluate.step_sizes."""
+    if not run.config.evaluate.step_sizes:
+        return {}, {}
+    learned = step_size(run.trained)
+    steps, curves = sweep(run, train, test)
+    published = float(steps[np.nanargmin(curves["fixed_noise"])])
     path, picked = run.workdir / "step_size.png", {"learned": learned, "fixed noise, same generator": published}
     plot_step_sizes(steps, curves, picked, path, title=f"trained generator on {run.dataset.name}")
-    return Evaluation(figures, protocol(run.config, len(train), len(test)), shown | {path: ""})
+    factors = {"third_step": 1 / 3, "triple_step": 3.0, "fixed_noise_step": published / learned}
+    return {arm: scaled(run.trained, factor) for arm, factor in factors.items()}, {path: ""}
+
+
+def observed(config, test):
+    """Bool like test, the pixels that inpainting sees; None for the upper half, and for tables."""
+    mask_of = missing.make_mask(config, test.shape[1:], "evaluate.hidden") if test.ndim == 4 else None
+    return None if mask_of is None else np.asarray(mask_of(np.arange(len(test))))
+
+
+def described_arms(config):
+    """Words for the arms that a run with this config has."""
+    start, settings, found = config.sampler.posterior.step_size, config.evaluate, []
+    if settings.vae_baseline or settings.ladder_vae_baseline:
+        found.append(
+            "vae, ladder_vae: the same generator trained for as many iterations as a variational auto-encoder, whose "
+            "encoder infers all layers at once, or from the top down; reconstructions through q's means"
+        )
+    if settings.step_sizes:
+        found.append("third_step, triple_step: the same generator with a third and three times the learned step size")
+        found.append("fixed_noise_step: that generator with the step size which the published objective picks for it")
+    if settings.retrained_baselines:
+        found.append("third_retrained, triple_retrained: generators trained as long with these step sizes fixed")
+    if settings.other_start:
+        found.append(f"other_start: a training whose search starts at {settings.other_start:g}, not {start:g}")
+    if settings.fixed_noise_baseline:
+        found.append("fixed_noise_trained: a generator trained with step sizes of the published objective")
+    return "; ".join([*found, "pca: PCA with as many components as there are latents"])
 
 
 def protocol(config, num_train, num_test):
     """How the figures were measured."""
-    search, num_steps = config.search, config.sampler.posterior.num_steps
+    search, posterior, hidden = config.search, config.sampler.posterior, config.evaluate.hidden
+    how = f"learned by the objective {search.objective} from a start of" if search.every else "fixed at"
+    parts = (lacking(hidden), "the rest of the image") if hidden.name else ()
     return (
-        f"reconstruction_mse: per pixel, one short-run sample ({num_steps} steps from N(0, I)) of {num_test} test "
-        f"images, at the step size learned by the objective {search.objective} from a start of "
-        f"{config.sampler.posterior.step_size:g}. other_start: a training whose search starts at "
-        f"{config.evaluate.other_start:g}; third_step, triple_step: the same generator with a third and three times "
-        "the learned step size; third_retrained, triple_retrained: generators trained as long with these step sizes "
-        "fixed; fixed_noise_step: the same generator with the step size that the published objective picks for it; "
-        "fixed_noise_trained: a generator trained with step sizes of the published objective; pca: PCA with as many "
-        "components as there are latents. step_size: geometric mean over the layers. "
-        f"{images.frechet_protocol(num_train, num_test)} {images.inpainting_protocol(config)} Last parameters, no "
-        "selection."
+        f"reconstruction_mse: per pixel, one short-run sample ({posterior.num_steps} steps from N(0, I)) of {num_test} "
+        f"test images, at the step size {how} {posterior.step_size:g}. {described_arms(config)}. step_size: geometric "
+        f"mean over the layers. {images.frechet_protocol(num_train, num_test)} "
+        f"{images.inpainting_protocol(config, *parts)} {layers.PROTOCOL} Last parameters, no selection."
     )
 
 

@@ -23,14 +23,20 @@ from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.viz import latent, pictures
 from experiments.build.symbol_vector import LIMITS, data_of, make_arm, num_symbols
-from experiments.measure import few_labels, images
+from experiments.measure import few_labels, images, symbol_plane, symbol_text
 from experiments.measure.estimates import EXAMPLES, over_examples
 from experiments.measure.history import draw_health
 
 SHOWN = 10
+"""Samples drawn of each symbol for pictures."""
 NUM_NEIGHBOURS = 5
 """Of `control_figures`."""
-"""Samples drawn of each symbol for pictures."""
+ARMS = {
+    "supervised": "a perceptron trained on labelled examples alone, with input noise",
+    "no_energy": "the same model with N(0, I) as p(z)",
+    "no_mutual_information": "the same model without that term",
+}
+"""For the protocol."""
 
 
 def build(config, data_spec):
@@ -71,8 +77,11 @@ def drawn_by_symbol(run, first, num):
     symbols = num_symbols(run.config, spec(run.dataset))
     labels = jnp.repeat(jnp.arange(symbols), num)
     draw = lambda name: np.asarray(jax.jit(first.method.functions[name])(first.state, run.rng_key, labels))
-    x, z = draw("sample_class"), draw("sample_class_latent")
-    return x.reshape(symbols, num, *x.shape[1:]), z.reshape(symbols, num, -1)
+    z = draw("sample_class_latent").reshape(symbols, num, -1)
+    if run.config.model.text == "sequence":
+        return symbol_text.sample_symbols(run, first, num), z
+    x = draw("sample_class")
+    return x.reshape(symbols, num, *x.shape[1:]), z
 
 
 def check_data(config, dataset):
@@ -140,21 +149,27 @@ def evaluate(run):
     mean = map_batches(encode, test, config.evaluate.batch_size)
     logits = jax.jit(first.method.functions["latent_logits"])(first.state, mean)
     figures, captions, labels = {}, {}, np.argmax(logits, axis=1)
+    measured = protocol(config, len(test))
     if config.labels.weight:
         labels = run.dataset.y_test[: len(test)]
         probs = few_labels.probabilities(run, test)
         figures = few_labels.accuracy_figures(probs, labels)
         captions = few_labels.draw_classifiers(run, "symbol-vector", probs, labels)
     x, z = drawn_by_symbol(run, first, 50)
-    figures = merge(
-        figures,
-        {OWN: {"mutual_information_test": mutual_information(logits)}},
-        reconstruction_figures(run, test),
-        likelihood_figures(run, test),
-        control_figures(run, x, train),
-    )
+    parts = [{OWN: {"mutual_information_test": mutual_information(logits)}}, reconstruction_figures(run, test)]
+    if config.model.text == "sequence":
+        parts.append(symbol_text.figures(run, test))
+        parts += [symbol_text.control_figures(run, first, test)] if config.labels.weight else []
+    else:
+        parts += [likelihood_figures(run, test), control_figures(run, x, train)]
+    if symbol_plane.known(run):
+        found, drawn = symbol_plane.figures_and_pictures(run)
+        parts.append(found)
+        captions |= drawn
+        measured = symbol_plane.PROTOCOL + measured
+    figures = merge(figures, *parts)
     captions |= draw(run, x, z, mean, labels)
-    return Evaluation(figures, protocol(config, len(test)), captions)
+    return Evaluation(figures, measured, captions)
 
 
 def protocol(config, num_test):
@@ -163,14 +178,19 @@ def protocol(config, num_test):
     if config.labels.weight:
         text += (
             f"{few_labels.protocol(config)} The class of an example is the most probable symbol at the mean of "
-            "q(z | x). supervised: a perceptron trained on labelled examples alone, with input noise; no_energy: "
-            "the same model with N(0, I) as p(z); no_mutual_information: without that term. controlled_accuracy: "
-            "share of 50 samples of each class that the 5 nearest training examples, with all their labels, give that "
-            f"class, drawn by {config.evaluate.class_steps} steps. "
+            "q(z | x). "
         )
+        if not config.model.text:
+            text += (
+                f"controlled_accuracy: share of 50 samples of each class that the {NUM_NEIGHBOURS} nearest training "
+                f"examples, with all their labels, give that class, drawn by {config.evaluate.class_steps} steps. "
+            )
     else:
         text += "No labels. "
-    if config.evaluate.num_samples:
+    text += "".join(f"{arm}: {ARMS[arm]}. " for arm in config.evaluate.arms)
+    if config.model.text == "sequence":
+        text += symbol_text.protocol(config)
+    elif config.evaluate.num_samples:
         text += (
             f"nll: nats per example, importance-sampled from q(z | x) by {config.evaluate.num_samples} draws, of the "
             "first draw of the labels (a bound, but for the error of log Z, which is too low where p(z) is far from "

@@ -102,8 +102,8 @@ def table(label: str, runs: Sequence[Mapping]) -> str:
     arms = dict.fromkeys(arm for run in runs for arm in run["baselines"])
     papers = published(first)
     lines = ["| figure | ours | paper | compare with |", "|---|---|---|---|"]
+    others = {arm: [of_arm(run, arm) for run in runs] for arm in arms}
     for name in dict.fromkeys(name for found in metrics for name in found):
-        others = {arm: [run["baselines"].get(arm, {}) for run in runs] for arm in arms}
         listed = "; ".join(f"{of(o, name)} {arm}" for arm, o in others.items() if any(name in found for found in o))
         paper = f"{papers[name][0]:g}" if name in papers else ""
         lines.append(f"| {name} | {of(metrics, name)} | {paper} | {listed} |")
@@ -114,6 +114,11 @@ def table(label: str, runs: Sequence[Mapping]) -> str:
     joined = {name: entry for more in added for name, entry in more.items()}
     told += [f"{name}: {entry.get('protocol')}; {counted(entry)}." for name, entry in joined.items()]
     return "\n".join(told + ([f"Paper: {'; '.join(notes)}."] if notes else []) + [""])
+
+
+def of_arm(run: Mapping, arm: str) -> dict[str, float]:
+    """The figures of another arm, with those that experiments.evaluate added."""
+    return run["baselines"].get(arm, {}) | {name: entry["value"] for name, entry in added_figures(run, arm).items()}
 
 
 def counted(entry: Mapping) -> str:

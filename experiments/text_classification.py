@@ -36,6 +36,8 @@ def restored(config):
     dataset = load(**run_config.data)
     if dataset.vocabulary is None or "encode" not in trained.method.functions:
         raise ConfigError(f"workdir = {config.workdir} holds no model of sentences with latent vectors: {TRAIN_FIRST}")
+    if config.dropout and "encode_with_dropout" not in trained.method.functions:
+        raise ConfigError(f"dropout = True needs a run of experiments.text_short_run, not {config.workdir}")
     if dataset.y_train is None or dataset.y_test is None:
         raise ConfigError(f"{dataset.name}, which {config.workdir} was trained on, has no labels: {TRAIN_FIRST}")
     train, test = config.max_train, config.max_test
@@ -43,12 +45,14 @@ def restored(config):
     return trained, dataset.name, rows
 
 
-def make_encoder(method, num_draws):
-    """(state, key, x) -> mean of `num_draws` posterior draws z of each sentence, `[B, d]`; compiled."""
+def make_encoder(method, num_draws, dropout=False):
+    """(state, key, x) -> mean of `num_draws` posterior draws z of each sentence, `[B, d]`; compiled. dropout: of the
+    decoder, on while z is inferred."""
+    infer = method.functions["encode_with_dropout" if dropout else "encode"]
 
     @jax.jit
     def encode(state, key, x):
-        draw = lambda key: method.functions["encode"](state, key, x)
+        draw = lambda key: infer(state, key, x)
         return jnp.mean(jax.lax.map(draw, jax.random.split(key, num_draws)), axis=0)
 
     return encode
@@ -116,7 +120,7 @@ def classify(arguments):
     if config.untrained_baseline:
         x = jnp.asarray(train_x[: config.batch_size])
         states["untrained"] = method.init(keys[0], {"x": x, "index": jnp.arange(len(x))})
-    encode, parts = make_encoder(method, config.num_draws), (train_x, test_x)
+    encode, parts = make_encoder(method, config.num_draws, config.dropout), (train_x, test_x)
     features = {arm: features_of(encode, state, keys[1], parts, config.batch_size) for arm, state in states.items()}
     found = accuracies_of_arms(config, features, rows)
     curves = {
@@ -135,7 +139,8 @@ def classify(arguments):
 def protocol(config, num_train, num_test):
     """How the figures were measured."""
     return (
-        f"Features: the mean of {config.num_draws} draws of the frozen model's short-run posterior. accuracy_<n> on "
+        f"Features: the mean of {config.num_draws} draws of the frozen model's short-run posterior"
+        f"{', with the dropout of its training' if config.dropout else ''}. accuracy_<n> on "
         f"{num_test} test sentences of linear support vector machines, C by cross-validation in the n labelled ones, "
         f"mean over {config.num_repeats} draws of these out of {num_train} (accuracy_sd_<n>: standard deviation over "
         f"the draws). accuracy_0: Gaussian mixture after PCA to {config.num_components} dimensions, named by the label "

@@ -20,8 +20,8 @@ from experiments.build.encoded import (
     make_joint_energy,
     make_networks,
     make_options,
-    with_missing_entries,
 )
+from experiments.build.missing import with_missing_entries
 from experiments.measure import encoded, images
 
 

@@ -6,23 +6,17 @@ without the entropy of its generator ("no_entropy"), and JEM ("jem").
 """
 
 from functools import partial
-from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ebmjax.data import load, to_float
 from ebmjax.evaluation import (
-    auroc,
     calibration_error,
     distinct_samples,
-    ood_scores,
     refine,
     sample_in_batches,
 )
 from ebmjax.evaluation.ensembles import cross_entropy
-from ebmjax.evaluation.ood import SCORES, between
 from ebmjax.mcmc import Chain, adapt_step_size, mala, sign_rule
 from ebmjax.methods.wrappers import first_replica
 from ebmjax.report.results import OWN, Figures, merge
@@ -32,7 +26,7 @@ from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.training.metrics import read_rows
 from ebmjax.viz import pictures
 from experiments.build.vera import data_of, make_arm
-from experiments.measure import few_labels, images
+from experiments.measure import attacks, few_labels, foreign, images
 from experiments.measure.history import draw_health
 
 METHODS = ("vera", "no_entropy", "jem")
@@ -52,13 +46,20 @@ LIMITS = {
     "validation.num_examples": 0,
     "validation.every": 1,
     "evaluate.refine_steps": 0,
+    "evaluate.foreign_noise": 0,
+    "evaluate.ece_bins": 1,
+    "evaluate.attacks.num_examples": 0,
+    "evaluate.attacks.num_steps": 1,
+    "evaluate.attacks.num_chains": 1,
+    "evaluate.attacks.noise": 0,
+    **{f"evaluate.attacks.{name}": 0 for name in ("epsilons_linf", "epsilons_l2", "refine_steps")},
 }
 
 
 def build(config, data_spec):
     """The arm config.method on all draws of the labels."""
     choose(dict.fromkeys(METHODS), config.method, "method")
-    if config.data.get("standardise") and set(config.evaluate.foreign) - {"uniform", "between"}:
+    if config.data.get("standardise") and set(config.evaluate.foreign) - set(foreign.MADE):
         raise ConfigError("evaluate.foreign: other data sets lack the scale of data.standardise = True; leave them out")
     return make_arm(config, data_spec, config.method)
 
@@ -68,9 +69,9 @@ def baselines(config, data_spec):
     return {name: make_arm(config, data_spec, name) for name in config.evaluate.arms if name != config.method}
 
 
-def confidence_figures(probs, labels) -> Figures:
-    """Cross entropy and calibration of {arm: p(y | x) `[S, N, K]`}."""
-    error = lambda p: np.mean([calibration_error(one, labels) for one in p])
+def confidence_figures(probs, labels, num_bins) -> Figures:
+    """Cross entropy, and calibration in `num_bins` bins, of {arm: p(y | x) `[S, N, K]`}."""
+    error = lambda p: np.mean([calibration_error(one, labels, num_bins) for one in p])
     return {arm: {"nll": cross_entropy(p, labels), "ece": error(p)} for arm, p in probs.items()}
 
 
@@ -86,45 +87,6 @@ def training_figures(run) -> Figures:
             "seconds": run.config.train.num_steps / np.median(speeds) if speeds else float("nan"),
         }
     return figures
-
-
-def foreign_set(name, shape):
-    """Another data set. Raises ConfigError if its test examples have another shape than ours."""
-    other = load(name)
-    if other.x_test.shape[1:] != shape:
-        raise ConfigError(f"evaluate.foreign: {name} has shape {other.x_test.shape[1:]}, not {shape}")
-    return other
-
-
-def check_data(config, dataset):
-    """Raise ConfigError or DataError for foreign data sets that are missing or do not fit."""
-    for name in set(config.evaluate.foreign) - {"uniform", "between"}:
-        foreign_set(name, dataset.x_test.shape[1:])
-
-
-def foreign_examples(run, name, test):
-    """Examples of another kind, as many as `test`: "uniform", "between" (means of two test examples), or a data set."""
-    if name == "uniform":  # in the range of every column
-        return jax.random.uniform(run.rng_key, test.shape, minval=test.min(0), maxval=test.max(0))
-    if name == "between":
-        return between(jnp.asarray(test))
-    other = foreign_set(name, test.shape[1:])
-    return to_float(other.x_test[: len(test)], other.max_value)
-
-
-def foreign_figures(run, test) -> Figures:
-    """auroc_<foreign>_<score> of our method: means over the draws."""
-    method, state = run.trained
-    scores = jax.jit(lambda state, x: ood_scores(partial(method.functions["class_logits"], state), x))
-    of_test, found = few_labels.each_draw(run, scores, state, test), {}
-    for name in run.config.evaluate.foreign:
-        x = np.asarray(foreign_examples(run, name, test))
-        of_foreign = few_labels.each_draw(run, scores, state, x)
-        is_foreign = np.arange(len(test) + len(x)) >= len(test)
-        for score in SCORES:
-            areas = [auroc(np.concatenate([a[score], b[score]]), is_foreign) for a, b in zip(of_test, of_foreign)]
-            found[f"auroc_{Path(name.split(':')[-1]).stem}_{score}"] = np.mean(areas)
-    return {OWN: found}
 
 
 def refined_samples(run, num):
@@ -166,14 +128,17 @@ def draw_samples(run, num):
 def sample_figures(run, train, test) -> tuple[dict, Figures]:
     """({picture: caption}, figures) of samples of the first draw, and of refined ones where it is VERA."""
     drawn, refining = draw_samples(run, len(train))
-    spaces = {"pixels": lambda x: np.asarray(x).reshape(len(x), -1)} if train[0].size <= images.MAX_PIXELS else {}
-    figures = merge({OWN: refining}, images.frechet_figures(spaces, train, drawn | {"real": test}))
+    figures = merge({OWN: refining}, images.frechet_figures(images.pixel_space(train), train, drawn | {"real": test}))
     shape, captions = tuple(run.config.evaluate.picture) or test.shape[1:], {}
     for arm, x in drawn.items() if len(shape) == 3 else ():
         stem, caption = SAMPLES[arm]
         path = run.workdir / f"{stem}.png"
         pictures.save_grid(np.reshape(x[:100], (-1, *shape)), path)
         captions[path] = caption
+    if len(shape) == 3:
+        path = run.workdir / "samples_by_class.png"
+        attacks.draw_by_class(run, drawn[OWN], path)
+        captions[path] = "Samples by class: a row for each, of those to which the first draw's classifier gives it"
     return captions, figures
 
 
@@ -183,31 +148,33 @@ def evaluate(run):
     train, test = images.examples(run)
     probs = few_labels.probabilities(run, test)
     captions, of_samples = sample_figures(run, train, test)
+    scores, (under_attack, of_attacks) = foreign.foreign_scores(run, test), attacks.attacked(run, test, labels)
     figures = merge(
         few_labels.accuracy_figures(probs, labels),
-        confidence_figures(probs, labels),
+        confidence_figures(probs, labels, config.evaluate.ece_bins),
         training_figures(run),
         of_samples,
-        foreign_figures(run, test),
+        foreign.foreign_figures(*scores),
+        of_attacks,
     )
     title = f"{config.method} on {run.dataset.name}, mean of the draws"
     shown = few_labels.draw_classifiers(run, config.method, probs, labels) | captions
+    shown |= foreign.draw_histograms(run, *scores) | under_attack
     shown |= draw_health(run, title, "Health of the training: means over the draws of the labels")
     return Evaluation(figures, protocol(config, len(train), len(test)), shown)
 
 
 def protocol(config, num_train, num_test):
     """How the figures were measured."""
-    kinds = "; ".join(f"{name}: {what}" for name, what in SCORES.items())
     held = ", which stay near N(0, I)" if config.evaluate.refine_prior else ""
     return (
         f"{num_test} test examples. {few_labels.protocol(config)} supervised: the same net on labels alone, with input "
-        "noise; no_entropy: without the entropy of the generator; jem: by chains. ece: 15 bins. diverged: "
-        "draws whose metrics became infinite or NaN, or whose energy gap passed 1e8; they are evaluated as they were "
-        "before that. seconds: of training, all draws together, without compilation. auroc_<foreign>_<score>: foreign "
-        f"examples against test examples, {kinds}; uniform: in the range of each column; between: means of two test "
-        f"examples. frechet_pixels: of {num_train} samples to the training examples over the columns; refined: after "
-        f"{config.evaluate.refine_steps} Metropolis-adjusted steps over z and the noise{held}; real: test examples. "
+        f"noise; no_entropy: without the entropy of the generator; jem: by chains. ece: {config.evaluate.ece_bins} "
+        "bins. diverged: draws whose metrics became infinite or NaN, or whose energy gap passed 1e8; they are "
+        "evaluated as they were before that. seconds: of training, all draws together, without compilation. "
+        f"{foreign.protocol(config)} frechet_pixels: of {num_train} samples to the training examples over the columns; "
+        f"refined: after {config.evaluate.refine_steps} Metropolis-adjusted steps over z and the noise{held}; real: "
+        f"test examples. {attacks.protocol(config)}"
         f"{selection(config)}"
     )
 
@@ -229,7 +196,7 @@ EXPERIMENT = Experiment(
     build=build,
     baselines=baselines,
     data_of=data_of,
-    check_data=check_data,
+    check_data=foreign.check_data,
     evaluate=evaluate,
 )
 

@@ -10,7 +10,7 @@ import ebmjax
 ROOT = Path(__file__).parents[1]
 PACKAGE, COMMANDS = ROOT / "ebmjax", ROOT / "experiments"
 LAYERS = [
-    {"types", "metrics", "files"},
+    {"types", "metrics", "files", "messages"},
     {"pytree", "optimizers", "importance"},
     {"energies", "nets", "data"},
     {"flows"},
@@ -25,15 +25,17 @@ RANK = {name: i for i, layer in enumerate(LAYERS) for name in layer}
 UPPER = [{"build"}, {"measure"}, {"evaluators"}]
 UPPER_RANK = {name: i for i, layer in enumerate(UPPER) for name in layer}
 # Third-party modules that stay out of the mathematics, so that it can be read and used without them.
-PURE = {"energies", "mcmc", "objectives", "types", "pytree", "importance", "diagnostics", "metrics", "files"}
+PURE = {"energies", "mcmc", "objectives", "types", "pytree", "importance", "diagnostics", "metrics", "files"} | {
+    "messages"
+}
 NOT_IN_PURE = {"flax", "optax", "distrax", "absl", "ml_collections", "matplotlib", "orbax", "tensorflow"}
 # Config objects stop in experiments/ and in these files.
 CONFIG_FILES = {
     f"training/{name}.py" for name in ("arguments", "config", "experiment", "run", "settings", "step_sizes", "workdir")
 }
 # What methods share. A method imports no other.
-SHARED = {"base", "data_space", "encoded", "entropy_sampler", "tilted_flow"}
-SHARED |= {"latent_likelihood", "latent_model", "latent_space"}
+SHARED = {"base", "coupling", "data_space", "encoded", "entropy_sampler", "tilted_flow"}
+SHARED |= {"latent_likelihood", "latent_model", "latent_space", "step_size_search"}
 BY_STRING = {"import_module", "__import__", "run_module", "exec", "eval"}
 # Files that import by a name that is computed, and what for.
 COMPUTED = {"ebmjax/__init__.py": "subpackages on first use", "experiments/__init__.py": "the chosen command"}

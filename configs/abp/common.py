@@ -2,7 +2,7 @@
 
 from ml_collections import ConfigDict
 
-from configs.common import adam, base, fake_data, images_evaluation, short
+from configs.common import adam, base, fake_data, images_evaluation, missing, short
 
 
 def abp(data: str) -> ConfigDict:
@@ -26,9 +26,22 @@ def abp(data: str) -> ConfigDict:
         }
     )
     config.optimizer = ConfigDict({"generator": adam(1e-4, b1=0.5, schedule="exponential")})
+    missing(config)
     images_evaluation(config)
     config.evaluate.inpainting_samples = 50  # their mean is the second figure of inpainting
     config.evaluate.short_run_baseline = False  # also train with chains that start afresh and compare
+    return config
+
+
+def faces() -> ConfigDict:
+    """Incomplete faces of 64 x 64. The masks, σ and the number of steps of a chain are the paper's as we remember them;
+    the generator and the latent size are those of the latent EBM for such images. The paper has 10,000 faces, this the
+    whole training set."""
+    config = abp("celeb_a@64")
+    config.model.generator.update(name="celeba64", width=128)
+    config.sampler.posterior.num_steps = 10
+    config.train.num_steps = 100_000
+    config.evaluate.update(max_examples=10_000, inpainting_samples=20)
     return config
 
 

@@ -8,16 +8,11 @@ Expected: none published, not measured here.
 Cost: 100 million chain steps, each for 100 images: a GPU and patience; not run at full length.
 """
 
-from configs.anatomy.common import anatomy, initial, optimizer, sampler, smoke_images
+from configs.anatomy.common import annealed_sgd, convergent, smoke_images
 from configs.common import variant_of
 
 
 def get_config(variant=""):
-    config = anatomy("cifar10")
-    config.model.energy.name = "nonlocal"
-    config.model.data_noise = 0.015
-    config.sampler = sampler(500, 0.0075)
-    config.initial = initial("bank")
-    config.optimizer.energy = optimizer("sgd", 0.1, schedule="geometric", final_fraction=0.005)
+    config = convergent("cifar10", annealed_sgd())
     config.train.num_steps = 200_000
     return variant_of(config, variant, smoke_images)

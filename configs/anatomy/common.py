@@ -54,7 +54,44 @@ def anatomy(data: str) -> ConfigDict:
     config.evaluate.num_samples = 100
     # Metropolis-adjusted chains from test data, at a multiple of T; num_steps 0: none (paper: 1,000,000 of .002).
     config.evaluate.mala = ConfigDict({"num_steps": 0, "step_size": 0.002, "temperature_factor": 1.0})
+    config.evaluate.landscape = landscape(0.005, strengths=(300.0, 1000.0, 3000.0), radius=1.0, num_steps=5000)
     return config
+
+
+def landscape(step_size: float, *, strengths: tuple[float, ...], radius: float, num_steps: int) -> ConfigDict:
+    """The map of minima and of the barriers between them (`experiments.measure.energy_map`), off by default.
+
+    step_size: of chains at T, s; descent is at a rate of s² / 2. strengths: of the attraction to another minimum, in
+    nats per unit of x; a chain passes slopes of E / T below them. radius: minima nearer than this are one.
+    """
+    fields = {
+        "num_starts": 0,  # test examples from which minima are sought; 0: no map
+        "descent_steps": 2000,
+        "step_size": step_size,
+        # Of the chains between minima; each dimension adds some factor / 2 nats of thermal energy to a barrier.
+        "temperature_factor": 0.01,
+        "strengths": strengths,
+        "radius": radius,
+        "num_steps": num_steps,
+        "patience": 200,  # steps without coming nearer, after which a chain has failed
+    }
+    return ConfigDict(fields)
+
+
+def convergent(data: str, energy: ConfigDict) -> ConfigDict:
+    """Convergent learning of 32 x 32 images: a bank of one chain per image, non-local net. energy: its optimiser."""
+    config = anatomy(data)
+    config.model.energy.name = "nonlocal"
+    config.model.data_noise = 0.015
+    config.sampler = sampler(500, 0.0075)
+    config.initial = initial("bank")
+    config.optimizer.energy = energy
+    return config
+
+
+def annealed_sgd() -> ConfigDict:
+    """SGD from .1 to 5e-4, the rate times .99995 a step: for flowers as published."""
+    return optimizer("sgd", 0.1, schedule="geometric", final_fraction=0.005)
 
 
 def toy(data: str, scale: float) -> ConfigDict:
@@ -76,6 +113,7 @@ def toy(data: str, scale: float) -> ConfigDict:
     )
     config.evaluate.update(long_run_steps=10_000, num_chains=1000, num_samples=10_000)
     config.evaluate.mala.update(num_steps=10_000, step_size=0.02)
+    config.evaluate.landscape = landscape(0.05, strengths=(5.0, 10.0, 20.0, 40.0), radius=0.1, num_steps=2000)
     return config
 
 
@@ -85,7 +123,8 @@ def smoke(config: ConfigDict) -> None:
     config.initial.update(bank_size=32, num_chains=0)
     for chains in (config.sampler, config.nonconvergent.get("sampler", config.sampler)):
         chains.chain.num_steps = 4
-    config.evaluate.mala.num_steps = 3
+    config.evaluate.mala.num_steps = 100
+    config.evaluate.landscape.update(num_starts=4, descent_steps=4, num_steps=4, strengths=(10.0, 30.0))
 
 
 def smoke_images(config: ConfigDict) -> None:

@@ -8,15 +8,10 @@ Expected: none published, not measured here.
 Cost: 100,000 steps of 500 gradients for 100 images, a GPU's work; not run at full length.
 """
 
-from configs.anatomy.common import anatomy, initial, optimizer, sampler, smoke_images
+from configs.anatomy.common import convergent, optimizer, smoke_images
 from configs.common import variant_of
 
 
 def get_config(variant=""):
-    config = anatomy("mnist@32")
-    config.model.energy.name = "nonlocal"
-    config.model.data_noise = 0.015
-    config.sampler = sampler(500, 0.0075)
-    config.initial = initial("bank")
-    config.optimizer.energy = optimizer("sgd", 0.01)
+    config = convergent("mnist@32", optimizer("sgd", 0.01))
     return variant_of(config, variant, smoke_images)

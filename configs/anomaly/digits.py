@@ -20,13 +20,13 @@ from configs.latent_ebm import common as latent
 def get_config(variant=""):
     config = common.anomaly(latent.latent_ebm("digits"))
     config.model.latent_dim = 16
-    config.model.energy.update(widths=(64, 64), activation="gelu", init="he")
+    config.model.energy.update(widths=(64, 64), init="he")
     config.sampler.prior.num_steps = 30
     config.sampler.refine_steps = 50
     each(config.optimizer.values(), learning_rate=1e-3, b1=0.9, schedule="cosine")
     config.train.update(num_steps=1000, batch_size=64, steps_per_dispatch=50, log_every=50, checkpoint_every=500)
     config.evaluate.batch_size = 256  # two batches hold the test examples
-    config.evaluate.gaussian_baseline = True
+    config.evaluate.opponents = ("gaussian_trained",)
     return variant_of(config, variant, smoke)
 
 

@@ -3,7 +3,7 @@
 from ml_collections import ConfigDict
 
 from configs import encoders
-from configs.common import net
+from configs.common import each, net
 
 
 def triangle(data: str) -> ConfigDict:
@@ -16,6 +16,7 @@ def triangle(data: str) -> ConfigDict:
     config.sampler = ConfigDict(
         {"name": "langevin", "chain": {"num_steps": 100, "step_size": 0.02, "temperature": 1.0}}
     )
+    config.evaluate.opponents = ()  # trained too, beside the VAE: wake_sleep, ali, alice
     config.evaluate.num_chains = 64
     config.evaluate.long_run_steps = 10_000
     config.evaluate.mala = ConfigDict({"num_steps": 0, "step_size": 0.02, "temperature_factor": 1.0})
@@ -28,6 +29,7 @@ def official(config: ConfigDict) -> None:
     """The weights, networks and optimisers of the official code for CIFAR-10."""
     encoders.dcgan(config, 128, 64, 64, normed=False)
     official_weights(config)
+    each(config.optimizer.values(), shared_epochs=0)
     config.optimizer.generator.weight_decay = 5e-4
 
 

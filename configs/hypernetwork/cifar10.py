@@ -3,9 +3,10 @@
     python -m ebmjax.data.prepare cifar10 && python -m experiments.hypernetwork --config=configs/hypernetwork/cifar10.py
 
 The authors' code is a snapshot of research: its last commits set learning rates down to 4e-7 and leave the entropy out
-of the loss. Taken from it: the target (464,442 generated weights, normalised per image), d = 500, the extractor, the
-rules for code sizes and widths, λ = 1000, 50 z. Ours: 16 images per z instead of one, clipping, learning rate 1e-4, and
-the entropy in the loss.
+of the loss. Taken from it: the target (464,442 generated weights, normalised per image), d = 500, the extractor (ReLU,
+its third layer of 800 linear), the rules for code sizes and widths, λ = 1000, 50 z, standardised images, 40,000 of them
+(the rest is for validation), random crops and flips. Ours: 16 images per z instead of one, Adam with 1e-4 and clipping
+instead of momentum, the entropy in the loss; crops are padded by reflection, not by 0.
 Expected: none published that could be compared, not measured here.
 Cost: 200,000 steps of 50 networks on a GPU; not run at full length.
 """
@@ -16,10 +17,13 @@ from configs.hypernetwork.common import hypernetwork, smoke_images
 
 def get_config(variant=""):
     config = hypernetwork("cifar10")
+    config.data.update(num_train=40_000, augment="crop_flip")
+    config.model.inputs = "standardised"
     config.model.target = {"name": "resnet", "width": 16, "num_blocks": 5}
     config.model.hypernet.update(
         latent_dim=500, extractor=(800, 800, 800), code_size=0, widths=(), depth=3, last_code="filter"
     )
+    config.model.hypernet.update(slope=0.0, linear_codes=True)
     config.model.num_latents = 50
     config.train.update(num_steps=200_000, batch_size=800)
     config.optimizer.hypernet.update(learning_rate=1e-4, clip_norm=1000.0)

@@ -22,7 +22,10 @@ def hypernetwork(data: str) -> ConfigDict:
                 "slope": 0.05,
                 "init_scale": 0.01,
                 "batch_norm": True,
+                "linear_codes": False,  # the extractor's last hidden layer is linear
             },
+            # What classifiers get of images in [-1, 1]: signed, unit ([0, 1]) or standardised (each image by itself).
+            "inputs": "signed",
             "num_latents": 32,  # z per step
             "accuracy_weight": 1000.0,  # λ: λ · cross entropy - entropy
             "entropy_weight": 1.0,
@@ -50,6 +53,8 @@ def hypernetwork(data: str) -> ConfigDict:
     config.evaluate.num_attacked = 10
     # Sizes of attacks, in units of x in [-1, 1]; the figures are those of the middle one.
     config.evaluate.epsilons = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
+    # Sizes of the published attack, aimed at a random other class, in 1/255 of the range of pixels; (): none.
+    config.evaluate.targeted_sizes = tuple(range(0, 60, 2))
     config.evaluate.distill_steps = 5000  # 0: no distillation
     config.evaluate.distill_batch_size = 256
     config.evaluate.distill_teachers = 4  # fresh networks a step, whose mean probability is the target
@@ -61,12 +66,12 @@ def smoke(config: ConfigDict) -> None:
     short(config, 4, 16, 2, max_examples=32)
     config.model.update(num_latents=4, num_direct=2)
     config.evaluate.update(ensemble_size=3, num_ensembles=2, num_paths=2, num_points=3, path_examples=16)
-    config.evaluate.update(num_attacked=2, epsilons=(0.0, 0.2))
+    config.evaluate.update(num_attacked=2, epsilons=(0.0, 0.2), targeted_sizes=(0, 58))
     config.evaluate.update(distill_steps=3, distill_batch_size=8, distill_teachers=2)
 
 
 def smoke_images(config: ConfigDict) -> None:
     """The same on fake images, with a narrow hypernetwork."""
     smoke(config)
-    config.data.name = fake_name(config.data.name)
+    config.data.update(name=fake_name(config.data.name), num_train=0)
     config.model.hypernet.latent_dim = 8

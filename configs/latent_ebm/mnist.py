@@ -16,8 +16,7 @@ from configs.latent_ebm.common import latent_ebm, smoke_images
 def get_config(variant=""):
     config = latent_ebm("mnist")
     config.model.latent_dim = 32
-    config.model.generator.name = "mnist"
-    config.model.generator.width = 8
+    config.model.generator.update(name="mnist", width=8)
     config.optimizer.energy.learning_rate = 2e-4
     config.optimizer.generator.learning_rate = 1e-3
     config.train.num_steps = 20_000

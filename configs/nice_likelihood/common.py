@@ -11,6 +11,7 @@ def nice_likelihood(data: str) -> ConfigDict:
     config.train.batch_size = 200
     config.model = ConfigDict(
         {
+            "space": "pixels",  # of the densities; or logits, of the published preparation
             "flow": {
                 "name": "nice",  # any of flows.FLOWS, with its options
                 "num_layers": 4,

@@ -25,22 +25,26 @@ def symbol_vector(data: str) -> ConfigDict:
             "sigma": 0.3,  # standard deviation of p(x | z)
             "input_noise": 0.0,  # standard deviation, on what the encoder sees while training
             "mutual_information_weight": 100.0,
+            "joint_clip_norm": 0.0,  # largest norm of the gradient of generator and encoder together; 0: no clip
             "free_nats": 0.0,  # dimensions of z whose KL is at most this are left out of it
             # Weight of KL and energies: largest; with cycles > 0 it is 0 at the start of each cycle, then rises. While
             # it is 0, so is the weight of the mutual information.
             "kl": {"largest": 1.0, "cycles": 0, "zero": 0.5, "ramp": 0.25},
             "energy": {"widths": (200, 200), "activation": "leaky_relu", "init": "torch"},
-            "generator": {"name": "mlp", "widths": (128, 128), "width": 64, "activation": "leaky_relu"},
-            # name: mlp (widths, activation), conv (width), wide_resnet (depth, widen); of sequences gru or lstm.
+            # init, of perceptrons: he, torch, uniform_0.1 (ebmjax/nets/mlp.py).
+            "generator": {"name": "mlp", "widths": (128, 128), "width": 64, "activation": "leaky_relu", "init": "he"},
+            # name: mlp (widths, activation, init), conv (width), wide_resnet (depth, widen); of sequences gru or lstm.
             "encoder": {
                 "name": "mlp",
                 "widths": (128, 128),
                 "activation": "leaky_relu",
+                "init": "he",
                 "width": 64,
                 "depth": 28,
                 "widen": 3,
                 "embed_dim": 128,
                 "hidden_dim": 256,
+                "init_scale": None,  # parameters of a gru or lstm start as U(±init_scale); None: PyTorch's default
             },
         }
     )
@@ -82,6 +86,29 @@ def small(config: ConfigDict) -> None:
     config.evaluate.arms = ("supervised", "no_energy", "no_mutual_information")
 
 
+def plane(config: ConfigDict, widths: tuple[int, ...]) -> None:
+    """The toys of Pang & Wu's code: hidden layers of 200 units, z in the plane, no labels. Its data are four times as
+    large as usual and its loss is the squared error's mean over the two coordinates, which is σ = 1."""
+    config.labels.update(weight=0.0, num_seeds=1)
+    config.train.update(batch_size=500, steps_per_dispatch=50, log_every=50)
+    config.model.update(latent_dim=2, sigma=1.0, mutual_information_weight=15.0)
+    config.model.energy.update(widths=(200,), activation="gelu")
+    config.model.generator.update(widths=widths, activation="relu", init="torch")
+    config.model.encoder.update(widths=widths, activation="relu", init="torch")
+    config.sampler.prior.num_steps = 100
+    for group, rate in (("energy", 1e-4), ("generator", 1e-3), ("encoder", 1e-3)):
+        config.optimizer[group] = adam(rate, weight_decay=0.0)
+    config.evaluate.arms = ("no_energy",)
+
+
+def shorter(config: ConfigDict) -> None:
+    """A toy of `plane` in minutes: 4,000 iterations, batches of 200, 40 steps of the chain, five times the energy's
+    rate."""
+    config.train.update(num_steps=4000, batch_size=200, checkpoint_every=4000)
+    config.sampler.prior.num_steps = 40
+    config.optimizer.energy.learning_rate = 5e-4
+
+
 def images(config: ConfigDict, generator: str, width: int) -> None:
     """A published generator of `width`, and one draw of the labels; the energy keeps its published rate."""
     config.model.generator.update(name=generator, width=width)
@@ -92,21 +119,26 @@ def images(config: ConfigDict, generator: str, width: int) -> None:
 
 
 def text(config: ConfigDict, decoder: dict) -> None:
-    """Sequences: the GRU of Pang & Wu's code, trained in cycles, without labels."""
+    """Sequences: the GRU of Pang & Wu's code, trained in cycles, without labels; all parameters start as U(±.1)."""
     config.data.update(max_length=40, vocabulary_size=10_000)
     config.labels.update(weight=0.0, num_seeds=1)
     config.model.update(text="sequence", num_symbols=20, latent_dim=40, free_nats=1.0)
     config.model.kl = ConfigDict({"largest": 0.5, "cycles": 10, "zero": 0.5, "ramp": 0.25})
     config.model.mutual_information_weight = 50.0
-    config.model.energy = ConfigDict({"widths": (200, 200), "activation": "gelu", "init": "torch"})
-    config.model.decoder = ConfigDict(decoder)
-    config.model.encoder.update(name="gru", embed_dim=decoder["embed_dim"], hidden_dim=decoder["hidden_dim"])
+    config.model.energy = ConfigDict({"widths": (200, 200), "activation": "gelu", "init": "uniform_0.1"})
+    config.model.decoder = ConfigDict({"tied": True} | decoder)  # tied: the softmax has the embeddings as its weights
+    sizes = {name: decoder[name] for name in ("embed_dim", "hidden_dim", "init_scale")}
+    config.model.encoder.update(name=decoder["cell"], **sizes)
+    config.model.joint_clip_norm = 0.5
     config.sampler.prior = ConfigDict({"num_steps": 40, "step_size": 0.5, "temperature": 1.0})
-    for group, rate, clip in (("energy", 1e-4, 1.0), ("generator", 1e-3, 0.5), ("encoder", 1e-3, 0.5)):
+    for group, rate, clip in (("energy", 1e-4, 1.0), ("generator", 1e-3, 0.0), ("encoder", 1e-3, 0.0)):
         config.optimizer[group] = adam(rate, clip_norm=clip, weight_decay=0.0)
     config.train.batch_size = 30
-    config.evaluate.arms = ()
-    config.evaluate.batch_size = 100
+    config.evaluate.update(arms=(), batch_size=100, max_examples=1000, num_samples=100)
+    config.evaluate.greedy = True  # decode samples and reconstructions by the most probable word; False: draw words
+    config.evaluate.cross_steps = 0  # of the language models behind forward and reverse perplexity; 0: none
+    config.evaluate.cross_protocol = "decoder"  # these are the decoder without z
+    config.evaluate.max_generated = 10_000  # samples, at most as many as training sentences
 
 
 def smoke(config: ConfigDict) -> None:

@@ -27,5 +27,4 @@ def smoke(config):
     smoke_any(config)
     config.model.decoder.update(embed_dim=4, hidden_dim=4)
     config.data.vocabulary_size = 50
-    config.evaluate.max_examples = 16
-    config.evaluate.batch_size = 16
+    config.evaluate.update(max_examples=16, batch_size=16, num_samples=2, cross_steps=2, max_generated=16)

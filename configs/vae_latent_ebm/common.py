@@ -18,6 +18,8 @@ def vae_latent_ebm(data: str) -> ConfigDict:
 
 
 def official(config: ConfigDict) -> None:
-    """The networks and the weight decay of the official code for CIFAR-10."""
+    """The networks, the weight decay and the schedule of the official code for CIFAR-10."""
     encoders.dcgan(config, 96, 48, 64, normed=True)
+    config.model.scale_deviation = 0.0
+    each(config.optimizer.values(), shared_epochs=1)
     each((config.optimizer.generator, config.optimizer.encoder), weight_decay=1e-4)

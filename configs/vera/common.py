@@ -87,9 +87,24 @@ def vera(data: str) -> ConfigDict:
             "max_examples": 10_000,
             "arms": ("supervised",),  # trained to compare: supervised, no_entropy, jem, vera
             "foreign": ("uniform", "between"),  # or data sets by name
+            "foreign_noise": 0.0,  # standard deviation of noise on test and foreign examples (JEM's code: .03)
+            "ece_bins": 15,
             "refine_steps": 100,  # of samples; 0: none
             "refine_prior": False,  # whether z and the noise stay near N(0, I)
             "picture": (),  # shape of the image that a row of a table is, or ()
+        }
+    )
+    # Of the first draw's classifier by projected gradients, radii in units of x (for images twice those in [0, 1]);
+    # refine_steps: of chains (config.sampler) before the classification, 0 for none. Published: 5 chains, noise .03.
+    config.evaluate.attacks = ConfigDict(
+        {
+            "num_examples": 0,  # 0: no attacks, which take minutes
+            "num_steps": 40,
+            "epsilons_linf": tuple(2 * n / 255 for n in (0, 1, 2, 4, 8, 16)),
+            "epsilons_l2": (0.0, 0.2, 0.5, 1.0, 2.0),
+            "refine_steps": (0, 1, 10),
+            "num_chains": 5,
+            "noise": 0.03,
         }
     )
     return config
@@ -101,6 +116,7 @@ def smoke(config: ConfigDict) -> None:
     config.data.name = "breast_cancer" if config.data.name.startswith("npz:") else fake_name(config.data.name)
     config.labels.num_seeds = config.model.posterior.num_samples = config.sampler.chain.num_steps = 2
     config.initial.update(bank_size=32, num_chains=0)
+    config.evaluate.attacks.update(num_steps=2, refine_steps=(0, 1), num_chains=2, epsilons_linf=(0.0, 0.1))
     config.evaluate.arms = tuple(name for name in config.evaluate.arms if name != "no_entropy")
 
 

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-TOY_NAMES = ("gmm", "8gaussians", "rings", "checkerboard", "pinwheel", "two_spirals")
+TOY_NAMES = ("gmm", "8gaussians", "rings", "checkerboard", "pinwheel", "two_spirals", "8gaussians_x4", "pinwheel_x4")
 OTHER_NAMES = {
     "digits": "digits",
+    "labyrinth": "labyrinth",
     "pydoc": "pydoc",
     "digits_vectors": "digits_vectors",
     "breast_cancer": "breast_cancer",
@@ -18,6 +19,7 @@ OTHER_NAMES = {
     "npz": "npz:PATH",
     "lines": "lines:PATH",
     "fake": "fake:HxWxC",
+    "stacked": "stacked:NAME",
 } | {name: name for name in TOY_NAMES}
 """Names that do not come from TFDS: {word to compare a misspelling with: how the name is written}."""
 

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from ebmjax.data import embedded, files, tabular, text, tfds, toy
+from ebmjax.data import embedded, files, stacked, tabular, text, tfds, toy
 from ebmjax.data.augment import check_augmentation
 from ebmjax.data.base import DataError, Dataset, DataSpec, unknown_name
 from ebmjax.data.fingerprint import fingerprint
@@ -27,11 +27,11 @@ def load(
     """Load a data set by name.
 
     Args:
-        name: "digits" (embedded), "npz:PATH" (a user's arrays), "fake:HxWxC" (random images), a toy in the plane
-            (`data.toy.TOYS`: "gmm", "rings", ...), a small labelled table ("digits_vectors", "breast_cancer", "wine":
-            `data.tabular`), an image set that TFDS has prepared, "set[/config][:version][@size]" ("svhn_cropped",
-            "celeb_a@64"), or sentences: "pydoc" (Python's own documentation), "lines:PATH" (a user's file, one
-            sentence per line).
+        name: "digits", "labyrinth" (embedded), "npz:PATH" (a user's arrays), "fake:HxWxC" (random images),
+            "stacked:NAME" (three grey images of the set NAME as channels), a toy in the plane (`data.toy.TOYS`: "gmm",
+            "rings", ...), a small labelled table ("digits_vectors", "breast_cancer", "wine": `data.tabular`), an image
+            set that TFDS has prepared, "set[/config][:version][@size]" ("svhn_cropped", "celeb_a@64"), or sentences:
+            "pydoc" (Python's own documentation), "lines:PATH" (a user's file, one sentence per line).
         data_dir: of TFDS; default $TFDS_DATA_DIR, else ~/tensorflow_datasets.
         cache_dir: of decoded TFDS sets; default $EBMJAX_CACHE, else ~/.cache/ebmjax.
         max_length, vocabulary_size: for sentences only, see `data.text`; None for its defaults.
@@ -69,6 +69,8 @@ def _find(name: str, options: dict[str, int], data_dir, cache_dir) -> Dataset:
         raise DataError(f"{name}: {' and '.join(options)} apply only to sentences: pydoc, or lines:PATH")
     if name == "digits":
         return embedded.digits()
+    if name == "labyrinth":
+        return embedded.labyrinth()
     if name in toy.TOYS:
         return toy.load_toy(name)
     if name in tabular.NUM_TRAIN:
@@ -77,6 +79,8 @@ def _find(name: str, options: dict[str, int], data_dir, cache_dir) -> Dataset:
         return files.load_npz(name.removeprefix("npz:"))
     if name.startswith("fake:"):
         return embedded.fake(name.removeprefix("fake:"))
+    if name.startswith("stacked:"):
+        return stacked.stack(_find(name.removeprefix("stacked:"), options, data_dir, cache_dir), name)
     if hint := file_hint(name):
         raise DataError(f"unknown data set {name!r}; {hint}")
     return tfds.load(name, data_dir=data_dir, cache_dir=cache_dir)

@@ -1,4 +1,4 @@
-"""Data sets that need no file: scikit-learn's digits, and random images of any shape."""
+"""Data sets that need no file: scikit-learn's digits, a texture, and random images of any shape."""
 
 import re
 
@@ -7,6 +7,7 @@ import numpy as np
 from ebmjax.data.base import DataError, Dataset, fixed_permutation
 
 DIGITS_TRAIN = 1437  # 80 % of 1,797
+LABYRINTH_SIDE, LABYRINTH_PERIOD = 128, 12.0  # pixels
 FAKE_TRAIN, FAKE_TEST, FAKE_CLASSES = 512, 128, 10
 
 
@@ -25,6 +26,22 @@ def digits() -> Dataset:
     y = bunch.target.astype(np.int32)[order]
     n = DIGITS_TRAIN
     return Dataset("digits", x[:n], y[:n], x[n:], y[n:], max_value=16)
+
+
+def labyrinth() -> Dataset:
+    """A texture of winding stripes, grey 128×128×1: one image for training, another one for tests.
+
+    Gaussian noise whose frequencies lie near one per 12 pixels in all directions (a ring of relative width 0.15), at
+    unit variance, then tanh(3 ·), which makes it almost black and white.
+    """
+    # RandomState is the generator NumPy promises not to change.
+    noise = np.random.RandomState(0).standard_normal((2, LABYRINTH_SIDE, LABYRINTH_SIDE))
+    frequency = np.hypot(*np.meshgrid(*2 * [np.fft.fftfreq(LABYRINTH_SIDE)]))
+    ring = np.exp(-0.5 * ((frequency * LABYRINTH_PERIOD - 1) / 0.15) ** 2)
+    field = np.fft.ifft2(np.fft.fft2(noise) * ring).real
+    stripes = np.tanh(3 * field / field.std(axis=(1, 2), keepdims=True))
+    x = np.rint((stripes[..., None] + 1) * 127.5).astype(np.uint8)
+    return Dataset("labyrinth", x[:1], None, x[1:], None, max_value=255)
 
 
 def fake(shape: str) -> Dataset:

@@ -1,7 +1,8 @@
 """Toy data sets in the plane: fixed draws, the same at every call, as tables of two columns.
 
 Those with a known density are `ebmjax.energies` targets too: gmm is eight_gaussians(), 8gaussians is
-eight_gaussians(2√2, √(1/8)), and rings is rings() within 0.004 nats (its radii are normal, the target's are in area).
+eight_gaussians(2√2, √(1/8)), pinwheel is pinwheel(), and rings is rings() within 0.004 nats (its radii are normal, the
+target's are in area). Names that end in _x4 are four times as large.
 """
 
 from collections.abc import Callable
@@ -70,8 +71,11 @@ TOYS: dict[str, Draw] = {
     "checkerboard": checkerboard,
     "pinwheel": pinwheel,
     "two_spirals": two_spirals,
+    "8gaussians_x4": eight_gaussians(8 * np.sqrt(2), np.sqrt(2)),
+    "pinwheel_x4": lambda random, num: 4.0 * pinwheel(random, num),
 }
-"""name -> how to draw it. gmm and rings as in Nijkamp et al. 2019, the others as in the literature on flows."""
+"""name -> how to draw it. gmm and rings as in Nijkamp et al. 2019, the others as in the literature on flows; those four
+times as large as in the code of Pang & Wu 2021 (arXiv 2108.11556)."""
 
 
 def load_toy(name: str) -> Dataset:

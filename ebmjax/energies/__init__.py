@@ -11,7 +11,7 @@ from ebmjax.energies.combinators import (
     temper,
     tilt,
 )
-from ebmjax.energies.landscapes import TARGETS, banana, double_well, funnel, rings
+from ebmjax.energies.landscapes import TARGETS, banana, double_well, funnel, pinwheel, rings
 
 __all__ = [
     "TARGETS",
@@ -27,6 +27,7 @@ __all__ = [
     "mixture",
     "posterior",
     "pullback",
+    "pinwheel",
     "rings",
     "standard_gaussian",
     "standard_normal",

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from ebmjax.optimizers import adam
 from ebmjax.types import PAD, Array, PyTree
 
 
@@ -38,18 +39,19 @@ def fit_language_model(
     num_steps: int = 2000,
     batch_size: int = 64,
     learning_rate: float | Array = 2e-3,
+    final_fraction: float | Array = 0.0,
     clip_norm: float = 5.0,
 ) -> PyTree:
     """Parameters fitted by maximum likelihood (nats per sentence), by Adam with a cosine schedule in one compiled scan.
 
     tokens: int32 `[N, L]`, N ≥ 1; a batch draws its rows with replacement. Deterministic given `rng_key`; one trace
-    serves all sentences of one shape. No early stopping: choose the steps (and the decoder's dropout) so that it does
-    not overfit, and use the same for all models that are compared.
+    serves all sentences of one shape. The rate ends at final_fraction · learning_rate; 1 keeps it constant. clip_norm:
+    of the gradient; 0: none. No early stopping: choose the steps (and the decoder's dropout) so that it does not
+    overfit, and use the same for all models that are compared.
     """
     init_key, fit_key = jax.random.split(rng_key)
     params = init_language_model(decoder, init_key, tokens)
-    schedule = optax.cosine_decay_schedule(learning_rate, num_steps)
-    optimizer = optax.chain(optax.clip_by_global_norm(clip_norm), optax.adam(schedule))
+    optimizer = adam(optax.cosine_decay_schedule(learning_rate, num_steps, alpha=final_fraction), clip_norm=clip_norm)
 
     def loss(params, rows, key):
         return -jnp.mean(language_model_log_prob(decoder, params, rows, dropout_key=key))

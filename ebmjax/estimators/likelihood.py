@@ -1,6 +1,7 @@
 """Likelihoods of latent-variable models: importance sampling, thermodynamic integration, normalisers of priors."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -67,39 +68,78 @@ def chain_log_abs_det_rows(
 ) -> tuple[Array, Array]:
     """End of the chain from z and log|det ∂z_K/∂z_0| with its noise held fixed: `[B, d]` -> (`[B, d]`, `[B]`).
 
+    Arguments as for `chain_signed_log_det_rows`.
+    """
+    end, _, log_det = chain_signed_log_det_rows(kernel, rng_key, z, num_steps, num_terms=num_terms)
+    return end, log_det
+
+
+def chain_signed_log_det_rows(
+    kernel: Kernel, rng_key: Array, z: Array, num_steps: int, *, num_terms: int = 0
+) -> tuple[Array, Array, Array]:
+    """End of the chain from z, and sign and log|·| of det ∂z_K/∂z_0 with its noise held fixed: `[B, d]` -> (`[B, d]`,
+    `[B]`, `[B]`).
+
     The sum of log|det| of the steps, each of which is near 0; the determinant of the whole chain's Jacobian would
     underflow in float32 once a direction has contracted by 10⁷. Chain and noise are those of `mcmc.run_chain`. It gives
     the density of z_K only where the chain is one-to-one in z_0, see `short_run_log_likelihood`.
 
     Args:
-        num_terms: 0 for exact values, by d Jacobian products per step; else as in `estimated_log_abs_det_rows`.
+        num_terms: 0 for exact values, by d Jacobian products per step; else as in `estimated_log_abs_det_rows`, where
+            the sign is always 1.
     """
     probe_key = jax.random.fold_in(rng_key, num_steps)  # differs from the keys of all steps
 
     def one_step(carry, i):
-        z, total = carry
+        z, sign, total = carry
         key = jax.random.fold_in(rng_key, i)
         move = lambda z: kernel.step(key, kernel.init(z)._replace(step=i))[0].position
         if num_terms:
             z, log_det = estimated_log_abs_det_rows(jax.random.fold_in(probe_key, i), move, z, num_terms=num_terms)
         else:
-            z, log_det = log_abs_det_rows(move, z)
-        return (z, total + log_det), None
+            z, of_step, log_det = signed_log_det_rows(move, z)
+            sign = sign * of_step
+        return (z, sign, total + log_det), None
 
     z = start_chains(kernel, rng_key, z).position
-    start = (z, jnp.zeros_like(z[:, 0]))
+    start = (z, jnp.ones_like(z[:, 0]), jnp.zeros_like(z[:, 0]))
     return jax.lax.scan(one_step, start, jnp.arange(num_steps, dtype=jnp.int32))[0]
 
 
-def short_run_log_likelihood(
+class ShortRunDraws(NamedTuple):
+    """Ends z_K of M short-run chains for each of B rows, `[M, B, d]`, and of each chain, `[M, B]`: log N(z_0; 0, I) of
+    its start, and sign and log|·| of det ∂z_K/∂z_0 with its noise held fixed."""
+
+    z: Array
+    log_prob_start: Array
+    sign: Array
+    log_det: Array
+
+
+def short_run_draws(
     rng_key: Array,
-    transport: Callable[[Array, Array], Array],
-    log_joint: Callable[[Array], Array],
+    transport: Callable[[Array, Array], tuple[Array, Array, Array]],
     *,
     num_rows: int,
     dim: int,
     num_samples: int,
-) -> WeightedMean:
+) -> ShortRunDraws:
+    """`ShortRunDraws` of num_samples chains for each of num_rows rows, from z_0 ~ N(0, I).
+
+    transport: (rng_key, z_0`[B, d]`) -> (z_K, sign, log|det|), the chain and its determinant, rows independent:
+        `chain_signed_log_det_rows`, or `signed_log_det_rows` of any map. The noise of the key serves all three.
+    """
+
+    def draw(key):
+        start_key, noise_key = jax.random.split(key)
+        z_0 = jax.random.normal(start_key, (num_rows, dim))
+        z_k, sign, log_det = transport(noise_key, z_0)
+        return ShortRunDraws(z_k, gaussian_log_prob(z_0, jnp.zeros_like(z_0), 1.0), sign, log_det)
+
+    return jax.lax.map(draw, jax.random.split(rng_key, num_samples))
+
+
+def short_run_log_likelihood(draws: ShortRunDraws, log_joint: Callable[[Array], Array]) -> WeightedMean:
     """log p(x) by importance sampling with the short-run chain as the proposal, `[B]` in nats: log of the average of
 
         p(x, z_K) |det ∂z_K/∂z_0| / p_0(z_0),   z_0 ~ N(0, I).
@@ -112,24 +152,18 @@ def short_run_log_likelihood(
     directions) go unseen. `gaussian_proposal_log_likelihood` has no such condition.
 
     The variance grows with how much the chain contracts: once |det| is tiny, z_K hardly depends on z_0, a few draws
-    carry all the weight, and the bound is loose at any affordable `num_samples`. Short chains estimate best.
+    carry all the weight, and the bound is loose at any affordable number of draws. Short chains estimate best.
 
-    Args:
-        transport: (rng_key, z_0[B, d]) -> z_K[B, d], the chain, rows independent. The same key, hence the same noise,
-            serves z_K and its Jacobian.
-        log_joint: z[B, d] -> log p(x_i, z_i), `[B]`, with x bound.
+    log_joint: z`[B, d]` -> log p(x_i, z_i), `[B]`, with x bound.
 
     Reference: Pang et al. 2021 (arXiv 2106.02513); Nijkamp et al. 2020 (arXiv 1912.01909).
     """
 
-    def log_weight(key):
-        start_key, noise_key = jax.random.split(key)
-        z_0 = jax.random.normal(start_key, (num_rows, dim))
-        z_k, sign, log_det = signed_log_det_rows(lambda z: transport(noise_key, z), z_0)
-        log_weight = log_joint(z_k) + log_det - gaussian_log_prob(z_0, jnp.zeros_like(z_0), 1.0)
-        return jnp.where(sign < 0, jnp.nan, log_weight)
+    def log_weight(draw):
+        weight = log_joint(draw.z) + draw.log_det - draw.log_prob_start
+        return jnp.where(draw.sign < 0, jnp.nan, weight)
 
-    return average_weights(jax.lax.map(log_weight, jax.random.split(rng_key, num_samples)))
+    return average_weights(jax.lax.map(log_weight, draws))
 
 
 def thermodynamic_log_likelihood(

@@ -5,6 +5,7 @@ from ebmjax.evaluation.baselines import pca_errors, pca_mse
 from ebmjax.evaluation.batching import distinct_samples, map_batches, sample_in_batches
 from ebmjax.evaluation.calibration import calibration_error, reliability
 from ebmjax.evaluation.classifier import Classifier, accuracy, fit_classifier
+from ebmjax.evaluation.clusters import purity
 from ebmjax.evaluation.frechet import GaussianFit, fit_gaussian, frechet_distance, frechet_from_moments, moments
 from ebmjax.evaluation.grid import Grid, grid_kl, grid_log_density, kernel_density, square_grid
 from ebmjax.evaluation.linear_probe import cluster_probe, linear_probe
@@ -36,6 +37,7 @@ __all__ = [
     "pca_errors",
     "pca_mse",
     "precision_recall",
+    "purity",
     "refine",
     "reliability",
     "sample_in_batches",

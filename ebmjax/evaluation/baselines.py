@@ -34,8 +34,9 @@ def mean_fill(x_train, observed_train, x, observed) -> np.ndarray:
     x_train, x: `[N, ...]`, `[M, ...]`; values at missing entries are ignored. observed_*: bool in their shapes. An
     entry that is never observed is filled with the mean of all others.
     """
-    x_train, observed_train = np.asarray(x_train, np.float64), np.asarray(observed_train)
-    count, total = observed_train.sum(axis=0), np.where(observed_train, x_train, 0.0).sum(axis=0)
+    x_train, observed_train = np.asarray(x_train), np.asarray(observed_train)
+    # No copy of the training set in float64: faces would take gigabytes.
+    count, total = observed_train.sum(axis=0), np.sum(x_train, axis=0, dtype=np.float64, where=observed_train)
     mean = np.where(count > 0, total / np.maximum(count, 1), total.sum() / max(count.sum(), 1))
     return np.where(observed, x, mean)
 

@@ -66,6 +66,29 @@ def fgsm(
     return attacked if bounds is None else jnp.clip(attacked, *bounds)
 
 
+def target_direction(log_probs: Callable[[Array], Array], x: Array, wanted: Array) -> Array:
+    """Sign of the gradient of the probability of a wanted class, entries -1, 0, 1: `[N, ...]`.
+
+    Args:
+        log_probs: x`[N, ...]` -> `[N, C]`, of the classifier under attack, row by row.
+        wanted: int `[N]`, the class that the attack aims at.
+
+    The published attack on generated networks adds it to x, in steps, without bounds (Deutsch 2018, arXiv 1801.01952).
+    The gradient is taken of the log-probability, which has the same sign and does not vanish for a sure classifier.
+    """
+    chosen = lambda x: jnp.sum(jnp.take_along_axis(log_probs(x), wanted[:, None], axis=1))
+    return jnp.sign(jax.grad(chosen)(x))
+
+
+def smallest_flips(answers: np.ndarray, labels: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The smallest size of an attack at which an answer is wrong: `[N]`, inf where none is.
+
+    answers: int `[N, S]`, classes under attacks of ascending sizes `[S]`.
+    """
+    wrong = answers != labels[:, None]
+    return np.where(wrong.any(axis=1), np.asarray(sizes, float)[wrong.argmax(axis=1)], np.inf)
+
+
 def ensemble_log_probs(apply: Callable, weights: PyTree, x: Array) -> Array:
     """log of the mean probability over networks `[M, ...]`, one after another: x`[N, ...]` -> `[N, C]`."""
     # Recomputed in a gradient, which would otherwise store the activations of all M networks.

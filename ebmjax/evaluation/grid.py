@@ -46,11 +46,15 @@ def grid_kl(log_p: Array, log_q: Array, grid: Grid) -> Array:
     return jnp.sum(jnp.where(log_p > -jnp.inf, jnp.exp(log_p) * (log_p - log_q), 0.0)) * grid.cell
 
 
-def kernel_density(x: Array, grid: Grid, bandwidth: float) -> Array:
+def kernel_density(x: Array, grid: Grid, bandwidth: float, weights: Array | None = None) -> Array:
     """Density `[num²]` of samples x`[N, 2]`, smoothed by an isotropic Gaussian of standard deviation `bandwidth` > 0.
+
+    weights: `[N]`, ≥ 0, the mass of each sample; default 1 / N. Exact for a mixture of such
+    Gaussians: Σ_n weights_n N(x_n, bandwidth² I). Below 1e-38, some 13 bandwidths from all samples, it is 0.
 
     For x of isotropic covariance, scipy's gaussian_kde with bw_method b is bandwidth = b times the standard deviation.
     """
     # The kernel is a product, so the sum over samples is one product of matrices, without an [N, num²] array.
     columns, rows = (jax.scipy.stats.norm.pdf(grid.axis[:, None], x[:, i], bandwidth) for i in (0, 1))
-    return (rows @ columns.T).ravel() / x.shape[0]
+    columns = columns / x.shape[0] if weights is None else columns * weights
+    return (rows @ columns.T).ravel()

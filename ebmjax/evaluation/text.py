@@ -29,7 +29,9 @@ def perplexity(log_likelihood: Rows, tokens: Rows) -> float:
     return float(jnp.exp(-jnp.sum(log_likelihood) / jnp.sum(num_tokens(tokens))))
 
 
-def cross_perplexities(fit: Callable[[Rows], Score], train: Rows, test: Rows, generated: Rows) -> dict[str, float]:
+def cross_perplexities(
+    fit: Callable[[Rows], Score], train: Rows, test: Rows, generated: Rows, num_forward: int | None = None
+) -> dict[str, float]:
     """Perplexities between real and generated sentences, each under a language model trained on other sentences.
 
     forward: of `generated` under a model of `train`; low for fluent sentences, lowest for dull ones.
@@ -37,13 +39,14 @@ def cross_perplexities(fit: Callable[[Rows], Score], train: Rows, test: Rows, ge
     real: of `test` under the model of `train`, to compare both with.
 
     fit: trains a language model on sentences and returns its score function, with the same settings for both; pass as
-    many `generated` sentences as there are in `train`.
+    many `generated` sentences as there are in `train`. num_forward: the first so many of them are those of `forward`;
+    None: all.
 
     Reference: Pang et al. 2020 (arXiv 2006.08205), Table 2.
     """
-    of_real, of_generated = fit(train), fit(generated)
+    of_real, of_generated, first = fit(train), fit(generated), generated[:num_forward]
     return {
-        "forward_perplexity": perplexity(of_real(generated), generated),
+        "forward_perplexity": perplexity(of_real(first), first),
         "reverse_perplexity": perplexity(of_generated(test), test),
         "real_perplexity": perplexity(of_real(test), test),
     }

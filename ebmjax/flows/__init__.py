@@ -6,7 +6,7 @@ Constructors load on first use: they need distrax, which takes a second to impor
 import importlib
 
 from ebmjax.flows.base import Flow, latent_log_prob
-from ebmjax.flows.dequantize import bin_width, bits_per_dim, dequantize, quantize
+from ebmjax.flows.dequantize import bin_width, bits_per_dim, dequantize, dequantize_logits, from_logits, quantize
 
 _IN_CATALOG = (
     "FLOWS",
@@ -22,7 +22,17 @@ _IN_CATALOG = (
     "triangular_affine",
 )
 
-__all__ = ["Flow", "bin_width", "bits_per_dim", "dequantize", "latent_log_prob", "quantize", *_IN_CATALOG]
+__all__ = [
+    "Flow",
+    "bin_width",
+    "bits_per_dim",
+    "dequantize",
+    "dequantize_logits",
+    "from_logits",
+    "latent_log_prob",
+    "quantize",
+    *_IN_CATALOG,
+]
 
 
 def __getattr__(name: str):

@@ -30,6 +30,23 @@ def dequantize(rng_key: Array, x: Array, num_levels: int) -> Array:
     return (level + jax.random.uniform(rng_key, x.shape, x.dtype)) * bin_width(num_levels) - 1.0
 
 
+def dequantize_logits(rng_key: Array, x: Array, num_levels: int, margin: float = 1e-3) -> Array:
+    """Images in [-1, 1] -> logits of p = (x + 1) / 2 + (u - 1/2) / num_levels, u uniform in [0, 1], at least float32.
+
+    p is clipped to [margin, 1 - margin], so that logits are finite (|logit| ≤ 6.9 for .001). Of black pixels of 256
+    levels three in four thus become one number: a density of these logits has no upper bound, and none of the pixels'
+    probability follows from it. Reference: the official code of Grathwohl, Kelly et al. 2021 (arXiv 2010.04230).
+    """
+    x = at_least_float32(x)
+    noise = (jax.random.uniform(rng_key, x.shape, x.dtype) - 0.5) / num_levels
+    return jax.scipy.special.logit(jnp.clip(0.5 * (x + 1.0) + noise, margin, 1.0 - margin))
+
+
+def from_logits(logits: Array) -> Array:
+    """Logits of `dequantize_logits` -> images in (-1, 1), without rounding to grey levels."""
+    return jnp.tanh(0.5 * logits)
+
+
 def quantize(x, num_levels: int) -> np.ndarray:
     """x, clipped to [-1, 1], with each entry replaced by the grey level whose bin contains it: `[N, ...]`."""
     level = np.floor((np.clip(x, -1, 1) + 1) / bin_width(num_levels))

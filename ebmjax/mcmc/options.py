@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebmjax import pytree
+from ebmjax.messages import shown
 from ebmjax.types import Array, PyTree
 
 
@@ -125,17 +126,11 @@ RULES = {
 """Option -> what it may be. An option of one name means the same in every kernel."""
 
 
-def brief(value) -> str:
-    """The value in one line of at most 80 characters."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
-
-
 def check(where: str, **options) -> None:
     """Raise ValueError, one line, for the first option that is not what `RULES` says. Traced values pass."""
     for name, value in options.items():
         if not RULES[name].holds(value):
-            raise ValueError(f"{where}: {name} must be {RULES[name].wanted}, got {brief(value)}")
+            raise ValueError(f"{where}: {name} must be {RULES[name].wanted}, got {shown(value)}")
 
 
 def check_start(where: str, position: PyTree, *, temperature=1.0, **scales) -> None:
@@ -146,14 +141,14 @@ def check_start(where: str, position: PyTree, *, temperature=1.0, **scales) -> N
     """
     leaves = jax.tree.leaves(position)
     if not leaves or not all(hasattr(leaf, "dtype") for leaf in leaves):
-        raise ValueError(f"{where}: positions must be arrays [B, ...] or pytrees of them, got {brief(position)}")
+        raise ValueError(f"{where}: positions must be arrays [B, ...] or pytrees of them, got {shown(position)}")
     shapes = jax.tree.map(jnp.shape, position)
     if pytree.num_rows(position) == 0:
         raise ValueError(f"{where}: positions must hold at least one chain, got B = 0 in {shapes}")
     start = jnp.zeros((), jnp.int32)
     check(where, temperature=at_step(temperature, start))
     if scales and not all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves):
-        raise ValueError(f"{where}: positions must be floats, got {brief(jax.tree.map(jnp.result_type, position))}")
+        raise ValueError(f"{where}: positions must be floats, got {shown(jax.tree.map(jnp.result_type, position))}")
     for name, value in scales.items():
         jax.tree.map(
             lambda scale, leaf: check_shape(where, name, jnp.shape(scale), leaf.shape),

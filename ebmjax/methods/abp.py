@@ -6,6 +6,9 @@ A generator learned without an encoder: Langevin steps infer z of each example o
 ||x - g(z)||² updates the generator (Algorithm 1). Each training example has a persistent chain, continued once per
 epoch. With `bank=None` every chain starts afresh instead: short-run inference (Nijkamp et al. 2020, arXiv 1912.01909),
 which treats new data exactly like training data.
+
+Entries of x may be missing: if a batch has a "mask", both steps use p(x_observed | z), whose sum of squares is over the
+observed entries. What a chain's end decodes to there is the model's recovery of them.
 """
 
 from collections.abc import Mapping
@@ -29,7 +32,7 @@ def infer(
 ) -> tuple[PyTree, Info]:
     """z of the batch `[B, d]`: the ends of chains from the bank, or from fresh noise without one."""
     x = batch["x"]
-    potential = model.posterior(state.params, x)
+    potential = model.posterior(state.params, x, batch.get("mask"))
     if bank is None:
         return model.run(chain, potential, rng_key, len(x))
     chain_key = jax.random.split(rng_key)[1]  # as in a cold start, whose first half draws the noise
@@ -45,7 +48,7 @@ def train_step(
     infer_key = jax.random.split(step_key(state))[0]
     # The learning gradient does not pass through the chain.
     z, info = jax.lax.stop_gradient(infer(model, chain, bank, state, infer_key, batch))
-    mse, grad = generator_gradient(model, state.params, z, batch["x"])
+    mse, grad = generator_gradient(model, state.params, z, batch["x"], mask=batch.get("mask"))
     metrics = {
         "reconstruction_mse": mse,
         "posterior_grad_norm": jnp.mean(info.grad_norm),
@@ -89,6 +92,9 @@ def abp(
         encode_chain: for data without a stored chain, from N(0, I); with a bank it should be longer than `chain`.
             Default: `chain`.
         refine_chain: run by `encode` after it, usually noise-free; never in training.
+
+    A batch may have a "mask", bool like "x", true where an entry is observed (`methods.wrappers.concealed`); the metric
+    reconstruction_mse is then per observed entry.
 
     Parameter group: "generator"; the bank's store is `state.extra["chains"]`, changed only by `train_step`.
     functions: decode, encode, reconstruct, inpaint, sample_latent, interpolate, log_likelihood (whose proposal is

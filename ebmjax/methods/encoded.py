@@ -65,6 +65,15 @@ class Encoded(NamedTuple):
     kl: Array
 
 
+KLWeight = float | Callable[[Array], Array]
+"""Weight of the KL: a number, or a function of the step, as `optimizers.warmed_up` makes it."""
+
+
+def kl_weight_at(weight: KLWeight, step: Array) -> Array | float:
+    """The weight at a step."""
+    return weight if isinstance(weight, int | float) else weight(step)
+
+
 def make_model(nets: dict[str, Any], *, latent_dim: int, sigma: float, fill_steps: int) -> Model:
     """A `Model` of Flax modules. Raises ValueError for settings out of range."""
     if not sigma > 0:

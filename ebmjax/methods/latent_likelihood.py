@@ -1,19 +1,24 @@
 """log p(x) of generators of latent vectors, by importance sampling from Gaussians or from the chain itself."""
 
+from collections.abc import Callable
+from functools import partial
+
 import jax
 
 from ebmjax import pytree
 from ebmjax.energies import bind
 from ebmjax.estimators.likelihood import (
+    ShortRunDraws,
+    chain_signed_log_det_rows,
     gaussian_proposal_log_likelihood,
     log_normalizer,
     over_normalizer,
+    short_run_draws,
     short_run_log_likelihood,
 )
 from ebmjax.importance import WeightedMean
-from ebmjax.mcmc import sample_chain
 from ebmjax.methods.latent_model import Model
-from ebmjax.types import Array, State
+from ebmjax.types import Array, Kernel, PyTree, State
 
 
 def log_likelihood_estimate(
@@ -43,7 +48,19 @@ def log_likelihood_estimate(
     return with_normalizer(model, state, normalizer_key, found, num_normalizer_samples)
 
 
-def short_run_likelihood_estimate(
+def ravelled(kernel: Kernel, unravel: Callable[[Array], PyTree]) -> Kernel:
+    """The kernel on vectors `[B, D]` for positions of several leaves."""
+
+    flat = lambda state: state._replace(position=pytree.ravel_rows(state.position)[0])
+
+    def step(rng_key, state):
+        state, info = kernel.step(rng_key, state._replace(position=unravel(state.position)))
+        return flat(state), info
+
+    return kernel._replace(init=lambda z: flat(kernel.init(unravel(z))), step=step)
+
+
+def short_run_estimates(
     model: Model,
     state: State,
     rng_key: Array,
@@ -51,25 +68,22 @@ def short_run_likelihood_estimate(
     *,
     num_samples: int = 100,
     num_normalizer_samples: int = 10_000,
-) -> WeightedMean:
-    """As `log_likelihood_estimate`, with the posterior chain itself, its noise held fixed, as the proposal.
+) -> tuple[WeightedMean, ShortRunDraws]:
+    """As `log_likelihood_estimate`, with the posterior chain itself, its noise held fixed, as the proposal; and the
+    chains' ends and determinants.
 
     The published estimate. It is right only for chains that are one-to-one in their starts: see
     `estimators.likelihood.short_run_log_likelihood`, which gives NaN where it finds that they are not.
     """
     chain_key, normalizer_key = jax.random.split(rng_key)
-    potential = model.posterior(state.params, x)
+    chain, potential = model.posterior_chain, model.posterior(state.params, x)
     row, unravel = pytree.ravel_rows(model.zeros())
-
-    def transport(key, rows):
-        assert model.posterior_chain is not None
-        end = sample_chain(model.posterior_chain, potential, key, unravel(rows))[0].position
-        return pytree.ravel_rows(end)[0]
-
-    log_joint = lambda rows: model.log_joint(state.params, x, unravel(rows))
-    sizes = {"num_rows": len(x), "dim": row.size, "num_samples": num_samples}
-    found = short_run_log_likelihood(chain_key, transport, log_joint, **sizes)
-    return with_normalizer(model, state, normalizer_key, found, num_normalizer_samples)
+    assert chain is not None
+    kernel = ravelled(chain.make_kernel(potential), unravel)
+    transport = partial(chain_signed_log_det_rows, kernel, num_steps=chain.num_steps)
+    draws = short_run_draws(chain_key, transport, num_rows=len(x), dim=row.size, num_samples=num_samples)
+    found = short_run_log_likelihood(draws, lambda rows: model.log_joint(state.params, x, unravel(rows)))
+    return with_normalizer(model, state, normalizer_key, found, num_normalizer_samples), draws
 
 
 def with_normalizer(

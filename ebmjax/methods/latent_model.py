@@ -27,7 +27,7 @@ class Model(NamedTuple):
 
     observation: p(x | z). latent_dim: d, or a pytree of them. posterior_chain: from fresh noise to z given x, None if a
     network infers z; refine_chain: run after it by `encode`. energy_fn: E, and prior_chain, which samples p(z): both
-    are None if p(z) is N(0, I).
+    are None if p(z) is N(0, I). prior_weight: β of the prior in the energy of the posterior alone; None for 1.
     """
 
     observation: Observation
@@ -36,6 +36,7 @@ class Model(NamedTuple):
     refine_chain: Chain | None = None
     energy_fn: EnergyFn | None = None
     prior_chain: Chain | None = None
+    prior_weight: Array | None = None
 
     def prior(self, params: PyTree) -> Potential:
         """U(z) = E(z) + ||z||² / 2, the energy of p(z)."""
@@ -43,9 +44,15 @@ class Model(NamedTuple):
             return standard_normal
         return tilt(standard_normal, bind(self.energy_fn, params["energy"]))
 
-    def posterior(self, params: PyTree, x: Array, mask: Array | None = None) -> Potential:
-        """U(z) - log p(x | z) up to a constant, the energy of p(z | x); see `observation.energy` for the mask."""
-        return posterior(self.prior(params), self.observation.energy(params["generator"], x, mask))
+    def posterior(
+        self, params: PyTree, x: Array, mask: Array | None = None, dropout_key: Array | None = None
+    ) -> Potential:
+        """β U(z) - log p(x | z) up to a constant, the energy of p(z | x); see `observation.energy` for the mask, and
+        `TokenObservation.energy` for the key."""
+        prior, options = self.prior(params), {} if dropout_key is None else {"rng_key": dropout_key}
+        weight = self.prior_weight
+        weighted = prior if weight is None else lambda z: weight * prior(z)
+        return posterior(weighted, self.observation.energy(params["generator"], x, mask, **options))
 
     def log_joint(self, params: PyTree, x: Array, z: PyTree) -> Array:
         """log p(x, z) + log Z in nats, `[B]`."""
@@ -103,12 +110,13 @@ def init_generator(model: Model, generator, rng_key: Array, x: Array) -> PyTree:
 
 
 def generator_gradient(
-    model: Model, params: PyTree, z: PyTree, x: Array, rng_key: Array | None = None
+    model: Model, params: PyTree, z: PyTree, x: Array, rng_key: Array | None = None, mask: Array | None = None
 ) -> tuple[Array, PyTree]:
     """(`observation.metric` over the batch, gradient of `observation.loss`), z held fixed.
 
-    At posterior samples it is the gradient of -log p(x), times 2σ² for Gaussians. rng_key: of dropout, if any.
+    At posterior samples it is the gradient of -log p(x), times 2σ² for Gaussians. rng_key: of dropout, if any. mask:
+    bool like x, of the entries that are observed; x then stands for these alone.
     """
-    loss = lambda p: model.observation.loss(p, x, z, rng_key)
+    loss = lambda p: model.observation.loss(p, x, z, rng_key, mask)
     (_, reported), grad = jax.value_and_grad(loss, has_aux=True)(params["generator"])
     return reported, grad

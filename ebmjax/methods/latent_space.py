@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from ebmjax.estimators.interpolation import great_circle
 from ebmjax.mcmc import sample_chain
 from ebmjax.methods.base import likelihood_functions
-from ebmjax.methods.latent_likelihood import log_likelihood_estimate, short_run_likelihood_estimate
+from ebmjax.methods.latent_likelihood import log_likelihood_estimate, short_run_estimates
 from ebmjax.methods.latent_model import Model
 from ebmjax.objectives.observation import GaussianObservation, TokenObservation
 from ebmjax.types import Array, Batch, Metrics, PyTree, State
@@ -83,9 +83,11 @@ def common_functions(model: Model) -> dict[str, Callable]:
     """`Method.functions` that need only the model; among them energy, U of the prior, if that is learned."""
     of_gaussians = (decode, reconstruct, inpaint, interpolate)
     of_gaussians = of_gaussians if isinstance(model.observation, GaussianObservation) else ()
-    named = (encode, sample_latent, short_run_likelihood_estimate, *of_gaussians)
+    named = (encode, sample_latent, short_run_estimates, *of_gaussians)
     functions: dict[str, Callable] = {f.__name__: partial(f, model) for f in named}
     functions |= likelihood_functions(partial(log_likelihood_estimate, model))
+    of_chain = functions["short_run_estimates"]
+    functions["short_run_likelihood_estimate"] = lambda *args, **options: of_chain(*args, **options)[0]
     if isinstance(model.observation, TokenObservation):
         functions |= text_functions(model.observation)
     if model.energy_fn is not None:

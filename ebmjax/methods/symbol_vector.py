@@ -22,25 +22,16 @@ import jax.numpy as jnp
 import optax
 
 from ebmjax import pytree
-from ebmjax.energies import bind, marginal_labels, standard_normal, tilt
-from ebmjax.importance import WeightedMean, average_weights
-from ebmjax.methods.base import (
-    acceptance,
-    apply_gradients,
-    create_state,
-    labelled_part,
-    likelihood_functions,
-    pure,
-    step_key,
-)
-from ebmjax.methods.latent_likelihood import with_normalizer
-from ebmjax.methods.latent_model import Model, init_generator, make_model
-from ebmjax.methods.latent_space import decode, interpolate, sample, sample_latent
-from ebmjax.objectives import contrastive, cross_entropy, diagonal_log_prob
+from ebmjax.energies import bind, marginal_labels
+from ebmjax.methods.base import acceptance, apply_gradients, create_state, labelled_part, pure, step_key
+from ebmjax.methods.coupling import Coupling, evaluate, functions
+from ebmjax.methods.latent_model import init_generator, make_model
+from ebmjax.methods.latent_space import sample
+from ebmjax.objectives import contrastive, cross_entropy
 from ebmjax.objectives.amortised import draw_diagonal, masked_kl
 from ebmjax.objectives.mutual_information import mutual_information
-from ebmjax.objectives.observation import GaussianObservation
-from ebmjax.types import Array, Batch, Chain, EnergyFn, Method, Metrics, Potential, PyTree, State
+from ebmjax.optimizers import clip_together
+from ebmjax.types import Array, Batch, Chain, Method, Metrics, PyTree, State
 
 
 class CouplingWeights(NamedTuple):
@@ -56,42 +47,23 @@ class CouplingWeights(NamedTuple):
     kl: Callable[[Array], Array | float] = lambda step: 1.0
 
 
-class Coupling(NamedTuple):
-    """The model of x and z, the chains of p(z) and p(z | y), the networks of the logits -E_y(z) and of (μ, log σ²), and
-    the encoder's input: features(x) with noise."""
+class Learning(NamedTuple):
+    """What a step needs beside the model: the chain of p(z), the weights, an optimiser for each group, and the largest
+    norm ≥ 0 of the gradient of generator and encoder together (0: no clip)."""
 
-    model: Model
     chain: Chain
-    class_chain: Chain
-    logits_fn: EnergyFn
-    encode_fn: Callable
-    features: Callable[[Array], Array]
-    input_noise: float
     weights: CouplingWeights
-
-    def encode(self, params: PyTree, x: Array, rng_key: Array | None = None) -> tuple[Array, Array]:
-        """(μ, log σ²) of q(z | x), `[B, d]` each; with the noise of training if a key is given."""
-        seen = self.features(x)
-        if rng_key is not None and self.input_noise:
-            seen = seen + self.input_noise * jax.random.normal(rng_key, seen.shape)
-        return self.encode_fn(params["encoder"], seen)
-
-    def given_symbol(self, params: PyTree, labels: Array) -> Potential:
-        """The energy of p(z | y): ||z||² / 2 plus E_y(z), or plus -log p(y | z) if p(z) has no energy."""
-
-        def of_symbol(z):
-            logits = self.logits_fn(params["energy"], z)
-            logits = logits if self.model.energy_fn is not None else jax.nn.log_softmax(logits)
-            return -jnp.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
-
-        return tilt(standard_normal, of_symbol)
+    optimizers: Mapping[str, optax.GradientTransformation]
+    joint_clip_norm: float
 
 
 def loss_of(
-    coupling: Coupling, params: PyTree, batch: Batch, z_neg: Array | None, rng_key: Array, kl_weight: Array | float
+    coupling: Coupling, learning: Learning, state: State, params: PyTree, batch: Batch, z_neg: Array | None
 ) -> tuple[Array, Metrics]:
-    """The loss of all groups, in nats, and its terms."""
-    model, weights, x = coupling.model, coupling.weights, batch["x"]
+    """The loss of all groups at `params`, in nats, and its terms. z_neg: draws of p(z), or None if it is N(0, I)."""
+    model, weights, x = coupling.model, learning.weights, batch["x"]
+    kl_weight = weights.kl(state.step)
+    rng_key = jax.random.split(step_key(state))[1]
     noise_key, z_key, dropout_key, label_key = jax.random.split(rng_key, 4)
     mean, log_variance = coupling.encode(params, x, noise_key)
     z = jnp.where(kl_weight > 0, draw_diagonal(z_key, mean, log_variance), mean)
@@ -122,86 +94,22 @@ def loss_of(
     return value, metrics
 
 
-def train_step(coupling: Coupling, optimizers: Mapping, state: State, batch: Batch) -> tuple[State, Metrics]:
+def train_step(coupling: Coupling, learning: Learning, state: State, batch: Batch) -> tuple[State, Metrics]:
     """Samples of p(z) by the current energy, then one update of all groups."""
     model, params = coupling.model, state.params
-    chain_key, loss_key = jax.random.split(step_key(state))
+    chain_key = jax.random.split(step_key(state))[0]
     z_neg, metrics = None, {}
     if model.energy_fn is not None:
         # Held fixed in the update: the gradient of log Z does not pass through chains.
-        z_neg, info = jax.lax.stop_gradient(model.run(coupling.chain, model.prior(params), chain_key, len(batch["x"])))
+        z_neg, info = jax.lax.stop_gradient(model.run(learning.chain, model.prior(params), chain_key, len(batch["x"])))
         metrics = {"prior_grad_norm": jnp.mean(info.grad_norm), "prior_spread": pytree.spread(z_neg)}
-        metrics |= {"num_nonfinite": jnp.sum(info.num_nonfinite)} | acceptance("prior", coupling.chain, info)
-    kl_weight = coupling.weights.kl(state.step)
-    loss = lambda params: loss_of(coupling, params, batch, z_neg, loss_key, kl_weight)
+        metrics |= {"num_nonfinite": jnp.sum(info.num_nonfinite)} | acceptance("prior", learning.chain, info)
+    loss = lambda params: loss_of(coupling, learning, state, params, batch, z_neg)
     grads, more = jax.grad(loss, has_aux=True)(params)
     metrics |= more | {f"grad_norm_{group}": pytree.global_norm(grad) for group, grad in grads.items()}
-    return apply_gradients(state, optimizers, grads)._replace(step=state.step + 1), metrics
-
-
-def encode(coupling: Coupling, state: State, x: Array) -> Array:
-    """μ(x), the mean of q(z | x): `[B, ...]` -> `[B, d]`."""
-    return coupling.encode(state.params, x)[0]
-
-
-def latent_logits(coupling: Coupling, state: State, z: Array) -> Array:
-    """-E_y(z), the logits of p(y | z): `[B, d]` -> `[B, K]`."""
-    return coupling.logits_fn(state.params["energy"], z)
-
-
-def class_logits(coupling: Coupling, state: State, x: Array) -> Array:
-    """The logits of p(y | z) at z = μ(x): `[B, ...]` -> `[B, K]`."""
-    return latent_logits(coupling, state, encode(coupling, state, x))
-
-
-def sample_class_latent(coupling: Coupling, state: State, rng_key: Array, labels: Array) -> Array:
-    """z ~ p(z | y) of the given symbols by `class_chain`: int `[B]` -> `[B, d]`."""
-    return coupling.model.run(coupling.class_chain, coupling.given_symbol(state.params, labels), rng_key, len(labels))[
-        0
-    ]
-
-
-def sample_class(coupling: Coupling, state: State, rng_key: Array, labels: Array) -> Array:
-    """x of the given symbols, int `[B]` -> `[B, ...]`: z from `sample_class_latent`, then as `sample`."""
-    z = sample_class_latent(coupling, state, rng_key, labels)
-    return coupling.model.observation.draw(state.params["generator"], jax.random.fold_in(rng_key, 2**31 - 1), z)
-
-
-def log_likelihood_estimate(
-    coupling: Coupling,
-    state: State,
-    rng_key: Array,
-    x: Array,
-    *,
-    num_samples: int = 100,
-    num_normalizer_samples: int = 10_000,
-) -> WeightedMean:
-    """Importance-sampled log p(x) in nats, `[B]`, with q(z | x) as the proposal, and how far to trust it.
-
-    A lower bound in expectation, except for log Z, which is estimated from draws of N(0, I). **If the energy has moved
-    p(z) far from N(0, I), as on digits, the estimate of log Z is too low, and the likelihood too high, by nats**: its
-    standard error is inf then.
-    """
-    model = coupling.model
-    mean, log_variance = coupling.encode(state.params, x)
-
-    def log_weight(key):
-        z = draw_diagonal(key, mean, log_variance)
-        return model.log_joint(state.params, x, z) - diagonal_log_prob(z, mean, log_variance)
-
-    weights_key, normalizer_key = jax.random.split(rng_key)
-    found = average_weights(jax.lax.map(log_weight, jax.random.split(weights_key, num_samples)))
-    return with_normalizer(model, state, normalizer_key, found, num_normalizer_samples)
-
-
-def evaluate(coupling: Coupling, state: State, rng_key: Array, batch: Batch) -> Metrics:
-    """{`observation.metric`} at a draw of q, and {"accuracy"} if the batch has labels: `[B]` each."""
-    observation, x = coupling.model.observation, batch["x"]
-    z = draw_diagonal(rng_key, *coupling.encode(state.params, x))
-    found = {observation.metric: observation.error(state.params["generator"], x, z)}
-    if "label" in batch:
-        found["accuracy"] = jnp.argmax(class_logits(coupling, state, x), axis=1) == batch["label"]
-    return found
+    if learning.joint_clip_norm:
+        grads = clip_together(grads, ("generator", "encoder"), learning.joint_clip_norm)
+    return apply_gradients(state, learning.optimizers, grads)._replace(step=state.step + 1), metrics
 
 
 def symbol_vector(
@@ -220,6 +128,7 @@ def symbol_vector(
     features: Callable[[Array], Array] = lambda x: x,
     tilted: bool = True,
     class_chain: Chain | None = None,
+    joint_clip_norm: float = 0.0,
 ) -> Method:
     """Build the method.
 
@@ -237,22 +146,25 @@ def symbol_vector(
         features: x[B, ...] -> the encoder's input, row by row, e.g. a bag of words.
         class_chain: of p(z | y), from N(0, I); by default `prior_chain`. Modes of a symbol may need a longer one.
         tilted: False leaves p(z) at N(0, I): a variational autoencoder with a classifier of z, the ablation.
+        joint_clip_norm: ≥ 0, largest norm of the gradient of generator and encoder together; 0 for no clip.
 
     Parameter groups: "energy", "generator", "encoder". functions: class_logits, latent_logits, encode, energy (of p(z),
-    if tilted), sample_latent, sample_class_latent, sample_class, log_likelihood; for images and tables also decode and
-    interpolate.
+    if tilted), sample_latent, sample_class_latent, sample_class, log_likelihood, unnormalized_likelihood_estimate; for
+    images and tables also decode and interpolate, for sequences token_log_prob, start and step.
     Raises ValueError for settings out of range, and `init` if the generator's examples are not like the data's, or
     labels are missing.
     """
-    if min(input_noise, weights.cross_entropy, weights.mutual_information, weights.free_nats) < 0:
-        raise ValueError(f"input_noise = {input_noise} and the weights {weights[:3]} must be at least 0")
+    if min(input_noise, joint_clip_norm, weights.cross_entropy, weights.mutual_information, weights.free_nats) < 0:
+        raise ValueError(
+            f"input_noise = {input_noise}, joint_clip_norm = {joint_clip_norm} and the weights {weights[:3]} must be "
+            "at least 0"
+        )
     logits_fn = pure(energy)
     energy_fn = (lambda params, z: marginal_labels(bind(logits_fn, params))(z)) if tilted else None
     options = {"latent_dim": latent_dim, "energy_fn": energy_fn, "prior_chain": prior_chain if tilted else None}
     model = make_model(generator, sigma=sigma, length=length, bag=bag, **options)
-    coupling = Coupling(
-        model, prior_chain, class_chain or prior_chain, logits_fn, pure(encoder), features, input_noise, weights
-    )
+    coupling = Coupling(model, class_chain or prior_chain, logits_fn, pure(encoder), features, input_noise)
+    learning = Learning(prior_chain, weights, optimizers, joint_clip_norm)
 
     def init(rng_key, batch):
         keys = jax.random.split(rng_key, 4)
@@ -264,12 +176,5 @@ def symbol_vector(
             labelled_part(batch)  # raises for data without labels
         return create_state(keys[3], params, optimizers)
 
-    named = (class_logits, latent_logits, encode, sample_class_latent, sample_class)
-    functions: dict[str, Callable] = {f.__name__: partial(f, coupling) for f in named}
-    functions |= likelihood_functions(partial(log_likelihood_estimate, coupling))
-    of_model = (sample_latent, decode, interpolate) if isinstance(model.observation, GaussianObservation) else ()
-    functions |= {f.__name__: partial(f, model) for f in (sample_latent, *of_model)}
-    if tilted:
-        functions["energy"] = lambda state, z: model.prior(state.params)(z)
-    step = partial(train_step, coupling, optimizers)
-    return Method(init, step, partial(sample, model), partial(evaluate, coupling), functions)
+    step = partial(train_step, coupling, learning)
+    return Method(init, step, partial(sample, model), partial(evaluate, coupling), functions(coupling))

@@ -14,6 +14,7 @@ import optax
 
 from ebmjax.methods.base import step_key
 from ebmjax.methods.encoded import (
+    KLWeight,
     Model,
     Pass,
     common_functions,
@@ -21,6 +22,7 @@ from ebmjax.methods.encoded import (
     encoded_metrics,
     evaluate,
     init_state,
+    kl_weight_at,
     make_model,
     observed,
     sample,
@@ -30,7 +32,7 @@ from ebmjax.types import Array, Batch, Method, Metrics, State
 
 
 def objective(
-    model: Model, kl_weight: float, x: Array, mask: Array | None, rng_key: Array, nets: Pass
+    model: Model, kl_weight: Array | float, x: Array, mask: Array | None, rng_key: Array, nets: Pass
 ) -> tuple[Array, Metrics]:
     """(negative evidence lower bound in nats without its constants, metrics)."""
     noise = jax.random.normal(rng_key, (len(x), model.latent_dim))
@@ -40,11 +42,11 @@ def objective(
 
 
 def train_step(
-    model: Model, kl_weight: float, optimizers: Mapping, state: State, batch: Batch
+    model: Model, kl_weight: KLWeight, optimizers: Mapping, state: State, batch: Batch
 ) -> tuple[State, Metrics]:
     """One update of the encoder, then one of the generator with the same noise."""
     x, mask = observed(model, state, batch)
-    loss = partial(objective, model, kl_weight, x, mask, step_key(state))
+    loss = partial(objective, model, kl_weight_at(kl_weight, state.step), x, mask, step_key(state))
     return take_turns(model, loss, ("encoder", "generator"), optimizers, state)
 
 
@@ -55,7 +57,7 @@ def vae(
     optimizers: Mapping[str, optax.GradientTransformation],
     sigma: float,
     latent_dim: int,
-    kl_weight: float = 1.0,
+    kl_weight: KLWeight = 1.0,
     fill_steps: int = 2,
 ) -> Method:
     """Build the method.
@@ -65,7 +67,7 @@ def vae(
         encoder: Flax module x[B, ...] -> (mean, log_variance), `[B, latent_dim]` each. Both may have stateful layers.
         optimizers: {"generator": ..., "encoder": ...}.
         sigma: > 0, standard deviation of the observation noise in units of x.
-        kl_weight: ≥ 0, of the KL; 1 gives the evidence lower bound.
+        kl_weight: ≥ 0, of the KL; 1 gives the evidence lower bound. Or a function of the step.
         fill_steps: ≥ 1, of incomplete examples, see `encoded.fill`.
 
     Parameter groups: "generator", "encoder". functions: posterior, encode, decode, reconstruct, inpaint, sample_latent,

@@ -1,5 +1,5 @@
-"""Wrappers of methods: moving averages, snapshots, the best by validation, replicas, concealed entries, freezing after
-divergence."""
+"""Wrappers of methods: moving averages, snapshots, the best by validation, replicas, concealed or transformed data,
+stopping on divergence."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from ebmjax.methods.base import step_key
 from ebmjax.types import Array, Batch, Method, PyTree, State
 
 
@@ -171,6 +172,32 @@ def concealed(method: Method, mask_of: Callable[[Array], Array]) -> Method:
 
     return method._replace(train_step=train_step)
 
+
+def transformed(
+    method: Method, transform: Callable[[Array, Array], Array], inverse: Callable[[Array], Array]
+) -> Method:
+    """`method` trained on transform(rng_key, x) in place of x, with another key at every step; it samples inverse(x).
+
+    Its `evaluate` and the function energy, the only one that is kept, are those of transformed points.
+    """
+    change = lambda rng_key, batch: batch | {"x": transform(rng_key, batch["x"])}
+
+    def train_step(state, batch):
+        # The method itself uses small numbers with the key of the step.
+        rng_key = jax.random.fold_in(step_key(state), TRANSFORMED)
+        return method.train_step(state, change(rng_key, batch))
+
+    kept = {name: function for name, function in method.functions.items() if name == "energy"}
+    return method._replace(
+        init=lambda rng_key, batch: method.init(rng_key, change(rng_key, batch)),
+        train_step=train_step,
+        sample=lambda state, rng_key, num: inverse(method.sample(state, rng_key, num)),
+        functions=kept,
+    )
+
+
+TRANSFORMED = 2**31 - 1
+"""Folded into the key of a step for `transformed`."""
 
 TOO_LARGE = 1e8
 """Energy gap above which training counts as diverged, as in JEM's code."""

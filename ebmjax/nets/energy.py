@@ -16,7 +16,8 @@ class ConvEnergy(nn.Module):
     """Convolutions with LeakyReLU between them, down to one number per image: `[B, H, W, C]` -> `[B]`.
 
     layers: (features, kernel_size, stride, padding) each, `conv_energy_layers` or your own; the last has one feature
-        and must leave one pixel, else ValueError. slope: of the LeakyReLU for x < 0. form: see `ebmjax.nets.conv`.
+        and must leave one pixel, else ValueError. `ConvLogits` has a feature for each class.
+    slope: of the LeakyReLU for x < 0. form: see `ebmjax.nets.conv`.
     use_bias: in all layers; if False, in the last layer only. kernel_init: PyTorch's default unless given.
     """
 
@@ -26,16 +27,28 @@ class ConvEnergy(nn.Module):
     use_bias: bool = True
     kernel_init: Callable = init.torch_kernel
 
-    @nn.compact
     def __call__(self, x: Array) -> Array:
+        return self.outputs(x).reshape(-1)
+
+    @nn.compact
+    def outputs(self, x: Array) -> Array:
+        """The last layer at its one pixel: `[B, H, W, C]` -> `[B, features]`."""
         size, last = x.shape[1:], len(self.layers) - 1
         for i, layer in enumerate(self.layers):
             x = nn.leaky_relu(x, self.slope) if i else x
             use_bias = self.use_bias or i == last
             x = Conv(*layer, use_bias=use_bias, kernel_init=self.kernel_init, form=self.form)(x)
-        if x.shape[1:] != (1, 1, 1):
-            raise ValueError(f"ConvEnergy: images {size} come out as {x.shape[1:]}, not (1, 1, 1): resize them")
-        return x.reshape(-1)
+        expected = (1, 1, self.layers[-1][0])
+        if x.shape[1:] != expected:
+            raise ValueError(f"ConvEnergy: images {size} come out as {x.shape[1:]}, not {expected}: resize them")
+        return x[:, 0, 0]
+
+
+class ConvLogits(ConvEnergy):
+    """The same convolutions with as many features in the last layer as classes: `[B, H, W, C]` -> logits `[B, n]`."""
+
+    def __call__(self, x: Array) -> Array:
+        return self.outputs(x)
 
 
 def conv_energy_layers(width: int, size: int, limit: int = 8) -> tuple[tuple[int, int, int, int], ...]:
@@ -51,6 +64,18 @@ def conv_energy_layers(width: int, size: int, limit: int = 8) -> tuple[tuple[int
         raise ValueError(f"images are halved down to 4 pixels: size must be 8, 16, 32, 64 ..., got {size}; resize them")
     doubled = [(min(2**i, limit) * width, 4, 2, 1) for i in range(1, halvings + 1)]
     return ((width, 3, 1, 1), *doubled, (1, 4, 1, 0))
+
+
+def dcgan_energy_layers(width: int, size: int) -> tuple[tuple[int, int, int, int], ...]:
+    """Layers of DCGAN's discriminator without normalisation, for images of 32 or 64 pixels, else ValueError.
+
+    width: features of the first layer, which double in the next three (published 64). Reference: Radford et al. 2016
+    (arXiv 1511.06434), as in the official code of Grathwohl, Kelly et al. 2021 (arXiv 2010.04230), whose last layer has
+    no bias (ours has one, which no gradient sees).
+    """
+    if size not in (32, 64):
+        raise ValueError(f"DCGAN's energy takes images of 32 or 64 pixels, got {size}; resize them")
+    return (*((2**i * width, 4, 2, 1) for i in range(4)), (1, size // 16, 1, 0))
 
 
 class NonlocalEnergy(nn.Module):

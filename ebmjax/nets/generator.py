@@ -16,7 +16,10 @@ Layer = tuple[int, int, int, int]
 class ConvGenerator(nn.Module):
     """z[B, nz] -> x[B, H, W, C] in (-1, 1): transposed convolutions, LeakyReLU 0.2 between them, tanh at the end.
 
-    layers: those of `PUBLISHED`, or your own; the input of the first is z as an image of one pixel.
+    layers: those of `PUBLISHED`, or your own.
+    grid: (h, w), as which the first layer takes z: `[B, h, w, nz / (h w)]`; by default one pixel. No parameter depends
+        on it: on a larger grid the same parameters make a larger image, and of a texture more of the same (Han et al.
+        2017, arXiv 1606.08571).
     kernel_init: Xavier normal as in the official code, which leaves the biases at PyTorch's default U(±1/√fan_in),
         fan_in = features · kernel_size².
     form: of the convolutions, see `ebmjax.nets.conv`.
@@ -25,12 +28,13 @@ class ConvGenerator(nn.Module):
     """
 
     layers: Sequence[Layer]
+    grid: tuple[int, int] = (1, 1)
     kernel_init: Callable = init.xavier_normal
     form: str = "auto"
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
-        x = z[:, None, None, :]
+        x = z.reshape(len(z), *self.grid, -1)
         for i, (features, kernel_size, stride, padding) in enumerate(self.layers):
             x = nn.leaky_relu(x, 0.2) if i else x
             layer = ConvTranspose(features, kernel_size, stride, padding, kernel_init=self.kernel_init, form=self.form)

@@ -36,6 +36,8 @@ class HyperNet(nn.Module):
     slope: of LeakyReLU. init_scale: variance of kernels times their fan-in.
     batch_norm: after each hidden activation, by statistics over the batch (and the filters) if `train`, else by the
         running ones, the collection "batch_stats". Layers have biases only without it.
+    linear_codes: the extractor's last hidden layer is linear and not normalised, as in the authors' code for CIFAR-10;
+        the layer of codes, which follows, is linear in any case.
     """
 
     layers: Sequence[Layer]
@@ -44,13 +46,18 @@ class HyperNet(nn.Module):
     slope: float = 0.05
     init_scale: float = 0.01
     batch_norm: bool = True
+    linear_codes: bool = False
 
     @nn.compact
     def __call__(self, z: Array, train: bool = False) -> PyTree:
         net = partial(Perceptron, slope=self.slope, init_scale=self.init_scale, batch_norm=self.batch_norm)
         nums = [1 if code.whole else layer.num_filters for layer, code in zip(self.layers, self.codes, strict=True)]
         sizes = [num * code.size for num, code in zip(nums, self.codes)]
-        all_codes = net((*self.extractor, sum(sizes)), name="extractor")(z, train)
+        if self.linear_codes:
+            z = net(self.extractor, name="extractor")(z, train)
+            all_codes = net((sum(sizes),), name="codes")(z, train)
+        else:
+            all_codes = net((*self.extractor, sum(sizes)), name="extractor")(z, train)
         weights = {}
         parts = jnp.split(all_codes, np.cumsum(sizes)[:-1], axis=1)
         for layer, code, num, part in zip(self.layers, self.codes, nums, parts):

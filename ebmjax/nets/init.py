@@ -20,6 +20,11 @@ xavier_normal = variance_scaling(1.0, "fan_avg", "normal")
 2010, eq. 16, with a normal distribution)."""
 
 
+def uniform(bound: float) -> Callable:
+    """U(±bound), whatever the shape: `Module.parameters()` filled by PyTorch's uniform_(-bound, bound)."""
+    return lambda rng_key, shape, dtype="float32": jax.random.uniform(rng_key, shape, dtype, -bound, bound)
+
+
 def torch_bias(fan_in: int) -> Callable:
     """Default of every PyTorch layer's bias: U(±1/√fan_in), where fan_in is that of the layer's kernel."""
 

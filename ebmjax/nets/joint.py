@@ -53,7 +53,8 @@ class JointMLPEnergy(nn.Module):
 class JointConvEnergy(nn.Module):
     """Convolutions of x down to one pixel and dense layers of z of the same widths, concatenated, then dense layers.
 
-    width: n, published 64; sides of x: multiples of 8. form: a name in `ENERGY_FORMS`.
+    width: n, published 64; sides of x: multiples of 8. form: a name in `ENERGY_FORMS`. As in the official code, whose
+    dense layers are convolutions of one pixel, weights are N(0, 0.02²) at first and biases PyTorch's U(±1/√fan_in).
     """
 
     width: int = 64
@@ -70,7 +71,12 @@ class JointConvEnergy(nn.Module):
             x = spectral(Conv(width, *shape, kernel_init=DCGAN_KERNEL, form=self.conv_form), x, train)
         for i, width in enumerate(widths):
             z = nn.leaky_relu(z, SLOPE) if i else z
-            z = spectral(nn.Dense(width, kernel_init=DCGAN_KERNEL), z, train)
+            z = spectral(dense(width, z), z, train)
         y = jnp.concatenate([x.reshape(len(z), -1), z], axis=1)
-        y = nn.leaky_relu(spectral(nn.Dense(2 * widths[-1], kernel_init=DCGAN_KERNEL), y, train), SLOPE)
-        return ENERGY_FORMS[self.form](spectral(nn.Dense(1, kernel_init=DCGAN_KERNEL), y, train)[:, 0])
+        y = nn.leaky_relu(spectral(dense(2 * widths[-1], y), y, train), SLOPE)
+        return ENERGY_FORMS[self.form](spectral(dense(1, y), y, train)[:, 0])
+
+
+def dense(features: int, x: Array) -> nn.Dense:
+    """PyTorch's convolution of one pixel: biases U(±1/√fan_in), weights as DCGAN's."""
+    return nn.Dense(features, kernel_init=DCGAN_KERNEL, bias_init=init.torch_bias(x.shape[-1]))

@@ -23,8 +23,9 @@ ACTIVATIONS = {
 INITIALISATIONS = {
     "he": lambda fan_in: (nn.initializers.he_normal(), nn.initializers.zeros),
     "torch": lambda fan_in: (init.torch_kernel, init.torch_bias(fan_in)),
+    "uniform_0.1": lambda fan_in: (init.uniform(0.1), init.uniform(0.1)),
 }
-"""name -> (kernel, bias) initialisers of a layer: He normal with zero biases, or PyTorch's default U(±1/√fan_in)."""
+"""name -> (kernel, bias) initialisers of a layer: He normal, zero biases; PyTorch's default U(±1/√fan_in); U(±.1)."""
 
 
 class MLP(nn.Module):
@@ -79,15 +80,19 @@ class MLPLogits(nn.Module):
 
 
 class MLPGenerator(nn.Module):
-    """Generator from a vector: `[B, nz]` -> `[B, *shape]`, in (-1, 1) if `bounded` (by tanh), else unbounded."""
+    """Generator from a vector: `[B, nz]` -> `[B, *shape]`, in (-1, 1) if `bounded` (by tanh), else unbounded.
+
+    widths: of the hidden layers. Other fields as in `MLP`.
+    """
 
     shape: Sequence[int]
     widths: Sequence[int]
     activation: str = "leaky_relu"
     bounded: bool = True
+    init_name: str = "he"
 
     @nn.compact
     def __call__(self, z: Array) -> Array:
-        x = MLP((*self.widths, int(np.prod(self.shape))), self.activation)(z)
+        x = MLP((*self.widths, int(np.prod(self.shape))), self.activation, self.init_name)(z)
         x = jnp.tanh(x) if self.bounded else x
         return x.reshape(z.shape[0], *self.shape)

@@ -22,9 +22,13 @@ DCGAN_KERNEL = nn.initializers.normal(0.02)
 """N(0, 0.02²), for every convolution."""
 
 
-def dcgan_scale(rng_key, shape, dtype=jnp.float32):
-    """DCGAN's scales of batch normalisation, N(1, 0.02²)."""
-    return 1.0 + 0.02 * jax.random.normal(rng_key, shape, dtype)
+def normal_scales(deviation: float) -> Callable:
+    """Initialiser N(1, deviation²) of batch normalisation's scales; 0 for ones."""
+    return lambda rng_key, shape, dtype=jnp.float32: 1.0 + deviation * jax.random.normal(rng_key, shape, dtype)
+
+
+dcgan_scale = normal_scales(0.02)
+"""DCGAN's scales of batch normalisation, N(1, 0.02²)."""
 
 
 def batch_norm(train: bool, momentum: float = 0.9, scale_init: Callable = dcgan_scale) -> nn.BatchNorm:
@@ -55,12 +59,17 @@ class NormedGenerator(nn.Module):
         return x
 
 
-def normed_generator_layers(width: int, channels: int) -> tuple[Layer, ...]:
-    """The layers for 32 x 32 images in two papers that learn joint distributions of x and z.
+def normed_generator_layers(width: int, channels: int, size: int = 32) -> tuple[Layer, ...]:
+    """The layers for images of size x size in two papers that learn joint distributions of x and z.
 
-    width: features before the image, 128 in the divergence triangle (arXiv 1812.10907), 96 in arXiv 2006.06059.
+    width: features before the image, 128 in the divergence triangle (arXiv 1812.10907), 96 in arXiv 2006.06059. size:
+    4 times a power of two, at least 32, else ValueError. The papers' layers are those of 32 pixels; for larger images
+    the widest layer is repeated, which is our own extension.
     """
-    doubled = ((n * width, 4, 2, 1) for n in (4, 2, 1))
+    doublings = (size // 4).bit_length() - 1
+    if doublings < 3 or size != 4 * 2**doublings:
+        raise ValueError(f"images are doubled from 4 pixels: size must be 32, 64, 128 ..., got {size}; resize them")
+    doubled = ((n * width, 4, 2, 1) for n in (*(4,) * (doublings - 2), 2, 1))
     return ((4 * width, 4, 1, 0), *doubled, (channels, 3, 1, 1))
 
 

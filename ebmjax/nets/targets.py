@@ -150,6 +150,32 @@ def resnet_target(
     return Target(tuple(layers), apply)
 
 
+def unit(x: Array) -> Array:
+    """Images from [-1, 1] to [0, 1]."""
+    return (x + 1) / 2
+
+
+def standardised(x: Array) -> Array:
+    """Each image `[N, ...]` brought to mean 0 and variance 1 over all its entries; constant ones become 0.
+
+    The standard deviation counts as 1 / √n at least, n the number of entries, as in TensorFlow's function of this name
+    for images in 0 .. 255: in [-1, 1] that bound is 255 / 2 times lower.
+    """
+    axes = tuple(range(1, x.ndim))
+    lowest = (2 / 255) ** 2 / np.prod(x.shape[1:])
+    variance = jnp.maximum(jnp.var(x, axes, keepdims=True), lowest)
+    return (x - jnp.mean(x, axes, keepdims=True)) * jax.lax.rsqrt(variance)
+
+
+INPUTS = {"signed": lambda x: x, "unit": unit, "standardised": standardised}
+"""What a classifier gets of examples x, images in [-1, 1], by name."""
+
+
+def with_inputs(target: Target, inputs: Callable[[Array], Array]) -> Target:
+    """The target whose classifiers get inputs(x) in place of x."""
+    return target._replace(apply=lambda weights, x: target.apply(weights, inputs(x)))
+
+
 TARGETS = {"mlp": mlp_target, "conv": conv_target, "resnet": resnet_target}
 """By name: (shape of an example, num_classes, **options) -> Target."""
 

@@ -32,6 +32,7 @@ class TextEncoder(nn.Module):
 
     One reads the sentence forwards up to its EOS, the other backwards from it; neither reads PAD.
     cell: name in `nets.CELLS`. embed_dim, hidden_dim: of word embeddings, and of each direction's state.
+    init_scale: all parameters start as U(±init_scale); None: U(±1 / √hidden_dim), PyTorch's default.
 
     Reference: Pang & Wu 2021 (arXiv 2108.11556), its code: a bidirectional GRU.
     """
@@ -41,10 +42,11 @@ class TextEncoder(nn.Module):
     cell: str = "gru"
     embed_dim: int = 128
     hidden_dim: int = 256
+    init_scale: float | None = None
 
     @nn.compact
     def __call__(self, tokens: Array) -> tuple[Array, Array]:
-        scale = self.hidden_dim**-0.5
+        scale = self.hidden_dim**-0.5 if self.init_scale is None else self.init_scale
         uniform = lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -scale, scale)
         length = jnp.sum(tokens != PAD, axis=1)
         embedding = self.param("embedding", uniform, (self.vocab_size, self.embed_dim))

@@ -1,4 +1,5 @@
-"""Diagonal Gaussians q(z | x) = N(mean, exp(log_variance)) of an inference network: draws, and a KL with free bits."""
+"""Diagonal Gaussians q(z | x) = N(mean, exp(log_variance)) of an inference network: draws, a KL with free bits, and
+weights of the KL that grow during training."""
 
 import jax
 import jax.numpy as jnp
@@ -30,3 +31,11 @@ def cyclical_weight(step, num_steps: int, *, cycles: int, zero: float, ramp: flo
     """
     place = jnp.minimum(step / num_steps, 1.0 - 1e-6) * cycles % 1.0
     return largest * jnp.clip((place - zero) / max(ramp, 1e-6), 0.0, 1.0)
+
+
+def linear_weight(step, num_steps: float, *, first: float = 0.1) -> Array:
+    """A weight that rises linearly from `first` at step 0 to 1 at `num_steps` ≥ 0, and stays there.
+
+    step: int scalar, may be traced.
+    """
+    return first + (1.0 - first) * jnp.clip(step / max(num_steps, 1e-6), 0.0, 1.0)

@@ -35,13 +35,19 @@ class GaussianObservation(NamedTuple):
         """log p(x | z) in nats, `[B]`."""
         return gaussian_log_prob(x, self.decode_fn(params, z), self.sigma)
 
-    def loss(self, params: PyTree, x: Array, z: PyTree, rng_key: Array | None = None) -> tuple[Array, Array]:
+    def loss(
+        self, params: PyTree, x: Array, z: PyTree, rng_key: Array | None = None, mask: Array | None = None
+    ) -> tuple[Array, Array]:
         """(mean of ||x - g(z)||² over examples, the same per entry of x): -2σ² log p(x | z) up to a constant.
 
-        The papers' code omits the factor 1 / (2σ²), which makes no difference to Adam.
+        mask: bool like x; the sum, and the number of entries, are then over those where it is true. The papers' code
+        omits the factor 1 / (2σ²), which makes no difference to Adam.
         """
-        loss = jnp.mean(squared_error(self.decode_fn(params, z), x))
-        return loss, loss / x[0].size
+        if mask is None:
+            loss = jnp.mean(squared_error(self.decode_fn(params, z), x))
+            return loss, loss / x[0].size
+        loss = 2 * self.sigma**2 * jnp.mean(self.energy(params, x, mask)(z))
+        return loss, loss * len(x) / jnp.maximum(jnp.sum(mask), 1)
 
     def error(self, params: PyTree, x: Array, z: PyTree) -> Array:
         """Squared error per entry of x, `[B]`."""
@@ -71,20 +77,26 @@ class TokenObservation(NamedTuple):
     metric = "reconstruction_nll"
     """What `error` is called: nats per sentence."""
 
-    def energy(self, params: PyTree, x: Array, mask: Array | None = None) -> Potential:
-        """z -> -log p(x | z) in nats. Terms without z are computed here, once for all steps of a chain."""
-        if mask is not None:
-            raise ValueError("sentences cannot be masked: every word is predicted from the words before it")
-        inputs = self.apply(params, x, method="inputs")
-        return lambda z: -self.apply(params, z, x, inputs, method="log_prob")
+    def energy(self, params: PyTree, x: Array, mask: Array | None = None, rng_key: Array | None = None) -> Potential:
+        """z -> -log p(x | z) in nats. Terms without z are computed here, once for all steps of a chain.
+
+        rng_key: of the decoder's dropout, which hides the same units at every call; None for no dropout.
+        """
+        refuse_mask(mask)
+        options = {} if rng_key is None else {"train": True, "rngs": {"dropout": rng_key}}
+        inputs = self.apply(params, x, method="inputs", **options)
+        return lambda z: -self.apply(params, z, x, inputs, method="log_prob", **options)
 
     def log_prob(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> Array:
         """log p(x | z) in nats, `[B]`; with the decoder's dropout if a key is given."""
         options = {} if rng_key is None else {"train": True, "rngs": {"dropout": rng_key}}
         return self.apply(params, z, x, method="log_prob", **options)
 
-    def loss(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> tuple[Array, Array]:
+    def loss(
+        self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None, mask: Array | None = None
+    ) -> tuple[Array, Array]:
         """The mean of -log p(x | z) in nats, twice; with the decoder's dropout if a key is given."""
+        refuse_mask(mask)
         loss = -jnp.mean(self.log_prob(params, x, z, rng_key))
         return loss, loss
 
@@ -118,7 +130,7 @@ class BagObservation(NamedTuple):
 
     def energy(self, params: PyTree, x: Array, mask: Array | None = None) -> Potential:
         """z -> -log p(x | z) in nats; mask (bool, like x): the observed words."""
-        seen = x if mask is None else jnp.where(mask, x, PAD)
+        seen = observed_words(x, mask)
         return lambda z: -self.log_prob(params, seen, z)
 
     def log_prob(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> Array:
@@ -126,9 +138,11 @@ class BagObservation(NamedTuple):
         log_probs = jax.nn.log_softmax(self._logits(params, z))
         return jnp.sum(jnp.where(is_word(x), jnp.take_along_axis(log_probs, x, axis=1), 0.0), axis=1)
 
-    def loss(self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None) -> tuple[Array, Array]:
-        """The mean of -log p(x | z) in nats, twice."""
-        loss = -jnp.mean(self.log_prob(params, x, z))
+    def loss(
+        self, params: PyTree, x: Array, z: Array, rng_key: Array | None = None, mask: Array | None = None
+    ) -> tuple[Array, Array]:
+        """The mean of -log p(x | z) in nats, twice; mask (bool, like x): the observed words."""
+        loss = -jnp.mean(self.log_prob(params, observed_words(x, mask), z))
         return loss, loss
 
     def error(self, params: PyTree, x: Array, z: Array) -> Array:
@@ -152,6 +166,17 @@ class BagObservation(NamedTuple):
 def is_word(tokens: Array) -> Array:
     """Where tokens stand for words, unknown ones included: bool, like tokens."""
     return (tokens != PAD) & (tokens != BOS) & (tokens != EOS)
+
+
+def observed_words(x: Array, mask: Array | None) -> Array:
+    """Tokens with PAD in place of what is not observed; x itself without a mask (bool, like x)."""
+    return x if mask is None else jnp.where(mask, x, PAD)
+
+
+def refuse_mask(mask: Array | None) -> None:
+    """Raise ValueError for a mask of sentences in their order."""
+    if mask is not None:
+        raise ValueError("sentences cannot be masked: every word is predicted from the words before it")
 
 
 def check_tokens(x: Array) -> None:

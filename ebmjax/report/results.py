@@ -127,8 +127,9 @@ def print_table(path: Path, *, stream=None) -> None:
     Console(file=stream).print(table)
 
 
-def added_figures(results: Mapping) -> dict[str, Mapping]:
-    """{name: entry} that `experiments.evaluate` added at the run's last step; of several, the one with most examples.
+def added_figures(results: Mapping, arm: str = OWN) -> dict[str, Mapping]:
+    """{name: entry} of one arm that `experiments.evaluate` added at the run's last step; of several, the one with most
+    examples.
 
     If the last step is unknown, the largest of the entries is used. Entries without a name or a number are left out.
     """
@@ -137,6 +138,8 @@ def added_figures(results: Mapping) -> dict[str, Mapping]:
     for entry in map(mapping, added if isinstance(added, list) else []):
         name, when = entry.get("name"), entry.get("num_steps")
         if not isinstance(name, str) or not is_number(entry.get("value")) or steps not in (None, when):
+            continue
+        if entry.get("arm", OWN) != arm:
             continue
         counts = sum(filter(is_number, mapping(entry.get("counts")).values()))
         rank = (float(when) if is_number(when) else 0.0, float(counts))

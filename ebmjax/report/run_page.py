@@ -128,7 +128,8 @@ def evaluations(added) -> str:
         counts = ", ".join(f"{count} {name}" for name, count in mapping(entry.get("counts")).items())
         steps = f"after {entry.get('num_steps')} steps, seed {entry.get('seed')}, {entry.get('time')}"
         how = f'{html.text(entry.get("protocol"))} <span class="soft">{html.text(f"{counts}; {steps}")}</span>'
-        head = f'<th scope="row">{html.identifier(entry.get("name", "?"))}</th>'
+        name = ", ".join(str(part) for part in (entry.get("name", "?"), entry.get("arm")) if part)
+        head = f'<th scope="row">{html.identifier(name)}</th>'
         rows.append(f'<tr>{head}<td class="number">{value}</td><td>{how}</td></tr>')
     return html.table(("figure", "value ± standard error", "protocol"), rows, kind="figures") if rows else ""
 

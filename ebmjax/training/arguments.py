@@ -12,11 +12,12 @@ from typing import NamedTuple
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from ebmjax.messages import clipped, shown
 from ebmjax.training.config import ConfigError, flatten, input_errors
 from ebmjax.training.config_files import find_config, provide_configs, relative_to_checkout
 from ebmjax.training.hosts import Hosts, find_hosts
 from ebmjax.training.step_sizes import set_step_sizes, take_step_sizes
-from ebmjax.training.values import check_tuples, check_values, clipped, shown
+from ebmjax.training.values import check_tuples, check_values
 
 MODES = ("train", "evaluate", "sample")
 

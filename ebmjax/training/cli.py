@@ -15,6 +15,7 @@ import jax
 
 from ebmjax.data import DataError
 from ebmjax.data.base import first_line
+from ebmjax.messages import clipped
 from ebmjax.training.arguments import Arguments, parse
 from ebmjax.training.checkpoint import CheckpointError
 from ebmjax.training.config import ConfigError
@@ -25,7 +26,6 @@ from ebmjax.training.loop import Interrupted
 from ebmjax.training.run import run
 from ebmjax.training.sampling import sample
 from ebmjax.training.signals import terminate_like_ctrl_c
-from ebmjax.training.values import clipped
 from ebmjax.viz.backend import plain_style
 
 USAGE = """usage: python -m experiments.{name} [--config=FILE.py[:smoke]] [--config.FIELD=VALUE ...]

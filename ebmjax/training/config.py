@@ -10,7 +10,8 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from ebmjax.data.paths import absolute_name
-from ebmjax.training.values import check_values, clipped, shown
+from ebmjax.messages import clipped, shown
+from ebmjax.training.values import check_values
 
 # Fields that may differ when a run is resumed: they do not change the results of training.
 FREE_FIELDS = (
@@ -21,6 +22,9 @@ FREE_FIELDS = (
     "evaluate.",
     "paper.",
 )
+
+LATER_FIELDS = {"data.num_train": 0}
+"""What fields hold that configs of earlier versions lack."""
 
 Limit = float | tuple[float, float]
 """The lowest value of a number, or the lowest and the highest."""
@@ -123,7 +127,7 @@ def check_same_run(saved: ConfigDict, asked: ConfigDict, workdir: Path) -> None:
 
     `FREE_FIELDS` may differ. train.num_steps may grow if no learning-rate schedule depends on it.
     """
-    old, new = (flatten(with_absolute_paths(config)) for config in (saved, asked))
+    old, new = (LATER_FIELDS | flatten(with_absolute_paths(config)) for config in (saved, asked))
     names = sorted(k for k in old.keys() | new.keys() if old.get(k) != new.get(k) and not k.startswith(FREE_FIELDS))
     scheduled = [k for k, v in new.items() if k.endswith("schedule") and v == "cosine"]
     grows = "train.num_steps" in names and new["train.num_steps"] > old["train.num_steps"] and not scheduled

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from ebmjax.messages import shown
 from ebmjax.training.config import ConfigError
-from ebmjax.training.values import shown
 
 ROOT = Path(__file__).resolve().parents[2]
 """The checkout, with experiments/ and configs/."""

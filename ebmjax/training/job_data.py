@@ -27,7 +27,7 @@ def open_data(experiment: Experiment, source: Mapping, workdir: Path, mode: str)
         return experiment, load(**source)
 
     def data_of(config, dataset, title):
-        own = found if title == "train" else kept(workdir / title)
+        own = found if title == "train" else kept(workdir / title) or kept(workdir / "baselines" / title)
         if own is None:
             raise ConfigError(f"{workdir / title / FILE} is missing: delete {workdir / FILE}, and the data are loaded")
         return own

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from ebmjax.files import named_in_errors
 from ebmjax.methods.wrappers import first_replica, for_evaluation
 from ebmjax.report.published import paper_of
-from ebmjax.report.results import write_results
+from ebmjax.report.results import OWN, write_results
 from ebmjax.report.run_page import write_report
 from ebmjax.training import hosts, job_data
 from ebmjax.training.arguments import Arguments
@@ -157,10 +157,11 @@ def train(job: Job, method: Method, title: str = "train") -> tuple[Trained, floa
     return Trained(method, for_evaluation(state)), seconds
 
 
-def restore(workdir: Path, find: Callable[[str], Experiment]) -> tuple[ConfigDict, Trained]:
+def restore(workdir: Path, find: Callable[[str], Experiment], arm: str = OWN) -> tuple[ConfigDict, Trained]:
     """A trained run from its folder, which is only read: its config, and its method with the newest state.
 
-    find: (name) -> the experiment. With several draws of labels the functions are those of the first.
+    find: (name) -> the experiment. arm: one of the run's baselines instead of its method; not one of those that are
+    built on the trained method. With several draws of labels the functions are those of the first.
     """
     path = workdir / "config.json"
     if not path.exists() or not steps_done(workdir):
@@ -173,7 +174,15 @@ def restore(workdir: Path, find: Callable[[str], Experiment]) -> tuple[ConfigDic
     experiment, dataset = job_data.open_data(experiment, config.data, workdir, "sample")
     job = Job(experiment, config, dataset, to_settings(config), workdir, "sample", "")
     prepared, _ = prepare(job)
-    (method, state), _ = train(job, build(job, prepared))
+    if arm == OWN:
+        (method, state), _ = train(job, build(job, prepared))
+        return config, Trained(first_replica(method, state), state)
+    folder = workdir / "baselines" / arm
+    with input_errors():
+        methods = experiment.baselines(config, job.data_spec, **prepared)
+    if arm not in methods or not steps_done(folder):
+        raise ConfigError(f"{workdir} holds no trained arm {arm!r}; its arms are {', '.join(methods) or 'none'}")
+    (method, state), _ = train(job._replace(workdir=folder), methods[arm], arm)
     return config, Trained(first_replica(method, state), state)
 
 

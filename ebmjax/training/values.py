@@ -5,6 +5,8 @@ from collections.abc import Generator, Mapping
 from fnmatch import fnmatch
 from typing import Any
 
+from ebmjax.messages import shown
+
 WHOLE = ("num_*", "batch_size", "bank_size", "latent_dim*", "widths", "hidden", "extractor", "picture", "held_out")
 """Patterns of the last part of the names of fields that hold whole numbers, in every experiment."""
 
@@ -52,19 +54,6 @@ def check_tuples(overrides: Mapping[str, Any], defaults: Mapping[str, Any]) -> N
         if wrong:
             kind = " or ".join(sorted(KINDS.get(kind, kind.__name__) for kind in kinds))
             raise ValueError(f"{field} = {shown(value)} must hold {kind}, not {shown(wrong[0])}")
-
-
-def shown(value: Any) -> str:
-    """A value for a message: its repr, if that is short, else the beginning of it."""
-    try:
-        return clipped(repr(value), 80)
-    except ValueError:  # Python writes no whole number of more than 4300 digits
-        return "a number of thousands of digits"
-
-
-def clipped(text: str, length: int) -> str:
-    """The text, cut off after `length` characters."""
-    return text if len(text) <= length else f"{text[: length - 4]} ..."
 
 
 def _items(value: Any) -> Generator[Any, None, None]:

@@ -1,11 +1,11 @@
-"""Pictures of chains: traces, autocorrelation, densities of the draws, and curves over the step size."""
+"""Pictures of chains: traces, autocorrelation, densities of the draws, images on the way, curves over the step size."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ebmjax.viz import figures
+from ebmjax.viz import figures, pictures
 from ebmjax.viz.backend import NullFormatter
 
 
@@ -42,6 +42,38 @@ def plot_density(arms: dict[str, np.ndarray], path: str | Path, *, coordinates: 
         axis.pcolormesh(*edges, np.log1p(counts).T, cmap="viridis", rasterized=True)
         axis.set(title=name, xlabel=f"coordinate {i}", ylabel=f"coordinate {j}")
     figures.save(figure, path)
+
+
+def plot_transition(
+    images: np.ndarray,
+    every: int,
+    energies: np.ndarray,
+    path: str | Path,
+    *,
+    num_trained: int,
+    title: str | None = None,
+) -> None:
+    """Images along chains, a row for each, above the energies of chains against the step.
+
+    images: `[chains, points, H, W, C]` in [-1, 1], at steps 0, every, 2 every ... energies: `[num_steps, chains]`;
+    chain 0 is the first row. num_trained: length of the chain in training, marked by a line.
+    """
+    rows, points = images.shape[:2]
+    grid = pictures.image_grid(images.reshape(-1, *images.shape[2:]), columns=points)
+    edges = -every / 2, (points - 0.5) * every  # each image is centred above its step
+    width = min(max(0.5 * points, 8), 16)
+    height = width * grid.shape[0] / grid.shape[1]
+    figure = figures.sheet(width, height + 3)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(height, 2.5))
+    top.imshow(np.broadcast_to(grid, (*grid.shape[:2], 3)), extent=(*edges, 0, rows), aspect="auto")
+    top.set_axis_off()
+    steps = np.arange(1, len(energies) + 1)
+    bottom.plot(steps, energies[:, :rows], linewidth=0.4, alpha=0.6)
+    bottom.plot(steps, energies.mean(1), color="black", linewidth=1, label=f"mean of {energies.shape[1]} chains")
+    bottom.axvline(num_trained, color="gray", linestyle="--", label=f"{num_trained} steps, as in training")
+    bottom.set(xlabel="step", ylabel="U(z)", xlim=edges)
+    bottom.legend(fontsize=8)
+    figures.save(figure, path, title)
 
 
 def plot_step_sizes(

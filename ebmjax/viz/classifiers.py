@@ -47,6 +47,22 @@ def plot_accuracy_histogram(accuracies: np.ndarray, marks: Mapping[str, float], 
     figures.save(figure, path, title)
 
 
+def plot_histograms(values: Mapping[str, np.ndarray], path, label: str, title: str | None = None) -> None:
+    """Densities of {name: values `[N]`} on one axis with `label`, in 100 equal bins of the range of all.
+
+    The outermost thousandth on each side is put into the bins at the edges.
+    """
+    figure, (axis,) = figures.panels(1, 1, 7, 3.6)
+    everything = np.concatenate([np.ravel(found) for found in values.values()])
+    low, high = np.quantile(everything[np.isfinite(everything)], [0.001, 0.999])
+    bins = np.linspace(low, max(high, low + 1e-6), 101)
+    for i, (name, found) in enumerate(values.items()):
+        axis.hist(np.clip(found, low, high), bins=bins, density=True, alpha=0.5, color=f"C{i}", label=name)
+    axis.set(xlabel=label, ylabel="density")
+    axis.legend(fontsize=8, framealpha=0.6)
+    figures.save(figure, path, title)
+
+
 def plot_accuracy_curves(
     panels: Mapping[str, tuple[Any, Mapping[str, np.ndarray]]], path, title: str | None = None
 ) -> None:

@@ -1,14 +1,8 @@
-"""Methods with a generator and an encoder, from a config: networks, missing entries, the VAE trained beside them."""
+"""Methods with a generator and an encoder, from a config: networks, options, the VAE trained beside them."""
 
-from functools import partial
-
-import jax
-import jax.numpy as jnp
 from flax.linen.initializers import normal
 
-from ebmjax.data.masks import random_block, random_pixels
 from ebmjax.methods import vae
-from ebmjax.methods.wrappers import concealed
 from ebmjax.nets import (
     ENERGY_FORMS,
     ConvEncoder,
@@ -20,18 +14,22 @@ from ebmjax.nets import (
     conv_energy_layers,
     normed_generator_layers,
 )
+from ebmjax.nets.normed import normal_scales
 from ebmjax.training.config import ConfigError, choose
+from experiments.build import missing
 from experiments.build.networks import make_data_energy, make_generator
 from experiments.build.optimizers import optimizers_of
 
-LIMITS = {
-    "model.kl_weight": 0,
-    "model.fill_steps": 1,
-    "missing.fraction": 0,
-    "missing.size": 1,
-    "missing.seed": 0,
-}
-NEEDS_32 = "makes or takes images of 32 x 32, but examples have shape {}; resize them (data.name=...@32), or choose mlp"
+LIMITS = {"model.kl_weight": 0, "model.fill_steps": 1} | missing.LIMITS
+NEEDS_SQUARES = "needs squares with sides of 8 n pixels, not {}; choose mlp"
+SIDES = (32, 64)
+NEEDS_SIDE = "makes or takes images of 32 x 32 or 64 x 64, not {}; resize them (data.name=...@32), or choose mlp"
+
+
+def check_side(shape, field: str) -> None:
+    """Raise ConfigError unless examples are squares with one of `SIDES`, which the published convolutions need."""
+    if len(shape) != 3 or shape[0] != shape[1] or shape[0] not in SIDES:
+        raise ConfigError(f"{field} dcgan {NEEDS_SIDE.format(shape)}")
 
 
 def make_networks(config, shape) -> dict:
@@ -39,16 +37,24 @@ def make_networks(config, shape) -> dict:
     published convolutions "dcgan" (`width`; an encoder with batch normalisation if `normed`), or a generator of
     `nets.PUBLISHED`."""
     model = config.model
-    if "dcgan" in (model.generator.name, model.encoder.name) and shape[:2] != (32, 32):
-        raise ConfigError(f"model: dcgan {NEEDS_32.format(shape)}")
+    if model.generator.name == "dcgan":
+        check_side(shape, "model")
     dim, fields = model.latent_dim, model.encoder
+    scales = normal_scales(model.get("scale_deviation", 0.02))  # runs of earlier versions have no such field
     encoders = {
         "mlp": lambda: MLPEncoder(dim, fields.widths, fields.activation),
-        "dcgan": lambda: ConvEncoder(dim, conv_energy_layers(fields.width, 32)[:-1], fields.normed),
+        "dcgan": lambda: ConvEncoder(
+            dim, conv_energy_layers(fields.width, shape[0])[:-1], fields.normed, scale_init=scales
+        ),
     }
-    encoder = choose(encoders, fields.name, "model.encoder.name")()
+    make = choose(encoders, fields.name, "model.encoder.name")
+    if fields.name == "dcgan" and (len(shape) != 3 or shape[0] != shape[1] or shape[0] % 8):
+        raise ConfigError(f"model.encoder.name = dcgan {NEEDS_SQUARES.format(shape)}")
+    encoder = make()
     if model.generator.name == "dcgan":
-        generator = NormedGenerator(normed_generator_layers(model.generator.width, shape[2]))
+        generator = NormedGenerator(
+            normed_generator_layers(model.generator.width, shape[2], shape[0]), scale_init=scales
+        )
     else:
         generator = make_generator(config, shape)
     return {"generator": generator, "encoder": encoder}
@@ -59,9 +65,8 @@ def make_triangle_energy(config, shape):
     fields = config.model.energy
     if fields.name != "dcgan":
         return make_data_energy(config, shape)
-    if shape[:2] != (32, 32):
-        raise ConfigError(f"model.energy.name = dcgan {NEEDS_32.format(shape)}")
-    return ConvEnergy(conv_energy_layers(fields.width, 32, 4), use_bias=False, kernel_init=normal(0.02))
+    check_side(shape, "model.energy.name =")
+    return ConvEnergy(conv_energy_layers(fields.width, shape[0], 4), use_bias=False, kernel_init=normal(0.02))
 
 
 def make_joint_energy(config, shape):
@@ -74,7 +79,7 @@ def make_joint_energy(config, shape):
     }
     make = choose(nets, fields.name, "model.energy.name")
     if fields.name == "dcgan" and (len(shape) != 3 or shape[0] != shape[1] or shape[0] % 8):
-        raise ConfigError(f"model.energy.name = dcgan needs squares with sides of 8 n pixels, not {shape}; choose mlp")
+        raise ConfigError(f"model.energy.name = dcgan {NEEDS_SQUARES.format(shape)}")
     return make()
 
 
@@ -89,26 +94,6 @@ def make_options(config, data_spec) -> dict:
     }
 
 
-def make_mask(config, shape):
-    """index `[B]` -> bool `[B, *shape]`, true where observed, from config.missing; None where nothing is missing."""
-    fields = config.missing
-    masks = {
-        "": None,
-        "pixels": partial(random_pixels, shape=shape, fraction=fields.fraction, seed=fields.seed),
-        "block": partial(random_block, shape=shape, size=fields.size, seed=fields.seed),
-    }
-    return choose(masks, fields.name, "missing.name")
-
-
-def with_missing_entries(config, data_spec, method):
-    """`method`, trained on examples with the gaps of config.missing. Raises ValueError for an impossible mask."""
-    mask_of = make_mask(config, data_spec.shape)
-    if mask_of is None:
-        return method
-    jax.eval_shape(mask_of, jnp.zeros(1, jnp.int32))  # raises here, before the training
-    return concealed(method, mask_of)
-
-
 def baselines(config, data_spec):
     """`Experiment.baselines`: the same generator and encoder trained as a VAE, as long and by the same optimisers."""
     if not config.evaluate.vae_baseline:
@@ -116,4 +101,4 @@ def baselines(config, data_spec):
     options = make_options(config, data_spec)
     del options["optimizers"]["energy"]
     method = vae(**make_networks(config, data_spec.shape), **options)
-    return {"vae": with_missing_entries(config, data_spec, method)}
+    return {"vae": missing.with_missing_entries(config, data_spec, method)}

@@ -4,18 +4,22 @@ from ebmjax.nets import (
     ACTIVATIONS,
     INITIALISATIONS,
     PUBLISHED,
+    SCALES,
     Confined,
     ConvEnergy,
     ConvGenerator,
     MLPEnergy,
     MLPGenerator,
+    MultilayerConvGenerator,
     MultilayerMLPGenerator,
     NonlocalEnergy,
     NormedMLPGenerator,
     conv_energy_layers,
+    dcgan_energy_layers,
     dcgan_generator,
     residual_generator,
 )
+from ebmjax.nets.multilayer_conv import doublings
 from ebmjax.training.config import ConfigError, choose, input_errors
 
 
@@ -30,14 +34,17 @@ def make_energy(config) -> MLPEnergy:
 def make_generator(config, shape):
     """The generator of examples of `shape` from config.model.generator.
 
-    name: "mlp" (hidden layers `widths`, for any shape), or a stack of `nets.PUBLISHED` (of `width`), whose last layer
-    has the channels of the data. Raises ConfigError if the stack makes images of another size.
+    name: "mlp" (hidden layers `widths`, `activation`, and, if it is there, `init`; for any shape), or a stack of
+    `nets.PUBLISHED` (of `width`), whose last layer has the channels of the data. Raises ConfigError if the stack makes
+    images of another size.
     """
     fields = config.model.generator
     if fields.name == "mlp":
         choose(ACTIVATIONS, fields.activation, "model.generator.activation")
         bounded = len(shape) == 3  # images lie in [-1, 1], tables anywhere
-        return MLPGenerator(shape, fields.widths, fields.activation, bounded)
+        init = fields.get("init", "he")
+        choose(INITIALISATIONS, init, "model.generator.init")
+        return MLPGenerator(shape, fields.widths, fields.activation, bounded, init)
     *layers, (_, *last) = choose(PUBLISHED | {"mlp": None}, fields.name, "model.generator.name")(fields.width)
     size = 1
     for _, kernel_size, stride, padding in (*layers, (0, *last)):
@@ -74,37 +81,48 @@ def make_normed_generator(config, shape):
 
 def make_multilayer_generator(config, shape):
     """The generator of several layers of latents, for examples of `shape`, from config.model.generator: name "mlp"
-    (hidden layers `widths` of each of its perceptrons, `activation`)."""
+    (hidden layers `widths` of each of its perceptrons, `activation`), or "conv", the released one for images
+    (`features`, `map_size`, `activation`, `variance`, `ladder`). Raises ConfigError for a shape that it cannot make."""
     fields = config.model.generator
-    nets = {"mlp": MultilayerMLPGenerator}
-    net = choose(nets, fields.name, "model.generator.name")
+    choose({"mlp": None, "conv": None}, fields.name, "model.generator.name")
     choose(ACTIVATIONS, fields.activation, "model.generator.activation")
-    return net(shape, fields.widths, fields.activation, len(shape) == 3)
+    if fields.name == "mlp":
+        return MultilayerMLPGenerator(shape, fields.widths, fields.activation, len(shape) == 3)
+    choose(SCALES, fields.variance, "model.generator.variance")
+    try:
+        doublings(shape, fields.map_size)
+    except ValueError as error:
+        raise ConfigError(f"model.generator.map_size: {error}") from error
+    options = {name: fields[name] for name in ("map_size", "features", "activation", "variance", "ladder")}
+    return MultilayerConvGenerator(shape, **options)
 
 
 def make_data_energy(config, shape):
     """The energy of examples of `shape` from config.model.energy.
 
     name: "mlp" (hidden layers `widths`, `activation`, `init`, `output_scale`; any shape), "conv" (the published stack
-    of `width` with LeakyReLU `slope`; square images of 8, 16, 32, 64 ... pixels) or "nonlocal" (`width`, `slope`; sides
-    that are multiples of 8). Raises ConfigError for a shape that the net does not take.
+    of `width` with LeakyReLU `slope`; square images of 8, 16, 32, 64 ... pixels), "dcgan" (`width`, `slope`; 32 or 64
+    pixels) or "nonlocal" (`width`, `slope`; sides that are multiples of 8). Raises ConfigError for a shape that the net
+    does not take.
     """
     fields = config.model.energy
     nets = {
         "mlp": lambda: make_energy(config).clone(output_scale=fields.output_scale),
         "conv": lambda: ConvEnergy(conv_energy_layers(fields.width, shape[0]), fields.slope),
+        "dcgan": lambda: ConvEnergy(dcgan_energy_layers(fields.width, shape[0]), fields.slope),
         "nonlocal": lambda: NonlocalEnergy(fields.width, fields.slope),
     }
     make = choose(nets, fields.name, "model.energy.name")
     if fields.name == "mlp":
         return make()
-    multiple = 8 if fields.name == "nonlocal" else 4
+    multiple = {"nonlocal": 8, "dcgan": 32}.get(fields.name, 4)
     if len(shape) != 3 or shape[0] != shape[1] or shape[0] % multiple:
         raise ConfigError(
             f"model.energy.name = {fields.name} needs square images with sides of {multiple} n pixels, but examples "
             f"have shape {shape}; resize them (data.name=...@32), or choose mlp"
         )
-    return make()
+    with input_errors():
+        return make()
 
 
 def make_confined_energy(config, shape):

@@ -18,11 +18,13 @@ LIMITS = sentences.LIMITS | {
     "model.num_symbols": 0,
     "model.mutual_information_weight": 0,
     "model.free_nats": 0,
+    "model.joint_clip_norm": 0,
     "model.kl.cycles": 0,
     "model.kl.largest": (0, 1),
     "model.kl.zero": (0, 1),
     "model.kl.ramp": (0, 1),
     "evaluate.class_steps": 1,
+    "evaluate.max_generated": 1,
 }
 GROUPS = ("energy", "generator", "encoder")
 
@@ -40,7 +42,8 @@ def check(config, data_spec) -> None:
         fit = "bag or sequence" if data_spec.vocab_size is not None else "''"
         raise ConfigError(f"data.name = {data_spec.name} needs model.text = {fit}, not {config.model.text!r}")
     choose(ACTIVATIONS, config.model.energy.activation, "model.energy.activation")
-    choose(INITIALISATIONS, config.model.energy.init, "model.energy.init")
+    for name in GROUPS:
+        choose(INITIALISATIONS, config.model[name].init, f"model.{name}.init")
     for name in config.evaluate.arms:
         choose({arm: make for arm, make in ARMS.items() if arm != OWN}, name, "evaluate.arms")
     if config.labels.weight and data_spec.num_classes is None:
@@ -67,20 +70,21 @@ def make_networks(config, data_spec) -> dict:
     """Keyword arguments of `symbol_vector`: generator, encoder, and those for p(x | z) and the encoder's input.
 
     model.text: "" (images, tables), "bag" (any order of words) or "sequence". Encoders of images and tables: mlp
-    (`widths`), conv (`width`) or wide_resnet (depth, widen; LeakyReLU .1 as published); of bags mlp; of sequences a
-    cell of `nets.CELLS` (embed_dim, hidden_dim).
+    (`widths`, init), conv (`width`) or wide_resnet (depth, widen; LeakyReLU .1 as published); of bags mlp; of sequences
+    a cell of `nets.CELLS` (embed_dim, hidden_dim, init_scale).
     """
     model, shape, vocabulary = config.model, data_spec.shape, data_spec.vocab_size
     dim, fields = model.latent_dim, model.encoder
-    mlp = MLPEncoder(dim, fields.widths, fields.activation)
+    mlp = MLPEncoder(dim, fields.widths, fields.activation, fields.init)
     if model.text == "bag":
-        generator = MLP((*model.generator.widths, vocabulary), model.generator.activation)
+        generator = MLP((*model.generator.widths, vocabulary), model.generator.activation, model.generator.init)
         features = partial(bag_of_words, vocab_size=vocabulary)
         return {"generator": generator, "encoder": mlp, "length": shape[0], "bag": True, "features": features}
     if model.text:
         choose(dict.fromkeys(("bag", "sequence")), model.text, "model.text")
         choose(CELLS, fields.name, "model.encoder.name")
-        encoder = TextEncoder(dim, vocabulary, fields.name, fields.embed_dim, fields.hidden_dim)
+        sizes = {name: fields[name] for name in ("embed_dim", "hidden_dim", "init_scale")}
+        encoder = TextEncoder(dim, vocabulary, fields.name, **sizes)
         return {"generator": sentences.make_decoder(config, data_spec), "encoder": encoder, "length": shape[0]}
     encoders = {
         "mlp": lambda: mlp,
@@ -116,6 +120,7 @@ def make_coupling(config, data_spec, *, tilted=True, mutual_information=True):
         weights=CouplingWeights(config.labels.weight, information, model.free_nats, kl_weight(config)),
         input_noise=model.input_noise,
         tilted=tilted,
+        joint_clip_norm=model.joint_clip_norm,
         **make_networks(config, data_spec),
     )
 

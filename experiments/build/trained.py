@@ -4,14 +4,16 @@ from pathlib import Path
 
 from ml_collections import ConfigDict
 
+from ebmjax.report.results import OWN
 from ebmjax.training import run
 from ebmjax.training.experiment import Trained
 from experiments import find
 
 
-def restore(workdir: str | Path) -> tuple[ConfigDict, Trained]:
+def restore(workdir: str | Path, arm: str = OWN) -> tuple[ConfigDict, Trained]:
     """A trained run by its folder: its config, its method and the newest state (of several draws of labels: the first).
 
-    Raises ConfigError, one line, if the folder holds no trained run.
+    arm: one of the run's baselines instead of its method. Raises ConfigError, one line, if the folder holds no trained
+    run, or no such arm.
     """
-    return run.restore(Path(workdir), find)
+    return run.restore(Path(workdir), find, arm)

@@ -10,7 +10,7 @@ from ebmjax.training.config import ConfigError, choose
 from ebmjax.types import Method
 from experiments.build import few_labels
 from experiments.build.chains import chain_starts, make_chain
-from experiments.build.networks import make_normed_generator
+from experiments.build.networks import make_data_energy, make_normed_generator
 from experiments.build.optimizers import optimizers_of
 
 
@@ -59,10 +59,11 @@ def posterior_options(config) -> dict:
 
 
 def make_vera(config, data_spec, entropy_weight: float | None = None) -> Method:
-    """The method of a config, or the same with another weight of the entropy."""
-    fields, labels = config.model, config.labels
+    """The method of a config, or the same with another weight of the entropy. Without config.labels the net is one of
+    `make_data_energy`, and no label is used."""
+    fields, labels = config.model, config.get("labels")
     return vera(
-        make_net(config, data_spec),
+        make_data_energy(config, data_spec.shape) if labels is None else make_net(config, data_spec),
         make_normed_generator(config, data_spec.shape),
         latent_dim=fields.latent_dim,
         optimizers=optimizers_of(config, data_spec),
@@ -72,7 +73,7 @@ def make_vera(config, data_spec, entropy_weight: float | None = None) -> Method:
         gradient_penalty=fields.gradient_penalty,
         energy_l2=fields.energy_l2,
         data_noise=fields.data_noise,
-        labels=LabelWeights(labels.weight, labels.entropy_weight),
+        labels=None if labels is None else LabelWeights(labels.weight, labels.entropy_weight),
         **posterior_options(config),
     )
 

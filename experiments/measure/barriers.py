@@ -12,7 +12,7 @@ from ebmjax.mcmc import sample_chain
 from ebmjax.viz import landscape as viz
 from ebmjax.viz import pictures
 from experiments.build.chains import make_chain
-from experiments.measure.long_chains import exact_run, long_run
+from experiments.measure.long_chains import adjusted_run, long_run
 
 LIMITS = {
     "evaluate.num_paths": 1,
@@ -61,7 +61,7 @@ def landscape(run, energy, test, z):
     stability = jax.jit(lambda key, x: index(energy, x, key))(run.rng_key, jnp.asarray(start))
     kept = long_run(run, with_chain(run.trained, chain, energy), start)
     if settings.mala.num_steps:
-        kept |= {"adjusted": np.asarray(exact_run(run, energy, jnp.asarray(start)))}
+        kept |= {"adjusted": adjusted_run(run, energy, jnp.asarray(start)).end}
     end = kept[settings.long_run_steps]
     change = lambda x: np.mean(np.asarray(energy(jnp.asarray(x))) - np.asarray(energy(jnp.asarray(start))))
     metrics = {

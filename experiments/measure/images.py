@@ -57,11 +57,16 @@ def label_classifier(run, train):
     return fit_classifier(key, train, labels, int(labels.max()) + 1, num_steps=num_steps)
 
 
+def pixel_space(train) -> dict:
+    """{"pixels": examples as vectors}, or {} of large images."""
+    return {"pixels": lambda x: np.reshape(x, (len(x), -1))} if train[0].size <= MAX_PIXELS else {}
+
+
 def feature_spaces(run, train, classifier=None) -> dict:
     """{name: features} for Fréchet distances: pixels, and with labels those of `label_classifier`, fitted unless
     given."""
     classifier = classifier or label_classifier(run, train)
-    spaces = {"pixels": lambda x: x.reshape(len(x), -1)} if train[0].size <= MAX_PIXELS else {}
+    spaces = pixel_space(train)
     return spaces if classifier is None else spaces | {"features": classifier.features}
 
 
@@ -100,8 +105,10 @@ def sample_figures(run, train, test, arms) -> tuple[np.ndarray, Figures]:
     return drawn[OWN], frechet_figures(spaces, train, drawn)
 
 
-def inpainting(run, train, test) -> tuple[dict, Figures]:
-    """The hidden lower half of test images: ({picture: caption}, figures); nothing for tables.
+def inpainting(run, train, test, observed=None) -> tuple[dict, Figures]:
+    """The hidden pixels of test images: ({picture: caption}, figures); nothing for tables.
+
+    observed: bool like test, true for the pixels that are seen; by default those of the upper half.
 
     One posterior sample, and the mean of many: under a true model a sample has twice the squared error of the mean.
     """
@@ -109,26 +116,38 @@ def inpainting(run, train, test) -> tuple[dict, Figures]:
         return {}, {}
     method, state = run.trained
     num, size = run.config.evaluate.inpainting_samples, run.config.evaluate.batch_size
-    mask = np.arange(test.shape[1])[:, None, None] < test.shape[1] // 2
-    fill = jax.jit(lambda key, x: method.functions["inpaint"](state, key, x, mask))
+    upper = np.arange(test.shape[1])[:, None, None] < test.shape[1] // 2
+    mask = np.broadcast_to(upper, test.shape) if observed is None else observed
+    fill = jax.jit(lambda key, batch: method.functions["inpaint"](state, key, *batch))
     mean = 0.0
     for i in range(num):
-        filled = map_batches(fill, test, size, rng_key=jax.random.fold_in(run.rng_key, i))
+        filled = map_batches(fill, (test, mask), size, rng_key=jax.random.fold_in(run.rng_key, i))
         mean = mean + filled / num
-    hidden = np.broadcast_to(~mask, test.shape)
-    error = lambda x: np.mean(np.square(x - test)[hidden])
-    path = run.workdir / "inpainting.png"
-    pictures.save_pairs(test[:20], filled[:20], path, title="lower halves inferred from the upper ones: one sample")
+    error = lambda x: np.mean(np.square(x - test)[~mask])
     own = {"inpainting_mse": error(filled), "inpainting_mse_of_mean": error(mean)}
+    path = run.workdir / "inpainting.png"
+    if observed is None:
+        pictures.save_pairs(test[:20], filled[:20], path, title="lower halves inferred from the upper ones: one sample")
+    else:
+        draw_filled(path, "one sample", test, mask, filled)
     return {path: ""}, {OWN: own, "mean_fill": {"inpainting_mse_of_mean": error(np.mean(train, axis=0))}}
 
 
-def inpainting_protocol(config) -> str:
-    """How the figures of `inpainting` were measured."""
+def draw_filled(path, title, x, mask, filled) -> dict:
+    """{path: caption} of the first 12 images: what is seen of them, what is inferred, the truth; {} for tables."""
+    if x.ndim != 4:
+        return {}
+    rows = np.stack([np.where(mask, x, 0.0)[:12], filled[:12], x[:12]]).astype(np.float32)
+    pictures.save_interpolations(rows, path, title=f"{title}: what is seen, what is inferred, the truth")
+    return {path: ""}
+
+
+def inpainting_protocol(config, hidden: str = "the lower half", seen: str = "the upper half") -> str:
+    """How the figures of `inpainting` were measured. hidden, seen: words for the two parts of an image."""
     return (
-        "inpainting_mse: per pixel of the lower half, one sample given the upper half; inpainting_mse_of_mean: the "
-        f"mean of {config.evaluate.inpainting_samples} such samples, because under a true model a sample has twice the "
-        "squared error of the posterior's mean; mean_fill: the mean training image, which ignores the upper half."
+        f"inpainting_mse: per pixel of {hidden}, one sample given {seen}; inpainting_mse_of_mean: the mean of "
+        f"{config.evaluate.inpainting_samples} such samples, because under a true model a sample has twice the squared "
+        f"error of the posterior's mean; mean_fill: the mean training image, which ignores {seen}."
     )
 
 

@@ -11,8 +11,8 @@ from ebmjax.data import to_float
 from ebmjax.data.loader import batch_of, make_loader
 from ebmjax.evaluation import distinct_samples
 from ebmjax.mcmc import mala, run_chain
+from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
-from ebmjax.types import Array
 
 KEPT = (1, 10, 100)
 """When positions of long chains are kept, in percent of their length."""
@@ -22,7 +22,7 @@ class Diagnosis(NamedTuple):
     """A trained method, and the results of continuing its training and its chains.
 
     temperature: of its chain. d_s, r_s: `[continued_steps]` of further training. samples: x`[num_samples, ...]` of its
-    chain. long: {steps: x`[num_chains, ...]`} of chains from data. exact: ends of Metropolis-adjusted ones, or None.
+    chain. long: {steps: x`[num_chains, ...]`} of chains from data. adjusted: of Metropolis-adjusted ones, or None.
     """
 
     trained: Trained
@@ -31,11 +31,31 @@ class Diagnosis(NamedTuple):
     r_s: np.ndarray
     samples: np.ndarray
     long: dict[int, np.ndarray]
-    exact: Array | None
+    adjusted: "Adjusted | None"
 
     def potential(self, x):
         """E(x) / T: `[B, ...]` -> `[B]`."""
         return self.trained.method.functions["energy"](self.trained.state, x) / self.temperature
+
+
+class Adjusted(NamedTuple):
+    """Metropolis-adjusted chains from data. kept: {steps: x`[num_chains, ...]`}. acceptance: mean rate in [0, 1]."""
+
+    kept: dict[int, np.ndarray]
+    acceptance: float
+
+    @property
+    def end(self) -> np.ndarray:
+        """The last positions."""
+        return self.kept[max(self.kept)]
+
+
+def check_lengths(config):
+    """Raise ConfigError unless the lengths of long chains can be divided into percents."""
+    fields = {"long_run_steps": config.evaluate.long_run_steps, "mala.num_steps": config.evaluate.mala.num_steps}
+    for field, steps in fields.items():
+        if steps % 100:
+            raise ConfigError(f"evaluate.{field} = {steps} must be a multiple of 100")
 
 
 def diagnose(run, trained, temperature):
@@ -45,7 +65,7 @@ def diagnose(run, trained, temperature):
     samples = distinct_samples(method, state, run.rng_key, settings.num_samples, min(settings.num_samples, 1000))
     x = to_float(run.dataset.x_test[: settings.num_chains], run.dataset.max_value)
     found = Diagnosis(trained, temperature, d_s, r_s, samples, long_run(run, trained, x), None)
-    return found._replace(exact=exact_run(run, found.potential, x)) if settings.mala.num_steps else found
+    return found._replace(adjusted=adjusted_run(run, found.potential, x)) if settings.mala.num_steps else found
 
 
 def continue_training(run, trained):
@@ -74,8 +94,21 @@ def long_run(run, trained, x):
     return kept
 
 
-def exact_run(run, potential, x):
-    """Ends of Metropolis-adjusted chains from `x`: on exp(-E / T) itself, without the bias of training's kernel."""
+def adjusted_run(run, potential, x) -> Adjusted:
+    """Metropolis-adjusted chains from `x`: on exp(-E / T) itself, without the bias of training's kernel."""
     settings = run.config.evaluate.mala
     kernel = mala(potential, step_size=settings.step_size, temperature=settings.temperature_factor)
-    return jax.jit(lambda key, x: run_chain(kernel, key, x, settings.num_steps)[0].position)(run.rng_key, x)
+    block = settings.num_steps // 100
+
+    @jax.jit
+    def advance(key, x):
+        state, info, _ = run_chain(kernel, key, x, block)
+        return state.position, jnp.mean(info.acceptance_rate)
+
+    kept, rates = {0: np.asarray(x)}, []
+    for percent in range(1, 101):
+        x, rate = advance(jax.random.fold_in(run.rng_key, percent), x)
+        rates.append(rate)
+        if percent in KEPT:
+            kept[percent * block] = np.asarray(x)
+    return Adjusted(kept, float(np.mean(rates)))

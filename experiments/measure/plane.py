@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebmjax.diagnostics import mode_occupancy, mode_sd, nearest_mode
-from ebmjax.energies import Target, eight_gaussians, rings
+from ebmjax.energies import Target, eight_gaussians, pinwheel, rings
 from ebmjax.evaluation import Grid, grid_kl, grid_log_density, kernel_density, square_grid
 from ebmjax.types import Array, Potential
 
@@ -33,14 +33,26 @@ class Toy(NamedTuple):
         return square_grid(self.limit)
 
 
-CIRCLE = np.stack([f(2 * np.pi * np.arange(8) / 8) for f in (np.cos, np.sin)], axis=1).astype(np.float32)
+def unwound(x: Array, scale: float) -> Array:
+    """Directions `[N, 2]` of the blades of a pinwheel of that scale, which are five equidistant ones: x`[N, 2]`."""
+    radius = jnp.linalg.norm(x, axis=1) / scale
+    angle = jnp.arctan2(x[:, 1], x[:, 0]) - 0.25 * jnp.exp(radius)
+    return jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=1)
+
+
+def directions(num: int) -> np.ndarray:
+    """`num` equidistant points on the unit circle, from (1, 0) on: `[num, 2]`."""
+    angles = 2 * np.pi * np.arange(num) / num
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+
+
 TOYS = {
-    "gmm": Toy(eight_gaussians(), lambda x: x, CIRCLE, limit=1.6, bandwidth=0.07),
+    "gmm": Toy(eight_gaussians(), lambda x: x, directions(8), limit=1.6, bandwidth=0.07),
     # As in the literature on flows; sd .354.
     "8gaussians": Toy(
         eight_gaussians(2 * np.sqrt(2), np.sqrt(1 / 8)),
         lambda x: x,
-        2 * np.sqrt(2).astype(np.float32) * CIRCLE,
+        2 * np.sqrt(2).astype(np.float32) * directions(8),
         limit=5.0,
         bandwidth=0.12,
     ),
@@ -52,8 +64,18 @@ TOYS = {
         limit=4.6,
         bandwidth=0.145,
     ),
+    # Modes are blades: only the direction counts, once unwound.
+    "pinwheel": Toy(pinwheel(), partial(unwound, scale=2.0), directions(5), limit=5.0, bandwidth=0.1),
+    "8gaussians_x4": Toy(
+        eight_gaussians(8 * np.sqrt(2), np.sqrt(2)),
+        lambda x: x,
+        8 * np.sqrt(2).astype(np.float32) * directions(8),
+        limit=20.0,
+        bandwidth=0.48,
+    ),
+    "pinwheel_x4": Toy(pinwheel(8.0), partial(unwound, scale=8.0), directions(5), limit=20.0, bandwidth=0.4),
 }
-"""By the name of the data set; grids and bandwidths as in Nijkamp et al. 2020 (arXiv 1903.12370)."""
+"""By the name of the data set; grids and bandwidths of gmm and rings as in Nijkamp et al. 2020 (arXiv 1903.12370)."""
 
 
 def grid_of(dataset) -> Grid:

@@ -11,12 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebmjax.data.text import to_sentence
+from ebmjax.energies import standard_normal
 from ebmjax.estimators.decoding import greedy, interpolate_sentences
 from ebmjax.estimators.language_model import fit_language_model, language_model_log_prob
 from ebmjax.evaluation import map_batches, sample_in_batches
 from ebmjax.evaluation.text import (
     active_units,
     cross_perplexities,
+    fixed_noise_kl_to_prior,
     kl_to_prior,
     mutual_information,
     noisy_reconstruction_nll,
@@ -46,10 +48,11 @@ def posterior_draws(trained, x, num, batch_size, rng_key):
 
 
 def posterior_figures(draws):
-    """{"kl", "mutual_information", "active_units"} (evaluation/text.py) of more `posterior_draws` than dimensions."""
+    """{"kl_gaussian", "mutual_information", "active_units"} (evaluation/text.py) of more `posterior_draws` than
+    dimensions."""
     draws = jnp.asarray(draws)
     return {
-        "kl": float(jnp.mean(kl_to_prior(draws))),
+        "kl_gaussian": float(jnp.mean(kl_to_prior(draws))),
         "mutual_information": mutual_information(draws),
         "active_units": active_units(draws),
     }
@@ -65,19 +68,27 @@ def reconstruction_figures(trained, x, batch_size, rng_key, max_swaps=0):
     return found
 
 
-def likelihood_figures(trained, x, batch_size, rng_key, **options):
-    """{"nll", "perplexity"}: nats per sentence, and exp of nats per token, by the posterior chain and its Jacobian
-    (`short_run_likelihood_estimate`), with nll_ess and nll_unreliable.
+def exact_likelihood_figures(trained, x, batch_size, rng_key):
+    """{"nll", "perplexity"} of a model without latent vectors: nats per sentence, and exp of nats per token."""
+    found = map_batches(compiled(trained, lambda f, key, x: f["log_likelihood"](x)), x, batch_size, rng_key=rng_key)
+    return {"nll": -np.mean(found), "perplexity": perplexity(found, x)}
 
-    options: of that estimate, e.g. num_samples. Without latent vectors the likelihood is exact, and takes none.
+
+def short_run_figures(trained, x, batch_size, rng_key, num_samples):
+    """{"short_run_nll", "short_run_perplexity", "short_run_nll_ess", "short_run_nll_unreliable", "kl_fixed_noise"}:
+    the published estimates, by `num_samples` posterior chains of each sentence and their Jacobians.
+
+    kl_fixed_noise is against N(0, I), and over all chains, those of refused sentences too, as published.
     """
-    if "encode" not in trained.method.functions:
-        exact = lambda f, key, x: f["log_likelihood"](x)
-        found = map_batches(compiled(trained, exact), x, batch_size, rng_key=rng_key)
-        return {"nll": -np.mean(found), "perplexity": perplexity(found, x)}
-    measure = lambda f, key, x: f["short_run_likelihood_estimate"](key, x, **options)
-    found = map_batches(compiled(trained, measure), x, batch_size, rng_key=rng_key)
-    return sentence_likelihoods(found, x)
+
+    def measure(functions, key, x):
+        found, draws = functions["short_run_estimates"](key, x, num_samples=num_samples)
+        energy = jax.vmap(standard_normal)(draws.z) + 0.5 * draws.z.shape[-1] * jnp.log(2 * jnp.pi)
+        return found, fixed_noise_kl_to_prior(draws.log_prob_start, draws.log_det, energy)
+
+    found, kl = map_batches(compiled(trained, measure), x, batch_size, rng_key=rng_key)
+    named = {f"short_run_{name}": value for name, value in sentence_likelihoods(found, x).items()}
+    return named | {"kl_fixed_noise": np.mean(kl)}
 
 
 def sentence_likelihoods(found, x):
@@ -90,10 +101,11 @@ def sentence_likelihoods(found, x):
     return averages | over_examples("nll", found)
 
 
-def cross_figures(decoder, train, test, generated, rng_key, *, score_batch=500, **fit_options):
+def cross_figures(decoder, train, test, generated, rng_key, *, num_forward=None, score_batch=500, **fit_options):
     """{arm: perplexities between its and real sentences} of {arm: generated rows}, by language models fitted alike.
 
-    decoder: the network of the language models. `train` and all arms are cut to the number of rows of the smallest.
+    decoder: the network of the language models. num_forward: of `cross_perplexities`. `train` and all arms are cut to
+    the number of rows of the smallest.
     fit_options: of `fit_language_model`.
     """
     parts = {"train": train, "test": test} | {("arm", arm): rows for arm, rows in generated.items()}
@@ -112,7 +124,8 @@ def cross_figures(decoder, train, test, generated, rng_key, *, score_batch=500, 
         return scorer
 
     fitted = []  # the language model of real sentences, the same for all arms
-    return {arm: cross_perplexities(fit, train, test, pad(rows[:num])) for arm, rows in generated.items()}
+    found = partial(cross_perplexities, fit, train, test, num_forward=num_forward)
+    return {arm: found(pad(rows[:num])) for arm, rows in generated.items()}
 
 
 def generate(trained, num, batch_size, rng_key):

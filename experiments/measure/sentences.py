@@ -8,29 +8,32 @@ import numpy as np
 
 from ebmjax.energies import standard_normal
 from ebmjax.estimators.decoding import sample_tokens
-from ebmjax.estimators.likelihood import annealed_log_normalizer, gaussian_proposal_log_likelihood, over_normalizer
+from ebmjax.estimators.likelihood import gaussian_proposal_log_likelihood, over_normalizer
 from ebmjax.evaluation import map_batches
-from ebmjax.mcmc import mala
-from ebmjax.nets import TextDecoder
 from ebmjax.objectives import gaussian_log_prob
 from ebmjax.report.results import Figures
+from experiments.build.sentences import language_models
 from experiments.measure import images, sentence_scores
-from experiments.measure.estimates import EXAMPLES, PROTOCOL, estimate_figures
+from experiments.measure.estimates import ANNEALED, EXAMPLES, PROTOCOL, annealed_log_z, estimate_figures
 from experiments.measure.history import draw_health
 
-NUM_TEMPERATURES, NUM_CHAINS = 2000, 500
-"""Of the annealing that estimates log Z of a learned prior."""
+VAES = {
+    "annealed": "the KL's weight rising to 1",
+    "cyclical": "the KL's weight rising to 1 in each of several cycles",
+    "free_bits": "the KL's weight rising to 1, without dimensions of a small KL",
+    "aggressive": "the KL's weight rising to 1, at first with more updates of the encoder than of the decoder",
+}
+"""How the opponents of `build.sentences.VAES` are trained, for the protocol."""
 
 
 def figures(run, trained):
-    """{reconstruction_nll, nll, perplexity, kl, mutual_information, active_units ...} on test sentences."""
+    """{reconstruction_nll, nll, perplexity, kl_gaussian, mutual_information, active_units ...} on test sentences."""
     settings, keys = run.config.evaluate, jax.random.split(run.rng_key, 4)
     test = run.dataset.x_test[: settings.max_examples]
     found = sentence_scores.reconstruction_figures(trained, test, settings.batch_size, keys[0], settings.max_swaps)
-    if settings.num_samples:
-        options = {"num_samples": settings.num_samples}
-        own = sentence_scores.likelihood_figures(trained, test, settings.batch_size, keys[1], **options)
-        found |= {f"short_run_{name}": value for name, value in own.items()}
+    if settings.num_samples and "short_run_estimates" in trained.method.functions:
+        part, size = test[: settings.max_short_run], min(settings.batch_size, settings.max_short_run)
+        found |= sentence_scores.short_run_figures(trained, part, size, keys[1], settings.num_samples)
     if settings.num_draws:
         draws = sentence_scores.posterior_draws(trained, test, settings.num_draws, settings.batch_size, keys[2])
         found |= sentence_scores.posterior_figures(draws)
@@ -59,11 +62,7 @@ def likelihood_figures(trained, test, draws, settings, rng_key):
     found = map_batches(sentence_scores.compiled(trained, measure), rows, settings.batch_size, rng_key=rng_key)
     if "energy" not in trained.method.functions:
         return sentence_scores.sentence_likelihoods(found, test)
-    # Draws of N(0, I) never reach the codes of sentences: by these log Z would be too low by many nats.
-    energy = partial(trained.method.functions["energy"], trained.state)
-    options = {"betas": np.linspace(0, 1, NUM_TEMPERATURES + 1), "num_chains": NUM_CHAINS}
-    anneal = partial(annealed_log_normalizer, make_kernel=partial(mala, step_size=0.2), **options)
-    log_z = jax.device_get(jax.jit(lambda key: anneal(key, energy, dim))(energy_key))
+    log_z = annealed_log_z(trained, energy_key, dim)
     figures = sentence_scores.sentence_likelihoods(over_normalizer(found, log_z), test)
     return figures | estimate_figures("log_z", log_z)
 
@@ -76,7 +75,7 @@ def language_model_figures(run, own) -> Figures:
         return {}
     settings, test = run.config.evaluate, run.dataset.x_test[: run.config.evaluate.max_examples]
     trained = run.baselines["language_model"]
-    found = sentence_scores.likelihood_figures(trained, test, settings.batch_size, run.rng_key)
+    found = sentence_scores.exact_likelihood_figures(trained, test, settings.batch_size, run.rng_key)
     return {"language_model": {f"{prefix}{name}": value for name, value in found.items()}}
 
 
@@ -91,9 +90,8 @@ def cross_figures(run, arms) -> Figures:
         return {}
     train, test = data.x_train[: settings.max_generated], data.x_test[: settings.max_examples]
     generated = images.draw_arms(run, arms, len(train))
-    decoder = TextDecoder(len(data.vocabulary), **run.config.model.decoder.to_dict())
-    fit = {"num_steps": settings.cross_steps, "batch_size": run.config.train.batch_size}
-    found = sentence_scores.cross_figures(decoder, train, test, generated, run.rng_key, **fit)
+    decoder, options = language_models(run.config, len(data.vocabulary), len(train))
+    found = sentence_scores.cross_figures(decoder, train, test, generated, run.rng_key, **options)
     real = [figures.pop("real_perplexity") for figures in found.values()][0]
     return found | {"real": {"forward_perplexity": real, "reverse_perplexity": real}}
 
@@ -120,8 +118,14 @@ def protocol(config, dataset):
     if settings.max_swaps:
         text += ", also inferred from sentences with pairs of words swapped"
     if settings.num_samples:
-        text += f"; short_run_nll, short_run_perplexity: importance-sampled by {settings.num_samples} chains"
-        text += " (a bound if the chain is one-to-one in its start; without sentences whose estimate is refused)"
+        text += (
+            f"; short_run_nll, short_run_perplexity: importance-sampled by {settings.num_samples} chains (a bound if "
+            "the chain is one-to-one in its start; without sentences whose estimate is refused); kl_fixed_noise: "
+            "published estimate of the KL to N(0, I), log p(z_0) - log|det| - log p(z_K) with the chain's noise held "
+            "fixed, an upper bound"
+        )
+        if settings.max_short_run < num:
+            text += f" (these of {settings.max_short_run} sentences)"
     if settings.num_draws:
         if settings.num_proposals:
             text += (
@@ -131,22 +135,27 @@ def protocol(config, dataset):
             if "energy" not in config.model:
                 text += ")"
             else:
-                text += (
-                    f", given log Z); log Z of the learned prior: {NUM_TEMPERATURES} temperatures from N(0, I), "
-                    f"{NUM_CHAINS} chains by mala (any bias makes it and nll too low); {PROTOCOL.removesuffix('.')}"
-                )
+                text += f", given log Z); log Z of the learned prior: {ANNEALED}; {PROTOCOL.removesuffix('.')}"
         text += (
-            f"; kl: Gaussian of {settings.num_draws} draws against N(0, I); active_units: variance between sentences "
-            "above .01; mutual_information: InfoNCE, at most the log of the number of sentences"
+            f"; kl_gaussian: KL to N(0, I) of a Gaussian fitted to {settings.num_draws} draws, a lower bound; "
+            "active_units: variance between sentences above .01; mutual_information: InfoNCE, at most the "
+            "log of the number of sentences"
         )
     if settings.num_samples or settings.num_draws and settings.num_proposals:
         text += f"; {EXAMPLES.removesuffix('.')}"
     text += "; language_model: the same decoder without z, trained as long, its likelihood exact."
+    for name in settings.vaes:
+        text += f" vae_{name}: a variational auto-encoder with the same decoder, trained as long, {VAES[name]}."
     if settings.cross_steps:
+        how = f"of {settings.cross_steps} steps on equally many sentences"
+        if settings.cross_protocol == "released":
+            how = (
+                "LSTMs of 512, Adam at 1e-4, 8 passes over one sample for each training sentence, forward of 5 batches"
+            )
         text += (
             " forward_perplexity: of samples under a language model of training sentences; reverse_perplexity: of "
-            f"test sentences under one of samples, both of {settings.cross_steps} steps on equally many sentences; "
-            "real: test sentences under a language model of training sentences."
+            f"test sentences under one of samples; both models {how}; real: test sentences under a language model of "
+            "training sentences."
         )
     return text + " Last parameters, no selection."
 

@@ -29,6 +29,19 @@ def test_digits_split_never_changes():
     assert np.bincount(digits.y_test, minlength=10).min() > 20
 
 
+def test_labyrinth():
+    """Two images, nearly black and white in equal parts, whose frequencies lie near one per 12 pixels."""
+    found = load("labyrinth")
+    assert spec(found) == ("labyrinth", (128, 128, 1), 1, 1, None, 255, None)
+    assert np.any(found.x_train != found.x_test)
+    for x in (found.x_train[0, :, :, 0], found.x_test[0, :, :, 0]):
+        assert np.mean((x < 32) | (x > 223)) > 0.6 and abs(np.mean(x > 127) - 0.5) < 0.05
+        power = np.abs(np.fft.fft2(x - x.mean())) ** 2
+        frequency = np.hypot(*np.meshgrid(*2 * [np.fft.fftfreq(128)]))
+        assert power[np.abs(12 * frequency - 1) < 0.45].sum() > 0.85 * power.sum()  # three widths of the ring
+    np.testing.assert_array_equal(load("labyrinth").x_train, found.x_train)
+
+
 @pytest.mark.parametrize(("name", "shape"), [("fake:32x32x3", (32, 32, 3)), ("fake:4x6x1", (4, 6, 1))])
 def test_fake(name, shape):
     fake, again = load(name), load(name)
@@ -97,8 +110,11 @@ def test_fake_shape_errors(shape):
         ("MNIST", "did you mean mnist"),
         ("svhn", "did you mean svhn_cropped"),
         ("celeba@64", "did you mean celeb_a"),
-        ("", "Known: digits, pydoc, digits_vectors, breast_cancer, wine, npz:PATH, lines:PATH, fake:HxWxC"),
-        ("qqzzqq", "Known: digits, pydoc, digits_vectors, breast_cancer, wine, npz:PATH, lines:PATH, fake:HxWxC"),
+        ("", "Known: digits, labyrinth, pydoc, digits_vectors, breast_cancer, wine, npz:PATH, lines:PATH, fake:HxWxC"),
+        (
+            "qqzzqq",
+            "Known: digits, labyrinth, pydoc, digits_vectors, breast_cancer, wine, npz:PATH, lines:PATH, fake:HxWxC",
+        ),
     ],
 )
 def test_unknown_names(name, suggestion, tmp_path):

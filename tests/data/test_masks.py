@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.data.masks import random_block, random_pixels
+from ebmjax.data.masks import random_block, random_pixels, random_squares
 
 INDEX = jnp.arange(400)
 
@@ -17,6 +17,25 @@ def test_random_pixels():
     assert abs(np.mean(~mask) - 0.3) < 4 * np.sqrt(0.21 / 25_600)
     assert np.abs(np.mean(~mask[..., 0], axis=0) - 0.3).max() < 5 * np.sqrt(0.21 / 400)
     assert random_pixels(INDEX, (5,), fraction=0.0).all()
+
+
+def test_random_squares():
+    """Every pixel, at the border too, is hidden with the probability asked for, by whole squares."""
+    mask = random_squares(INDEX, (16, 16, 1), fraction=0.5, size=3)[..., 0]
+    # 400 images of about 16²/9 independent squares: sd of the mean of one image at most .5 / √28, of a pixel .5 / 20.
+    assert abs(np.mean(~mask) - 0.5) < 4 * 0.5 / np.sqrt(28 * 400)
+    assert np.abs(np.mean(~mask, axis=0) - 0.5).max() < 5 * 0.5 / 20
+    # A hidden pixel inside lies in a hidden square of 3 x 3.
+    hidden = np.asarray(~mask)
+    whole = np.lib.stride_tricks.sliding_window_view(hidden, (3, 3), axis=(1, 2)).all(axis=(3, 4))
+    covered = np.zeros_like(hidden)
+    for row in range(3):
+        for column in range(3):
+            covered[:, row : row + 14, column : column + 14] |= whole
+    np.testing.assert_array_equal(covered[:, 2:-2, 2:-2], hidden[:, 2:-2, 2:-2])
+    single = random_squares(INDEX, (8, 8, 3), fraction=0.3, size=1)
+    assert (single == single[..., :1]).all() and abs(np.mean(~single) - 0.3) < 4 * np.sqrt(0.21 / 25_600)
+    assert random_squares(INDEX, (8, 8, 1), fraction=0.0, size=2).all()
 
 
 def test_random_block():
@@ -34,7 +53,9 @@ def test_random_block():
     [
         lambda i, s: random_pixels(i, (8, 8, 1), fraction=0.5, seed=s),
         lambda i, s: random_block(i, (8, 8, 1), size=3, seed=s),
+        lambda i, s: random_squares(i, (8, 8, 1), fraction=0.5, size=3, seed=s),
     ],
+    ids=["pixels", "block", "squares"],
 )
 def test_a_function_of_seed_and_index(make):
     np.testing.assert_array_equal(make(INDEX, 0)[7:9], make(jnp.array([7, 8]), 0))
@@ -47,3 +68,5 @@ def test_bad_masks_are_refused():
     for shape, size in (((8, 8, 1), 9), ((4,), 2), ((8, 8, 1), 0)):
         with pytest.raises(ValueError, match="a square of that side does not fit"):
             random_block(INDEX, shape, size=size)
+        with pytest.raises(ValueError, match="a square of that side does not fit"):
+            random_squares(INDEX, shape, fraction=0.5, size=size)

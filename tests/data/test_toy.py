@@ -17,7 +17,7 @@ def test_a_fixed_table(name):
     assert spec(data) == (name, (2,), 50_000, 10_000, None, None, None)
     assert data.x_train.dtype == data.x_test.dtype == np.float32 and data.y_train is None
     np.testing.assert_array_equal(data.x_train, again.x_train)
-    assert np.abs(data.x_train).max() < 6
+    assert np.abs(data.x_train).max() < 6 * (4 if name.endswith("_x4") else 1)
     # Train and test are draws of one law: means within 5 standard errors of each other.
     error = data.x_train.std(axis=0) * np.sqrt(1 / 50_000 + 1 / 10_000)
     assert np.all(np.abs(data.x_train.mean(axis=0) - data.x_test.mean(axis=0)) < 5 * error)
@@ -65,6 +65,12 @@ def test_pinwheel_has_five_blades():
     angle = np.arctan2(x[outer, 1], x[outer, 0]) - 0.25 * np.exp(radius[outer])
     away = np.abs(angle * 5 / (2 * np.pi) - np.rint(angle * 5 / (2 * np.pi)))
     assert np.mean(away < 0.25) > 0.99  # 0.25 of 72 degrees is .31 rad, 3 sd
+
+
+@pytest.mark.parametrize("name", ["8gaussians", "pinwheel"])
+def test_four_times_as_large(name):
+    """The same draws, but for rounding."""
+    np.testing.assert_allclose(load(f"{name}_x4").x_test, 4 * load(name).x_test, rtol=1e-5)
 
 
 def test_two_spirals_are_symmetric():

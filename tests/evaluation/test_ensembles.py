@@ -62,6 +62,25 @@ def test_cross_entropy():
     assert ensembles.cross_entropy(probs, LABELS) == pytest.approx(-hits * np.log(0.8) - (1 - hits) * np.log(0.1))
 
 
+def test_the_smallest_size_that_flips():
+    """The first wrong answer counts, also where a larger size is right again."""
+    answers = np.array([[1, 1, 0], [1, 0, 1], [0, 1, 1], [1, 1, 1]])
+    found = ensembles.smallest_flips(answers, np.ones(4, int), np.array([0, 2, 4]))
+    np.testing.assert_array_equal(found, [4, 2, 0, np.inf])
+
+
+def test_the_direction_of_a_targeted_attack():
+    """Three linear logits w_c · x: towards class c, away from the others by their probabilities; also for a classifier
+    so sure that the probability itself is 0 in float32."""
+    w = jnp.array([[1.0, -1.0, 0.0], [0.0, 2.0, -3.0]])
+    x = jnp.array([[0.3, -0.2], [300.0, 0.0]])
+    found = ensembles.target_direction(lambda x: jax.nn.log_softmax(x @ w), x, jnp.array([2, 1]))
+    probs = jax.nn.softmax(x @ w)
+    expected = w[:, jnp.array([2, 1])].T - probs @ w.T
+    np.testing.assert_array_equal(found, jnp.sign(expected))
+    assert probs[1, 1] == 0 and float(found[1, 0]) == -1
+
+
 def linear(weights, x):
     return x @ weights["w"]
 

@@ -15,7 +15,9 @@ from ebmjax.estimators.likelihood import (
     estimated_log_abs_det_rows,
     gaussian_proposal_log_likelihood,
     log_normalizer,
+    short_run_draws,
     short_run_log_likelihood,
+    signed_log_det_rows,
     thermodynamic_log_likelihood,
 )
 from ebmjax.mcmc import langevin, mala
@@ -131,8 +133,9 @@ def test_a_chain_that_folds_is_refused(sigma, s, num_steps, folds):
     exact = jnp.sum(jnp.exp(log_joint(grid))) * 16 / 4000
     descent = lambda key, z: descend(lambda z: -log_joint(z), z, s, num_steps)
     rows = 1000
-    sizes = {"num_rows": rows, "dim": 1, "num_samples": 30}
-    found = jax.jit(lambda key: short_run_log_likelihood(key, descent, log_joint, **sizes))(jax.random.key(0))
+    transport = lambda key, z: signed_log_det_rows(lambda z: descent(key, z), z)
+    draw = lambda key: short_run_draws(key, transport, num_rows=rows, dim=1, num_samples=30)
+    found = jax.jit(lambda key: short_run_log_likelihood(draw(key), log_joint))(jax.random.key(0))
     if folds:
         assert np.all(np.isnan(found.log_mean))
     else:

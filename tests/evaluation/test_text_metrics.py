@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from configs.text_short_run.common import RELEASED_STEP_SIZES
 from ebmjax.estimators.language_model import num_tokens
 from ebmjax.estimators.likelihood import chain_log_abs_det_rows
 from ebmjax.evaluation import text as metrics
@@ -66,6 +67,34 @@ def test_fixed_noise_kl_is_larger(chains):
     error = np.asarray(found - exact)
     assert abs(error.mean()) < 4 * error.std() / np.sqrt(N)
     assert np.mean(found) > np.mean(metrics.kl_to_prior(draws)) + 1.0
+
+
+@pytest.mark.parametrize("noise", ["langevin", "released"])
+def test_two_estimates_of_the_kl_of_a_text_posterior(noise):
+    """A posterior N(μ, I / 2) in 8 dimensions, μ² = 1 / 2 in each, as on average over the model's own x; 20 steps of .5
+    with Langevin's noise, or the released schedule with .2 of it. The chain's end is N((1 - Πa) μ, c). Gaussian moments
+    give ½ Σ (c + m² - 1 - log c), the published estimate ½ Σ (c + m² - 1 - log Πa²), the exact posterior 4 log 2."""
+    sizes = np.full(20, 0.5) if noise == "langevin" else np.array(RELEASED_STEP_SIZES)
+    scale, expected = {"langevin": (1.0, (2.5115, 46.302)), "released": (0.2, (11.952, 18.306))}[noise]
+    a = 1 - sizes**2  # precision 2
+    c = np.prod(a**2) + sum((scale * s) ** 2 * np.prod(a[i + 1 :] ** 2) for i, s in enumerate(sizes))
+    common = c + (1 - np.prod(a)) ** 2 / 2 - 1
+    np.testing.assert_allclose((4 * (common - np.log(c)), 4 * (common - np.log(np.prod(a**2)))), expected, rtol=1e-4)
+
+    @jax.jit
+    def run(key):
+        keys = jax.random.split(key)
+        start = jax.random.normal(keys[0], (8000, 8))
+        kernel = langevin(lambda z: jnp.sum((z - 0.5**0.5) ** 2, axis=1), noise_scale=scale, step_size=step_size)
+        end, log_det = chain_log_abs_det_rows(kernel, keys[1], start, 20)
+        return end, *(gaussian_log_prob(z, jnp.zeros_like(z), 1.0) for z in (start, end)), log_det
+
+    step_size = lambda step: jnp.asarray(sizes, jnp.float32)[step]
+    end, log_start, log_end, log_det = (part.reshape(80, 100, *part.shape[1:]) for part in run(jax.random.key(0)))
+    found = metrics.kl_to_prior(end), metrics.fixed_noise_kl_to_prior(log_start, log_det, -log_end)
+    for kl, value in zip(found, expected, strict=True):
+        kl = np.asarray(kl)  # independent for each of 100 rows
+        assert abs(kl.mean() - value) < 4 * kl.std() / 10 and kl.std() < 0.1 * value + 0.3
 
 
 def test_active_units(chains):
@@ -134,6 +163,9 @@ def test_cross_perplexities():
     np.testing.assert_allclose(found["forward_perplexity"], (0.2 * 0.3) ** -0.5, rtol=1e-5)
     np.testing.assert_allclose(found["reverse_perplexity"], (0.1 * 0.3) ** -0.5, rtol=1e-5)
     np.testing.assert_allclose(found["real_perplexity"], (0.2 * 0.3) ** -0.5, rtol=1e-5)
+    few = metrics.cross_perplexities(fit, train, test, np.array([[4, EOS], [EOS, PAD]]), num_forward=1)
+    np.testing.assert_allclose(few["forward_perplexity"], (0.2 * 0.3) ** -0.5, rtol=1e-5)
+    assert few["reverse_perplexity"] != found["reverse_perplexity"]  # all generated sentences are learned from
 
 
 def test_swaps():

@@ -10,8 +10,8 @@ from ebmjax.data import DataSpec
 from experiments.abp import build
 
 
-@pytest.mark.parametrize("variant", ["", "smoke"])
-@pytest.mark.parametrize("name, shape", [("digits", (8, 8, 1)), ("svhn", (32, 32, 3))])
+@pytest.mark.parametrize("variant", ["", "smoke"], ids=["whole", "smoke"])
+@pytest.mark.parametrize("name, shape", [("digits", (8, 8, 1)), ("svhn", (32, 32, 3))], ids=["digits", "svhn"])
 def test_the_bank_has_a_chain_for_every_example(name, shape, variant):
     config = import_module(f"configs.abp.{name}").get_config(variant)
     method = build(config, DataSpec("any", shape, 1000, 100, 10, 255))
@@ -33,6 +33,45 @@ def test_what_a_run_writes(run):
         "mean_fill": {"inpainting_mse_of_mean"},
     }
     assert found.pictures >= {"samples", "reconstructions", "interpolation", "inpainting", "health"}
+
+
+@pytest.mark.slow
+def test_what_a_run_on_incomplete_examples_writes(run):
+    found = run("abp", "digits_block:smoke")
+    own = {"missing_mse", "missing_mse_test", "missing_mse_stored", "train_mse"}
+    assert own <= set(found.metrics)
+    missing = {"missing_mse", "missing_mse_test"}
+    assert found.names["neighbour_fill"] == missing and missing <= found.names["short_run"]
+    assert found.names["mean_fill"] == missing | {"missing_mse_stored", "inpainting_mse_of_mean"}
+    mean = found.baselines["mean_fill"]
+    assert mean["missing_mse_stored"] == pytest.approx(mean["missing_mse"])  # the same entries
+    assert found.pictures >= {"missing", "recovered"}
+    assert "lacks a block of 4 x 4 pixels" in found.results["protocol"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--config.missing.name=blocks"], "missing.name: unknown name 'blocks'"),
+        (["--config.missing.name=block", "--config.missing.size=9"], "missing.size = 9: a square of that side does"),
+        (
+            ["--config.missing.name=squares", "--config.missing.fraction=1.0"],
+            "missing.fraction = 1.0 must lie in [0, 1)",
+        ),
+    ],
+    ids=["name", "size", "fraction"],
+)
+def test_refusals(words, said, fails):
+    assert said in fails("abp", "digits:smoke", *words)
+
+
+@pytest.mark.slow
+def test_recovery_verdict(whole_training, run):
+    """Minutes: missing entries are recovered better than by means and nearest neighbours."""
+    found = run("abp", "digits_missing", "--config.seed=1", "--config.evaluate.short_run_baseline=False")
+    for fill in ("mean_fill", "neighbour_fill"):
+        assert found.metrics["missing_mse"] < 0.8 * found.baselines[fill]["missing_mse"]
+    assert found.metrics["missing_mse_stored"] < found.baselines["mean_fill"]["missing_mse_stored"]
 
 
 @pytest.mark.slow

@@ -14,8 +14,13 @@ from experiments.measure.plane import TOYS, toy_figures
 
 ROOT = Path(__file__).parents[2]
 PATHS = sorted(p for p in (ROOT / "configs" / "anatomy").glob("*.py") if p.stem != "common")
-SHAPES = {"mnist": (28, 28, 1), "mnist32": (32, 32, 1), "cifar10": (32, 32, 3), "cifar10_convergent": (32, 32, 3)}
-PARAMETERS = {"mnist": 665_089, "mnist32": 627_953, "cifar10": 693_569, "cifar10_convergent": 628_529}
+COLOUR = (32, 32, 3)
+SHAPES = {"mnist": (28, 28, 1), "mnist32": (32, 32, 1), "cifar10": COLOUR, "cifar10_convergent": COLOUR}
+SHAPES |= dict.fromkeys(("cifar10_oscillating", "flowers", "flowers_convergent"), COLOUR)
+# The vanilla net of the official code, and its non-local net.
+PARAMETERS = dict.fromkeys(("cifar10", "cifar10_oscillating", "flowers"), 693_569)
+PARAMETERS |= dict.fromkeys(("cifar10_convergent", "flowers_convergent"), 628_529)
+PARAMETERS |= {"mnist": 665_089, "mnist32": 627_953}
 
 
 @pytest.mark.slow
@@ -23,14 +28,15 @@ def test_both_arms(run):
     """A pair of ten steps: all figures and pictures are there."""
     found = run("anatomy", "gmm:smoke")
     assert set(found.metrics) == {
-        *("mean_d_s", "mean_r_s", "kl_true_model", "long_run_sd_ratio"),
+        *("mean_d_s", "mean_r_s", "kl_true_model", "long_run_sd_ratio", "mala_acceptance"),
+        *(f"landscape_{what}" for what in ("minima", "basins", "barrier", "barrier_line", "reached")),
         *(f"{what}_occupancy_max_error" for what in ("energy", "bank", "short_run", "long_run", "mala")),
         *(f"{what}_mode_sd" for what in ("energy", "bank", "short_run", "long_run", "mala")),
     }
     # Noise starts keep no bank.
     assert found.names == {"nonconvergent": {name for name in found.metrics if not name.startswith("bank")}}
     assert "KL(true || model)" in found.results["protocol"]
-    names = {f"{what}{arm}" for what in ("learning", "landscape") for arm in ("", "_nonconvergent")}
+    names = {f"{what}{arm}" for what in ("learning", "landscape", "disconnectivity") for arm in ("", "_nonconvergent")}
     assert found.pictures >= names | {"long_run", "health"}
 
 
@@ -38,9 +44,11 @@ def test_both_arms(run):
 def test_images(takes_minutes, run):
     """A bank of images and the non-local net, without a toy's figures."""
     found = run("anatomy", "cifar10_convergent:smoke")
-    assert set(found.metrics) == {"mean_d_s", "mean_r_s", "long_run_saturated"} and not found.baselines
+    figures = {"mean_d_s", "mean_r_s", "long_run_saturated", "mala_saturated", "mala_acceptance"}
+    figures |= {f"landscape_{what}" for what in ("minima", "basins", "barrier", "barrier_line", "reached")}
+    assert set(found.metrics) == figures and not found.baselines
     assert 0 <= found.metrics["long_run_saturated"] <= 1
-    assert found.pictures >= {"learning", "samples", "long_run", "health"}
+    assert found.pictures >= {"learning", "samples", "long_run", "mala", "disconnectivity", "health"}
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
@@ -65,6 +73,7 @@ def test_parameters_and_temperatures(path):
     "word, said",
     [
         ("--config.evaluate.long_run_steps=150", "long_run_steps = 150 must be a multiple of 100"),
+        ("--config.evaluate.mala.num_steps=150", "mala.num_steps = 150 must be a multiple of 100"),
         ("--config.optimizer.energy.name=lion", "known: adam, sgd"),
         ("--config.initial.name=banks", "banks"),
         ("--config.initial.bank_size=8", "cannot be drawn from 8 chains"),

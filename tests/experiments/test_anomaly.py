@@ -79,7 +79,7 @@ def test_a_method_built_on_a_flow_that_has_not_seen_the_anomalies(takes_minutes,
 
 @pytest.mark.slow
 def test_another_data_set_as_the_anomaly(run):
-    words = ["gaussian_baseline=False", "max_examples=256"]
+    words = ["opponents=()", "max_examples=256"]
     words = [f"--config.evaluate.{word}" for word in words] + ["--config.anomaly.other=fake:28x28x1"]
     found = run("anomaly", "mnist_other:smoke", *words)
     assert found.baselines["random"]["auprc_joint_other"] == 0.5  # 128 of each

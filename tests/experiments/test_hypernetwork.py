@@ -30,7 +30,9 @@ def test_what_a_run_writes(no_diversity, run):
     assert set(found.baselines) == {"direct"} | ({"no_diversity"} if no_diversity else set())
     assert {"accuracy_single_mean", "path_straight_middle", "fgsm_single"} <= found.names["direct"]
     assert not no_diversity or {"entropy", "disagreement"} <= found.names["no_diversity"]
-    assert list(found.results["pictures"]) == ["accuracies.png", "paths_and_attacks.png", "health.png"]
+    pictures = ["accuracies", "paths_and_attacks", "health", "weights", "filters"]
+    assert list(found.results["pictures"]) == [f"{name}.png" for name in pictures]
+    assert {"targeted_flipped_single", "targeted_flipped_ensemble"} <= set(found.metrics)
     run("hypernetwork", None, "--mode=sample", folder=found.folder)
     assert np.load(found.folder / "samples.npy").shape == (100, 2410)
 
@@ -55,6 +57,8 @@ def test_figures_of_a_population():
         ("--config.model.target.name=cnn", "unknown name 'cnn'"),
         ("--config.model.hypernet.widths=(3,)", "must have one entry for each of 2 layers"),
         ("--config.model.hypernet.last_code=all", "unknown name 'all'"),
+        ("--config.model.inputs=grey", "unknown name 'grey'"),
+        ("--config.evaluate.targeted_sizes=(-2,)", "must be at least 0"),
         ("--config.model.norm=l3", "unknown norm 'l3'"),
         ("--config.data.name=8gaussians", "classifiers need labels"),
         ("--config.evaluate.epsilons=(-1.0,)", "must be at least 0"),

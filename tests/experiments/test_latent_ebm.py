@@ -17,7 +17,10 @@ from PIL import Image
 from configs.latent_ebm.digits import get_config
 from ebmjax.data import DataSpec
 from ebmjax.mcmc import KERNELS
+from ebmjax.report.results import added_figures
+from experiments import evaluate
 from experiments.latent_ebm import build
+from experiments.tables import table
 
 ROOT = Path(__file__).parents[2]
 CONFIG = f"--config={ROOT}/configs/latent_ebm/digits.py:smoke"
@@ -38,8 +41,8 @@ def test_what_a_run_writes(finished):
     assert {"seconds", "baseline_seconds", "machine", "commit", "versions"} <= set(results)
     frechet = {"frechet_pixels", "frechet_features"}
     assert set(finished.metrics) == {"test_mse", "energy_gap"} | frechet
-    arms = dict.fromkeys(("gaussian_prior", "gaussian_trained", "real"), frechet)
-    assert finished.names == {"pca": {"test_mse"}} | arms
+    arms = dict.fromkeys(("gaussian_prior", "real"), frechet)
+    assert finished.names == {"pca": {"test_mse"}, "gaussian_trained": {"test_mse"} | frechet} | arms
     assert results["num_steps"] == 200 and results["versions"]["jax"]
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == list(range(20, 201, 20))
@@ -153,12 +156,46 @@ def test_a_damaged_checkpoint_falls_back_to_the_last_sound_one(finished, run, tm
 @pytest.mark.slow
 def test_fake_images_and_a_longer_training(run, tmp_path):
     """Colour images of any shape by name; without a schedule over the whole training, it may be lengthened."""
-    words = ["--config.data.name=fake:8x8x3", "--config.evaluate.gaussian_baseline=False"]
+    words = ["--config.data.name=fake:8x8x3", "--config.evaluate.opponents=()"]
     words += [f"--config.optimizer.{group}.schedule=constant" for group in ("energy", "generator")]
     words += ["--config.train.ema_decay=0.9"]
     run("latent_ebm", "digits:smoke", *words, folder=tmp_path)
     longer = run("latent_ebm", "digits:smoke", *words, "--config.train.num_steps=15", folder=tmp_path)
     assert longer.results["num_steps"] == 15
+
+
+@pytest.mark.slow
+def test_opponents_and_long_chains(run):
+    """Those of Table 1, each with the figures of the method itself, and the pictures of long chains."""
+    found = run("latent_ebm", "digits_opponents:smoke")
+    table_1 = {"test_mse", "frechet_pixels", "frechet_features"}
+    for arm in ("gaussian_trained", "vae", "short_run_5"):
+        assert found.names[arm] == table_1 and (found.folder / "baselines" / arm).is_dir()
+    assert found.names["long_chain"] == table_1 - {"test_mse"}
+    assert "long_chains" in found.pictures
+    assert "short_run_5: short-run inference of 5 layers, by 5 noisy steps of 0.1" in found.results["protocol"]
+
+
+@pytest.mark.slow
+def test_an_arm_is_evaluated_beside_the_run(finished, tmp_path, capsys):
+    folder = shutil.copytree(finished.folder, tmp_path / "run")
+    words = [str(folder), "--with", "frechet_pixels", "--num", "64", "--batch_size", "64"]
+    assert evaluate.main(words) == 0 and evaluate.main([*words, "--arm", "gaussian_trained"]) == 0
+    held = json.loads((folder / "results.json").read_text())
+    own, arm = held["evaluations"]
+    assert "arm" not in own and arm["arm"] == "gaussian_trained" and own["value"] != arm["value"]
+    for name, entry in (("", own), ("gaussian_trained", arm)):
+        assert added_figures(held, name) == {"frechet_pixels": entry}
+    row = next(line for line in table("digits", [held]).splitlines() if line.startswith("| frechet_pixels"))
+    assert row.startswith(f"| frechet_pixels | {own['value']:.4g} |") and f"{arm['value']:.4g} gaussian_trained" in row
+    assert "frechet_<wbr>pixels, gaussian_<wbr>trained" in (folder / "report.html").read_text()
+    assert evaluate.main([*words, "--arm", "vea"]) == 2
+    assert "holds no trained arm 'vea'; its arms are gaussian_trained" in capsys.readouterr().err
+
+
+def test_an_unknown_opponent_is_refused(fails):
+    said = fails("latent_ebm", "digits:smoke", "--config.evaluate.opponents=('vea',)")
+    assert "--config.evaluate.opponents: unknown name 'vea'; did you mean 'vae'? Known: gaussian_trained" in said
 
 
 @pytest.mark.parametrize("kernel", sorted(KERNELS))
@@ -176,5 +213,5 @@ def test_any_kernel_by_its_name(kernel):
 @pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["hmc", "blackjax_barker"])
 def test_runs_with_any_kernel(kernel, run):
-    short = ["--config.evaluate.gaussian_baseline=False", "--config.evaluate.feature_steps=0"]
+    short = ["--config.evaluate.opponents=()", "--config.evaluate.feature_steps=0"]
     assert "frechet_pixels" in run("latent_ebm", "digits:smoke", *short, f"--config.sampler.name={kernel}").metrics

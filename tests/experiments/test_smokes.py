@@ -6,8 +6,10 @@ PUBLISHED = ("hypernetwork/cifar10", "latent_ebm/svhn", "short_run/celeba64")
 MORE = (
     *("divergence_triangle/cifar10", "flow/mnist", "flow_backbone/celeba32", "symbol_vector/svhn"),
     "vae_latent_ebm/cifar10",
-    *("abp/svhn", "anatomy/mnist", "anomaly/mnist", "features/svhn", "flow_contrastive/celeba32"),
-    *("latent_ebm/celeba64", "latent_ebm/ptb", "nice_likelihood/mnist", "text_short_run/ptb_released"),
+    *("abp/svhn", "abp/celeba64_squares", "anatomy/mnist", "anomaly/mnist", "features/svhn", "texture/published"),
+    *("flow_contrastive/celeba32", "latent_ebm/celeba64", "latent_ebm/ptb_full", "nice_likelihood/mnist"),
+    *("multilayer_short_run/celeba32", "multilayer_short_run/mnist", "text_short_run/ptb_grid"),
+    "text_short_run/ptb_released",
     *("vae_latent_ebm/mnist", "vera/cifar10", "vera/jem_cifar10"),
 )
 """Of every command a config whose networks no other run of the tests has; test_configs.py builds all of them."""

@@ -13,12 +13,14 @@ from experiments.symbol_vector import baselines, build
 
 FOLDER = Path(__file__).parents[2] / "configs" / "symbol_vector"
 PATHS = [
-    pytest.param(p, marks=[pytest.mark.slow] if p.stem == "cifar10" else [])  # svhn's nets, twice as wide
+    pytest.param(p, marks=[pytest.mark.slow] if p.stem in ("cifar10", "svhn_leftover") else [])  # svhn's nets, wider
     for p in sorted(FOLDER.glob("*.py"))
     if p.stem != "common"
 ]
 SHAPES = {"digits": (64,), "breast_cancer": (30,), "wine": (13,), "crop": (46,), "electric_devices": (96,)}
-SHAPES |= {"hepmass": (15,), "mnist": (28, 28, 1), "svhn": (32, 32, 3), "cifar10": (32, 32, 3)}
+SHAPES |= {"hepmass": (15,), "miniboone": (43,), "protein": (9,), "mnist": (28, 28, 1)}
+SHAPES |= dict.fromkeys(("eight_gaussians", "eight_gaussians_released", "pinwheel", "pinwheel_released"), (2,))
+SHAPES |= dict.fromkeys(("svhn", "svhn_leftover", "cifar10"), (32, 32, 3))
 LENGTH = 41
 
 
@@ -62,21 +64,31 @@ def test_published_numbers_of_parameters():
     params = abstract("agnews", num_classes=4)[1].params
     words, units = 30_001, 2000
     hidden = units * units + units
-    assert count(params["energy"]) == 100 * 100 + 100 + 100 * 100 + 100 + 100 * 4 + 4
+    assert count(params["energy"]) == 100 * 200 + 200 + 200 * 200 + 200 + 200 * 4 + 4
     assert count(params["generator"]) == 100 * units + units + 2 * hidden + units * words + words
     assert count(params["encoder"]) == words * units + units + hidden + units * 200 + 200
     params = abstract("ptb")[1].params
     assert count(params["energy"]) == 40 * 200 + 200 + 200 * 200 + 200 + 200 * 20 + 20
+    # Embeddings, which are the softmax's weights too; the gates of a word and z, and of the state; the first state.
+    # PyTorch's GRU has a second bias of the gates, 1,536 parameters more.
+    assert count(params["generator"]) == 10_000 * 512 + (512 + 40 + 512) * 1536 + 1536 + 40 * 512 == 6_776_320
 
 
 def test_published_settings():
     config = load("agnews").get_config()
     assert (config.labels.weight, config.model.mutual_information_weight, config.train.batch_size) == (200, 100, 200)
-    assert (config.sampler.prior.num_steps, config.sampler.prior.step_size) == (60, 0.4)
-    assert [config.optimizer[g].learning_rate for g in ("energy", "generator", "encoder")] == [2e-5, 1e-4, 1e-4]
+    assert (config.sampler.prior.num_steps, config.sampler.prior.step_size) == (100, 0.4)
+    assert [config.optimizer[g].learning_rate for g in ("energy", "generator", "encoder")] == [1e-5, 1e-4, 1e-4]
+    grid = load("agnews_grid").get_config()
+    assert (grid.sampler.prior.num_steps, grid.model.energy.widths) == (60, (100, 100))
     config = load("ptb").get_config()
     assert (config.model.mutual_information_weight, config.model.free_nats, config.model.latent_dim) == (50, 1, 40)
     assert (config.sampler.prior.num_steps, config.sampler.prior.step_size) == (40, 0.5)
+    assert (config.model.joint_clip_norm, config.model.decoder.tied, config.optimizer.encoder.clip_norm) == (
+        0.5,
+        True,
+        0,
+    )
 
 
 @pytest.mark.slow

@@ -9,16 +9,27 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from configs.text_short_run import ptb_released
+from configs.latent_ebm import ptb_full as latent_ptb
+from configs.text_short_run import ptb_released, yelp_released
 from ebmjax.data import DataSpec
 from experiments import latent_ebm, text_short_run
+from experiments.build import sentences as build_sentences
 from experiments.measure import sentences
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 PATHS = sorted(p for p in (CONFIGS / "text_short_run").glob("*.py") if p.stem != "common")
-PATHS += [CONFIGS / "latent_ebm" / f"{name}.py" for name in ("text", "ptb", "snli")]
+TEXTS = ("text", "text_noise_free", "ptb", "ptb_full", "snli", "snli_full", "yahoo_full")
+PATHS += [CONFIGS / "latent_ebm" / f"{name}.py" for name in TEXTS]
 MODULES = {"text_short_run": text_short_run, "latent_ebm": latent_ebm}
-FIGURES = {"reconstruction_nll", "nll", "perplexity", "kl", "mutual_information", "active_units"}
+FIGURES = {
+    "reconstruction_nll",
+    "nll",
+    "perplexity",
+    "kl_gaussian",
+    "kl_fixed_noise",
+    "mutual_information",
+    "active_units",
+}
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: f"{p.parent.name}/{p.stem}")
@@ -31,7 +42,9 @@ def test_what_is_learned(path):
         method = MODULES[name].build(config, spec)
         batch = {"x": jax.ShapeDtypeStruct((4, 9), np.int32)}
         state = jax.eval_shape(method.init, jax.random.key(0), batch)
-        assert set(state.params) == ({"generator", "energy"} if name == "latent_ebm" else {"generator"})
+        own = {"generator", "energy"} if name == "latent_ebm" else {"generator"}
+        own |= {"log_step_size"} if config.get("search", {}).get("every") else set()
+        assert set(state.params) == own
 
 
 def test_the_released_schedule():
@@ -43,6 +56,31 @@ def test_the_released_schedule():
     np.testing.assert_allclose(found, [0.05, 0.05, 0.05, 0.1, 0.15, 0.2, 0.2], rtol=1e-6)
     sampler.noise_scale.start = sampler.noise_scale.end = 1.0
     assert text_short_run.noise_schedule(sampler.noise_scale) is None
+
+
+def test_the_prior_of_yelp_rises():
+    """β is .1 at first, .1 + 1/6 after an epoch of 3,125 steps, 1 from 5.4 epochs on; and 1 where there is no rise."""
+    config = yelp_released.get_config()
+    spec = DataSpec("any", (9,), 100_000, 1000, None, None, vocab_size=50)
+    weight = text_short_run.prior_weight(config, spec)
+    found = [float(weight(step)) for step in (0, 3125, 27 * 625, 30_000)]
+    np.testing.assert_allclose(found, [0.1, 0.1 + 1 / 6, 1, 1], rtol=1e-5)
+    assert text_short_run.prior_weight(ptb_released.get_config(), spec) is None
+
+
+def test_language_models_by_the_released_settings():
+    """Eight passes over the sentences at a constant rate, forward perplexity of five batches."""
+    config = latent_ptb.get_config()
+    decoder, options = build_sentences.language_models(config, 50, 300)
+    assert (decoder.hidden_dim, decoder.dropout, decoder.cell) == (512, 0.5, "lstm")
+    assert options["num_steps"] == 80 and options["num_forward"] == 150 and options["learning_rate"] == 1e-4
+    config.evaluate.cross_protocol = "decoder"
+    decoder, options = build_sentences.language_models(config, 50, 300)
+    assert decoder.initial == "separate" and options == {"batch_size": 30, "num_steps": 1000}
+
+
+def test_every_opponent_is_told():
+    assert set(sentences.VAES) == set(build_sentences.VAES)
 
 
 @pytest.mark.slow
@@ -70,7 +108,9 @@ def test_what_a_latent_ebm_of_sentences_writes(run):
 
 def test_the_language_model_stands_beside_the_likelihood_that_was_estimated(monkeypatch):
     """Beside nll, else beside short_run_nll, else nowhere."""
-    monkeypatch.setattr(sentences.sentence_scores, "likelihood_figures", lambda *_: {"nll": 1.0, "perplexity": 2.0})
+    monkeypatch.setattr(
+        sentences.sentence_scores, "exact_likelihood_figures", lambda *_: {"nll": 1.0, "perplexity": 2.0}
+    )
     config = ConfigDict({"evaluate": {"max_examples": 2, "batch_size": 2}})
     dataset = SimpleNamespace(x_test=np.zeros((2, 3), np.int32))
     run = SimpleNamespace(config=config, dataset=dataset, baselines={"language_model": None}, rng_key=None)
@@ -91,6 +131,8 @@ def test_the_language_model_stands_beside_the_likelihood_that_was_estimated(monk
         ("text_short_run", "pydoc", "model.decoder.cell=gri", "did you mean 'gru'"),
         ("text_short_run", "pydoc", "model.decoder.dropout=1.", "model.decoder.dropout = 1.0"),
         ("text_short_run", "pydoc", "evaluate.num_draws=5", "must exceed model.latent_dim"),
+        ("text_short_run", "pydoc", "evaluate.cross_protocol=released_", "did you mean 'released'"),
+        ("text_short_run", "pydoc", "model.decoder.initial=hiden", "did you mean 'hidden'"),
     ],
 )
 def test_refusals(command, config, word, said, fails):

@@ -13,11 +13,14 @@ from experiments import text_classification as experiment
 def test_features():
     """The mean of num_draws draws, with its noise: of N(2 tokens, 1), 400 of them, within five standard errors."""
     functions = {"encode": lambda state, key, x: state * x + jax.random.normal(key, x.shape)}
+    functions["encode_with_dropout"] = lambda state, key, x: 0.0 * functions["encode"](state, key, x) - 1.0
     encode = experiment.make_encoder(Method(None, None, None, None, functions), 400)
     x = np.arange(15, dtype=np.float32).reshape(5, 3)
     train, test = experiment.features_of(encode, jnp.float32(2.0), jax.random.key(0), (x, x[:2]), 3)
     np.testing.assert_allclose(train, 2 * x, atol=5 / 20)
     assert np.all(train[:2] != test)  # other noise
+    encode = experiment.make_encoder(Method(None, None, None, None, functions), 2, dropout=True)
+    np.testing.assert_array_equal(encode(jnp.float32(2.0), jax.random.key(0), x), -np.ones_like(x))
 
 
 def test_bag_of_words():

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from ebmjax.estimators.likelihood import ShortRunDraws
 from ebmjax.importance import WeightedMean
 from ebmjax.nets import TextDecoder
 from ebmjax.training.experiment import Trained
@@ -14,6 +15,11 @@ from experiments.measure import sentence_scores
 VOCABULARY = ("<pad>", "<unk>", "<bos>", "<eos>", "a", "b")
 X = np.array([[4, 5, EOS, PAD], [5, EOS, PAD, PAD], [4, 4, 5, EOS], [EOS, PAD, PAD, PAD], [5, 5, EOS, PAD]], np.int32)
 KEY = jax.random.key(0)
+
+
+def drawn(num, rows):
+    """Of `ShortRunDraws`: all ends at (1, 1), log p(z_0) = -4, sign -1, log|det| = -3."""
+    return zip((1.0, -4.0, -1.0, -3.0), ((num, rows, 2), *3 * [(num, rows)]), strict=True)
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +40,10 @@ def trained():
         "start": lambda scale, z: jnp.zeros(len(z)),
         "step": step,
         "token_log_prob": lambda scale, z, x: -jnp.abs(x[:, 0] - z[:, 0]),
-        "short_run_likelihood_estimate": lambda scale, key, x, num_samples: WeightedMean(
-            -jnp.log(6.0) * jnp.sum(x != PAD, axis=1) / num_samples, *3 * [0.1 * jnp.ones(len(x))]
+        "log_likelihood": lambda scale, x: -jnp.log(6.0) * jnp.sum(x != PAD, axis=1) / 3,
+        "short_run_estimates": lambda scale, key, x, num_samples: (
+            WeightedMean(-jnp.log(6.0) * jnp.sum(x != PAD, axis=1) / num_samples, *3 * [0.1 * jnp.ones(len(x))]),
+            ShortRunDraws(*(value * jnp.ones(shape) for value, shape in drawn(num_samples, len(x)))),
         ),
     }
     sample = lambda scale, key, num: jnp.tile(jnp.array([[4, EOS]]), (num, 1))
@@ -51,7 +59,7 @@ def test_posterior(trained):
     found = sentence_scores.posterior_figures(draws)
     kinds = np.array([2, 2, 1]) / 5  # sentences that begin with a, with b, with EOS
     np.testing.assert_allclose(found["mutual_information"], -np.sum(kinds * np.log(kinds)), atol=0.2)
-    assert found["active_units"] == 1 and found["kl"] > 10
+    assert found["active_units"] == 1 and found["kl_gaussian"] > 10
 
 
 def test_reconstruction_and_likelihood(trained):
@@ -59,10 +67,13 @@ def test_reconstruction_and_likelihood(trained):
     found = sentence_scores.reconstruction_figures(trained, X, 3, KEY, max_swaps=1)
     assert found["reconstruction_nll"] < 0.05
     assert found["reconstruction_nll_1_swaps"] - found["reconstruction_nll"] == pytest.approx(0.2, abs=0.21)
-    found = sentence_scores.likelihood_figures(trained, X, 2, KEY, num_samples=2)
-    np.testing.assert_allclose(found["perplexity"], np.sqrt(6), rtol=1e-5)
-    np.testing.assert_allclose(found["nll"], np.log(6) / 2 * 13 / 5, rtol=1e-5)
-    assert found["nll_unreliable"] == 0
+    found = sentence_scores.short_run_figures(trained, X, 2, KEY, num_samples=2)
+    np.testing.assert_allclose(found["short_run_perplexity"], np.sqrt(6), rtol=1e-5)
+    np.testing.assert_allclose(found["short_run_nll"], np.log(6) / 2 * 13 / 5, rtol=1e-5)
+    assert found["short_run_nll_unreliable"] == 0
+    np.testing.assert_allclose(found["kl_fixed_noise"], -4 + 3 + 1 + np.log(2 * np.pi), rtol=1e-5)
+    found = sentence_scores.exact_likelihood_figures(trained, X, 2, KEY)
+    np.testing.assert_allclose(found["perplexity"], 6 ** (1 / 3), rtol=1e-5)
     estimates = WeightedMean(np.array([-2.0, np.nan, -4.0]), np.array([0.1, np.inf, np.inf]), np.ones(3), np.ones(3))
     found = sentence_scores.sentence_likelihoods(estimates, X[:3])  # one of them refused
     assert found["nll"] == 3 and found["nll_unreliable"] == 2 / 3

@@ -79,7 +79,7 @@ def test_what_a_run_writes(run):
     assert own | auroc | {"energy_refined"} <= set(found.metrics)
     assert found.names == {"supervised": own, "refined": {"frechet_pixels"}, "real": {"frechet_pixels"}}
     assert found.metrics["diverged"] == 0
-    assert found.pictures >= {"arms", "samples", "samples_refined", "health"}
+    assert found.pictures >= {"arms", "samples", "samples_refined", "samples_by_class", "log_p", "health"}
     run("vera", None, "--mode=sample", folder=found.folder)
     assert np.load(found.folder / "samples.npy").shape == (100, 64)
 
@@ -93,6 +93,7 @@ def test_what_a_run_writes(run):
         ("--config.model.entropy_weight=-1.0", "entropy_weight = -1.0 must be ≥ 0"),
         ("--config.labels.per_class=1000", "1000 labels a class must be at least 1"),
         ("--config.data.name=8gaussians", "has no labels"),
+        ("--config.evaluate.attacks.epsilons_l2=(-0.1,)", "epsilons_l2"),
         ("--config.model.posterior.name=exact", "unknown name 'exact'; known: hmc, importance"),
         ("--config.model.generator.name=residual", "residual makes images, but examples have shape (64,)"),
         ("--config.model.generator.name=dcgan", "dcgan makes images, but examples have shape (64,)"),
@@ -109,6 +110,22 @@ def test_refusals(word, message, fails):
 @pytest.mark.parametrize("name", ["jem_digits", "against_jem"])
 def test_other_arms(name, run):
     assert run("vera", f"{name}:smoke").results["method"] == ("jem" if name.startswith("jem_") else "vera")
+
+
+@pytest.mark.slow
+def test_attacks(run):
+    """Ours with and without chains before the classification, the supervised net without; noise on foreign examples."""
+    words = "--config.evaluate.attacks.num_examples=16", "--config.evaluate.foreign_noise=0.03"
+    found = run("vera", "digits:smoke", *words, "--config.evaluate.ece_bins=20")
+    radii = ["linf_0", "linf_0.1", *(f"l2_{radius}" for radius in ("0", "0.2", "0.5", "1", "2"))]
+    expected = {f"accuracy_{radius}_refined_{steps}" for radius in radii for steps in (0, 1)}
+    assert {name for name in found.metrics if "_refined_" in name} == expected
+    assert {name for name in found.names["supervised"] if "_refined_" in name} == {
+        name for name in expected if name.endswith("_0")
+    }
+    assert found.metrics["accuracy_linf_0_refined_0"] == found.metrics["accuracy_l2_0_refined_0"]
+    assert "attacks" in found.pictures
+    assert "20 bins" in found.results["protocol"] and "noise of 0.03" in found.results["protocol"]
 
 
 @pytest.mark.slow

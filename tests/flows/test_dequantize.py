@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from ebmjax.data import to_float
-from ebmjax.flows import bin_width, bits_per_dim, dequantize, latent_log_prob, quantize
+from ebmjax.flows import (
+    bin_width,
+    bits_per_dim,
+    dequantize,
+    dequantize_logits,
+    from_logits,
+    latent_log_prob,
+    quantize,
+)
 
 KEY = jax.random.key(0)
 
@@ -46,3 +54,19 @@ def test_half_precision_images_get_the_noise_of_float32():
     """In bfloat16 level 200 plus a number below 1 would be a whole number."""
     x = to_float(jnp.full((4, 500), 200, jnp.uint8), 255)
     np.testing.assert_allclose(dequantize(KEY, x.astype(jnp.bfloat16), 256), dequantize(KEY, x, 256), atol=1e-6)
+
+
+def test_logits_are_of_the_noisy_pixels_and_clipped():
+    """A level n of 256: sigmoid(logit) - n / 255 is uniform in ±1/512; of black three in four are at .001."""
+    level = np.repeat([0, 100, 255], 20_000)
+    x = to_float(jnp.asarray(level, jnp.uint8), 255)
+    logits = dequantize_logits(KEY, x, 256)
+    assert float(jnp.max(jnp.abs(logits))) == pytest.approx(np.log(0.999 / 0.001), rel=1e-4)
+    black, grey, white = np.split(np.asarray(jax.nn.sigmoid(logits)), 3)
+    assert np.abs(grey - 100 / 255).max() <= 1 / 512 + 1e-6
+    # A uniform number has the variance width² / 12; 20,000 draws know it to 1 %.
+    np.testing.assert_allclose(np.var(grey), (1 / 256) ** 2 / 12, rtol=0.04)
+    share = 0.5 + 0.256  # noise below .001: (1/512 + .001) / (1/256)
+    assert np.mean(black < 0.00101) == pytest.approx(share, abs=0.015)  # five standard errors
+    assert np.mean(white > 0.99899) == pytest.approx(share, abs=0.015)
+    np.testing.assert_allclose(from_logits(logits[20_000:40_000]), 2 * grey - 1, atol=1e-5)

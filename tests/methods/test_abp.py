@@ -52,9 +52,9 @@ def test_a_cold_start_is_short_run_inference():
     jax.tree.map(np.testing.assert_array_equal, *ends)
 
 
-def linear(bank, chain, w, sigma):
-    """x = w z + σ e with w fixed, for `len(x)` copies of one example."""
-    method = abp(nn.Dense(len(w)), chain=chain, optimizers={}, sigma=sigma, latent_dim=1, bank=bank)
+def linear(bank, chain, w, sigma, **optimizers):
+    """x = w z + σ e with w fixed (unless optimizers are given), for `len(x)` copies of one example."""
+    method = abp(nn.Dense(len(w)), chain=chain, optimizers=optimizers, sigma=sigma, latent_dim=1, bank=bank)
     params = {"generator": {"kernel": jnp.array([w]), "bias": jnp.zeros(len(w))}}
     return method, lambda batch: method.init(jax.random.key(0), batch)._replace(params=params)
 
@@ -107,3 +107,50 @@ def test_inpainting_uses_what_is_seen_alone():
     precision = 1 + w[0] ** 2 / sigma**2
     # sd of w_2 z is 2 / √5 (chains of step .2 are 2.6 % wider), over √20,000.
     assert abs(np.mean(filled[:, 1]) - w[1] * w[0] * 1.5 / sigma**2 / precision) < 4 * 0.92 / np.sqrt(num)
+
+
+@pytest.mark.parametrize("persistent", [True, False], ids=["stored", "fresh"])
+def test_training_on_incomplete_examples(persistent):
+    """Three pixels w z, the last unseen: chains reach p(z | x_1, x_2), and the gradient is that of log p(x_1, x_2).
+
+    λ = 1 + |w_o|² / σ², μ = w_o·x_o / (σ² λ), and the gradient in the bias b_o, which depends on E[z] alone, is
+    -2 (x_o - w_o μ) = -2 σ² (w_o w_oᵀ + σ² I)⁻¹ x_o. A step of SGD with rate 1 moves b by its negative.
+    """
+    num, w, sigma, s = 20_000, [1.0, -2.0, 3.0], 0.5, 0.2
+    w_seen, x_seen = np.array(w[:2]), np.array([1.5, 1.0])
+    precision = 1 + w_seen @ w_seen / sigma**2
+    mean, variance = w_seen @ x_seen / sigma**2 / precision, 1 / (precision * (1 - s**2 * precision / 4))
+    exact = 2 * sigma**2 * np.linalg.solve(np.outer(w_seen, w_seen) + sigma**2 * np.eye(2), x_seen)
+    np.testing.assert_allclose(exact, 2 * (x_seen - w_seen * mean))
+
+    bank = make_bank(num, num) if persistent else None
+    method, start = linear(bank, chain(60, s), w, sigma, generator=optax.sgd(1.0))
+    x, mask = jnp.tile(jnp.array([1.5, 1.0, jnp.nan]), (num, 1)), jnp.tile(jnp.array([True, True, False]), (num, 1))
+    state, metrics = jax.jit(method.train_step)(start({"x": x}), {"x": x, "mask": mask, "index": jnp.arange(num)})
+    bias = np.asarray(state.params["generator"]["bias"])
+    # Standard errors of means of 20,000 normals with the chains' variance; 60 steps forget the start to .58^60.
+    np.testing.assert_allclose(bias[:2], exact, atol=4 * 2 * 2 * np.sqrt(variance / num))
+    assert bias[2] == 0 and np.all(np.asarray(state.params["generator"]["kernel"])[0, 2] == 3.0)
+    seen = np.sum((x_seen - w_seen * mean) ** 2) + w_seen @ w_seen * variance  # E of the squared error, of two pixels
+    assert float(metrics["reconstruction_mse"]) == pytest.approx(seen / 2, rel=0.05)
+    if persistent:
+        z = all_chains(bank, state.extra["chains"])
+        assert abs(np.mean(z) - mean) < 4 * np.sqrt(variance / num)
+        assert abs(np.var(z) - variance) < 4 * variance * np.sqrt(2 / num)
+
+
+@pytest.mark.parametrize("persistent", [True, False], ids=["stored", "fresh"])
+def test_what_is_missing_does_not_matter(persistent):
+    """Bit for bit, whatever stands there; and a mask that hides nothing changes nothing but the rounding."""
+    method = small_method(bank=make_bank(8, 8) if persistent else None)
+    state, step = method.init(jax.random.key(0), X), jax.jit(method.train_step)
+    mask = jax.random.bernoulli(jax.random.key(2), 0.5, X["x"].shape)
+    ends = []
+    for other in (0.7, jnp.nan):
+        new, metrics = step(state, X | {"x": jnp.where(mask, X["x"], other), "mask": mask})
+        ends.append((new.params, new.opt_state, new.extra, metrics))
+    jax.tree.map(np.testing.assert_array_equal, *ends)
+    assert np.isfinite(metrics["reconstruction_mse"])
+    seen_all = [step(state, X | extra)[0].params for extra in ({}, {"mask": jnp.ones_like(mask)})]
+    jax.tree.map(partial(np.testing.assert_allclose, atol=1e-4), *seen_all)
+    assert any(np.any(a != b) for a, b in zip(*map(jax.tree.leaves, (seen_all[0], ends[0][0])), strict=True))

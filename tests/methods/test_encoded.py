@@ -9,7 +9,15 @@ import numpy as np
 import optax
 import pytest
 
-from ebmjax.methods import TriangleWeights, divergence_triangle, official_weights, vae, vae_latent_ebm
+from ebmjax.methods import (
+    TriangleWeights,
+    ali,
+    divergence_triangle,
+    official_weights,
+    vae,
+    vae_latent_ebm,
+    wake_sleep,
+)
 from ebmjax.methods.wrappers import concealed
 from ebmjax.nets import JointMLPEnergy, MLPEncoder, MLPEnergy, MLPGenerator
 
@@ -20,11 +28,13 @@ BUILDERS = {
     "vae": vae,
     "divergence_triangle": partial(divergence_triangle, MLPEnergy((8,))),
     "vae_latent_ebm": partial(vae_latent_ebm, JointMLPEnergy((8,))),
+    "ali": partial(ali, JointMLPEnergy((8,), "identity"), weight=1.0),
+    "wake_sleep": wake_sleep,
 }
 
 
 def build(name, rate=1e-2, **options):
-    groups = ("encoder", "generator") if name == "vae" else ("energy", "encoder", "generator")
+    groups = ("encoder", "generator") if name in ("vae", "wake_sleep") else ("energy", "encoder", "generator")
     optimizers = {group: optax.sgd(rate) for group in groups}
     nets = MLPGenerator(SHAPE, (8,)), MLPEncoder(DIM, (8,))
     return BUILDERS[name](*nets, optimizers=optimizers, sigma=0.5, latent_dim=DIM, **options)

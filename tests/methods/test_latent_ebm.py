@@ -16,7 +16,7 @@ import pytest
 from ebmjax.estimators.interpolation import great_circle
 from ebmjax.estimators.likelihood import chain_log_abs_det_rows, log_abs_det_rows, log_normalizer
 from ebmjax.mcmc import Chain, langevin, run_chain
-from ebmjax.methods import latent_ebm
+from ebmjax.methods import latent_ebm, multilayer_short_run
 from ebmjax.nets import MLPEnergy, MLPGenerator
 from ebmjax.objectives import contrastive
 
@@ -188,6 +188,34 @@ def test_zero_energy_is_short_run_inference():
     for _ in range(2):
         a, b = jax.jit(tilted.train_step)(a, X)[0], jax.jit(plain.train_step)(b, X)[0]
     jax.tree.map(lambda u, v: np.testing.assert_allclose(u, v, atol=1e-6), a.params["generator"], b.params["generator"])
+
+
+def test_without_an_energy_it_is_short_run_inference_of_one_layer():
+    """The arm gaussian_trained. Without noise long chains end at the mode, whatever their start; then an update of the
+    generator equals that of multi-layer short-run inference with one layer."""
+    sgd, x = {"generator": optax.sgd(0.1)}, {"x": jax.random.normal(jax.random.key(1), (6, 4))}
+    noise_free = partial(langevin, noise_scale=0)
+    ours = latent_ebm(
+        None,
+        nn.Dense(4),
+        prior_chain=chain(1, 0.4),
+        posterior_chain=Chain(partial(noise_free, step_size=0.5), 100),
+        optimizers=sgd,
+        sigma=0.7,
+        latent_dim=3,
+    )
+    theirs = multilayer_short_run(
+        nn.Dense(4), make_kernel=noise_free, num_steps=100, step_size=0.5, optimizers=sgd, sigma=0.7, latent_dim=3
+    )
+    a, b = ours.init(jax.random.key(0), x), theirs.init(jax.random.key(0), x)
+    start = a.params["generator"]
+    b = b._replace(params=b.params | {"generator": start})
+    (a, found), (b, expected) = jax.jit(ours.train_step)(a, x), jax.jit(theirs.train_step)(b, x)
+    change = jax.tree.map(lambda old, u, v: (u - old, v - old), start, a.params["generator"], b.params["generator"])
+    for u, v in jax.tree.leaves(change, is_leaf=lambda leaf: isinstance(leaf, tuple)):
+        np.testing.assert_allclose(u, v, rtol=1e-3, atol=1e-5)
+        assert float(jnp.max(jnp.abs(u))) > 1e-2
+    assert found["reconstruction_mse"] == pytest.approx(float(expected["reconstruction_mse"]), rel=1e-4)
 
 
 def test_output_bias_of_the_energy_never_learns():

@@ -15,7 +15,7 @@ import pytest
 from ebmjax.mcmc import Chain, langevin
 from ebmjax.methods import StepSizeSearch, abp, multilayer_short_run
 from ebmjax.methods.base import step_key
-from ebmjax.methods.multilayer_short_run import slope
+from ebmjax.methods.step_size_search import slope
 from ebmjax.nets import MLPGenerator, MultilayerMLPGenerator
 
 SIGMA = 0.6

@@ -114,6 +114,21 @@ def test_the_loss_by_hand():
     assert np.min(np.abs(slopes)) > 0.05
 
 
+def test_generator_and_encoder_are_clipped_together():
+    """A plain step of both together has the largest norm and its old direction; the energy's is not clipped."""
+    batch, weights = {"x": jnp.array([[0.4], [-1.1], [0.9]])}, CouplingWeights(0.0, 1.0)
+    moved = {}
+    for norm in (0.0, 0.25):
+        state, step = stepper(weights, batch, joint_clip_norm=norm)
+        after = step(state, batch)[0].params
+        flat = lambda params, groups: np.hstack([jax.tree.leaves(params[group]) for group in groups])
+        moved[norm] = [flat(after, g) - flat(state.params, g) for g in (("energy",), ("generator", "encoder"))]
+    free, clipped = moved[0.0], moved[0.25]
+    np.testing.assert_allclose(clipped[0], free[0], rtol=1e-5)
+    assert np.linalg.norm(free[1]) > 0.5
+    np.testing.assert_allclose(clipped[1], 0.25 * free[1] / np.linalg.norm(free[1]), rtol=1e-4, atol=1e-6)
+
+
 def test_free_nats_leave_out_the_kl():
     """Its slope in v at exp(v) = 1 / Λ is (1/Λ - 1) / 2: of two steps with the same draws, .4106 apart."""
     precision, moved = 1 + 1.5**2 / SIGMA**2, {}

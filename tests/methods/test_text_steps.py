@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 from optax import sgd
 
-from ebmjax.methods import text_short_run
+from ebmjax.mcmc import langevin
+from ebmjax.methods import StepSizeSearch, text_short_run
 from ebmjax.methods.base import step_key
 from ebmjax.methods.language_model import language_model
+from ebmjax.methods.latent_model import make_model
+from ebmjax.methods.step_size_search import divergence
+from ebmjax.methods.text_short_run import Inference
 from ebmjax.types import EOS, PAD, Chain, ChainState, Info, Kernel
 
 RATE = 0.1
@@ -36,7 +40,7 @@ class Words(nn.Module):
     def __call__(self, z, x):
         return self.log_prob(z, x)
 
-    def inputs(self, x):
+    def inputs(self, x, train=False):
         return None
 
     def log_prob(self, z, x, inputs=None, train=False):
@@ -114,3 +118,55 @@ def test_the_decoder_drops_out_in_training_alone():
     assert nll[1] > nll[0] + 1
     errors = [m.evaluate(state, jax.random.key(1), BATCH)["reconstruction_nll"] for m in (plain, dropping)]
     np.testing.assert_array_equal(*errors)
+
+
+KERNEL = partial(langevin, step_size=0.5, noise_scale=0.0)
+FIXED = {"latent_dim": 2, "length": 4, "optimizers": {"generator": sgd(RATE)}}
+
+
+def test_the_weight_of_the_prior_in_the_chain():
+    """One noise-free step from z_0 moves by -s² / 2 (β z_0 - ∇ log p(x | z_0)), β that of the training step."""
+    method = text_short_run(Words(), posterior_chain=Chain(KERNEL, 1), prior_weight=lambda step: 0.1 * step, **FIXED)
+    state = method.init(jax.random.key(0), BATCH)
+    encode = COMPILED(method.functions["encode"])
+    key = jax.random.key(5)
+    start = jax.random.normal(jax.random.split(jax.random.split(key)[0])[0], (3, 2))
+    slope = jax.grad(lambda z: jnp.sum(method.functions["token_log_prob"](state, z, X)))(start)
+    for step in (0, 7):
+        found = encode(state._replace(step=jnp.int32(step)), key, X)
+        np.testing.assert_allclose(found, start - 0.125 * (0.1 * step * start - slope), atol=1e-6)
+
+
+def test_dropout_in_the_chain():
+    """Off for new sentences; on in training if asked for, and for features drawn with it."""
+    make = partial(text_short_run, Words(True), posterior_chain=Chain(KERNEL, 2), **FIXED)
+    plain, dropping = make(), make(chain_dropout=True)
+    state = plain.init(jax.random.key(0), BATCH)
+    spreads = [COMPILED(method.train_step)(state, BATCH)[1]["posterior_grad_norm"] for method in (plain, dropping)]
+    assert spreads[0] != spreads[1]
+    names = ("encode", "encode_with_dropout")
+    found = [[COMPILED(m.functions[name])(state, jax.random.key(1), X) for name in names] for m in (plain, dropping)]
+    np.testing.assert_array_equal(found[0], found[1])
+    assert np.all(np.asarray(found[0][0]) != found[0][1])
+
+
+def test_the_step_size_is_the_best_of_a_grid():
+    """Every second step the divergence of each step size of the grid is compared; between, it stays."""
+    search = StepSizeSearch("fixed_noise", 2, (0.1, 0.9, 0.4), 0.0, 3, 2)
+    method = text_short_run(
+        Words(), posterior_chain=Chain(partial(langevin, step_size=0.3), 3), search=search, step_size=0.3, **FIXED
+    )
+    state = method.init(jax.random.key(0), BATCH)
+    step = COMPILED(method.train_step)
+    first, metrics = step(state, BATCH)
+    assert float(metrics["step_size"]) == pytest.approx(0.3)
+    second, metrics = step(first, BATCH)
+    inference = Inference(make_model(Words(), length=4, latent_dim=2, posterior_chain=Chain(langevin, 3)))
+    key = jax.random.fold_in(step_key(first), 4)
+    values = [
+        divergence(inference.at(first.step, jnp.log(s)), first.params, key, X, "fixed_noise", 2) for s in search.grid
+    ]
+    assert float(metrics["step_size"]) == pytest.approx(search.grid[int(np.argmin(values))])
+    assert float(step(second, BATCH)[1]["step_size"]) == float(metrics["step_size"])
+    with pytest.raises(ValueError, match="either a grid"):
+        text_short_run(Words(), posterior_chain=Chain(KERNEL, 1), search=search._replace(grid=()), **FIXED)

@@ -16,6 +16,7 @@ from ebmjax.methods.wrappers import (
     replicated,
     snapshots,
     stopped_where_diverged,
+    transformed,
     with_best,
     with_ema,
     with_snapshots,
@@ -40,6 +41,27 @@ def counter():
         return state._replace(step=state.step + 1, params={"n": state.params["n"] + 1}, extra=chains), {}
 
     return Method(init, train_step, lambda *_: jnp.zeros(1), lambda *_: {}, {})
+
+
+def test_transformed_data():
+    """The method learns from transform(key, x), with another key at every step, and samples are mapped back."""
+    seen = lambda state, batch: state._replace(step=state.step + 1, params={"x": batch["x"]})
+    start = lambda key, batch: State(jnp.int32(0), {"x": batch["x"]}, {}, {}, {}, key)
+    functions = {"energy": lambda state, x: x, "encode": lambda state, key, x: x}
+    method = Method(
+        start, lambda *a: (seen(*a), {}), lambda state, key, num: state.params["x"], lambda *_: {}, functions
+    )
+    add = lambda key, x: 10 * x + jax.random.uniform(key, x.shape)
+    method = transformed(method, add, jnp.floor)
+    x = jnp.arange(1.0, 4.0)
+    state = method.init(jax.random.key(0), {"x": x})
+    values = []
+    for _ in range(3):
+        values.append(np.asarray(state.params["x"]))
+        assert np.array_equal(method.sample(state, None, 3), 10 * x)
+        state, _ = method.train_step(state, {"x": x, "label": x})
+    assert len(np.unique(np.stack(values))) == 9
+    assert set(method.functions) == {"energy"}
 
 
 def after(method, num_steps):

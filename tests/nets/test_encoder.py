@@ -16,7 +16,10 @@ from ebmjax.nets import (
     conv_energy_layers,
     normed_generator_layers,
 )
+from ebmjax.nets.joint import dense
+from ebmjax.nets.normed import batch_norm, normal_scales
 
+LARGE = jax.ShapeDtypeStruct((1, 64, 64, 3), np.float32)
 IMAGE, LATENT = jax.ShapeDtypeStruct((1, 32, 32, 3), np.float32), jax.ShapeDtypeStruct((1, 100), np.float32)
 encoder_of = lambda width, normed: ConvEncoder(100, conv_energy_layers(width, 32)[:-1], normed)
 PUBLISHED = {
@@ -26,6 +29,14 @@ PUBLISHED = {
     "latent EBM, generator": (NormedGenerator(normed_generator_layers(96, 3)), (LATENT,), 4_452_963),
     "latent EBM, encoder": (encoder_of(48, True), (IMAGE,), 2_780_024),
     "latent EBM, energy": (JointConvEnergy(), (IMAGE, LATENT), 8_701_633),
+}
+# For 64 pixels, our own: the widest layer once more (4 · 4 · 512² weights and 2 · 512 of the normalisation;
+# 4 · 4 · 256² in the energy; 4 · 4 · 512² in the encoder); 8 x 8 weights for 4 x 4 at the end of the joint energy.
+LARGER = {
+    "triangle, generator": (NormedGenerator(normed_generator_layers(128, 3, 64)), (LATENT,), 4_194_304 + 1024),
+    "triangle, energy": (ConvEnergy(conv_energy_layers(64, 64, 4), use_bias=False), (LARGE,), 1_048_576),
+    "triangle, encoder": (ConvEncoder(100, conv_energy_layers(64, 64)[:-1]), (LARGE,), 4_194_304),
+    "latent EBM, energy": (JointConvEnergy(), (LARGE, LATENT), 48 * 512**2),
 }
 
 
@@ -37,6 +48,30 @@ def test_published_numbers_of_parameters(name):
     outputs = jax.eval_shape(lambda *x: net.init_with_output(jax.random.key(0), *x)[0], *inputs)
     shapes = {leaf.shape for leaf in jax.tree.leaves(outputs)}
     assert shapes == {(1, 32, 32, 3)} if "generator" in name else shapes <= {(1, 100), (1,)}
+
+
+@pytest.mark.parametrize("name", sorted(LARGER))
+def test_numbers_of_parameters_for_64_pixels(name):
+    net, inputs, more = LARGER[name]
+    params = jax.eval_shape(net.init, jax.random.key(0), *inputs)["params"]
+    assert sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(params)) == PUBLISHED[name][2] + more
+    with pytest.raises(ValueError, match="size must be 32, 64, 128 ..., got 28"):
+        normed_generator_layers(128, 3, 28)
+
+
+def test_first_values_of_the_joint_energy_and_of_the_scales():
+    """Biases of one pixel's convolutions lie in U(±1/√fan_in), and are not 0; scales are N(1, .02²), or 1."""
+    x, z = jnp.zeros((1, 8, 8, 1)), jnp.zeros((1, 100))
+    bias = dense(64, z).init(jax.random.key(0), z)["params"]["bias"]
+    assert np.all(np.abs(bias) <= 0.1) and np.all(bias != 0)  # fan_in 100
+    for deviation in (0.02, 0.0):
+        scale = batch_norm(False, scale_init=normal_scales(deviation)).init(jax.random.key(1), jnp.zeros((1, 4096)))[
+            "params"
+        ]["scale"]
+        assert abs(scale.std() - deviation) <= 0.1 * deviation and abs(scale.mean() - 1) < 0.01
+        net = ConvEncoder(3, ((8, 3, 1, 1),), normed=True, scale_init=normal_scales(deviation))
+        scale = jax.jit(net.init)(jax.random.key(1), x)["params"]["BatchNorm_0"]["scale"]
+        assert np.all(scale == 1) == (deviation == 0)
 
 
 def test_encoders_have_both_heads():

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.nets import ConvEnergy, MLPEnergy, NonlocalEnergy, conv, conv_energy_layers
+from ebmjax.nets import ConvEnergy, ConvLogits, MLPEnergy, NonlocalEnergy, conv, conv_energy_layers, dcgan_energy_layers
 
 
 def num_params(net, shape):
@@ -18,6 +18,9 @@ PUBLISHED = {
     "short-run, n_f 128": (ConvEnergy(conv_energy_layers(128, 32)), (32, 32, 3), 11_031_809),
     "vanilla, RGB": (ConvEnergy(conv_energy_layers(32, 32), 0.05), (32, 32, 3), 693_569),
     "vanilla, gray": (ConvEnergy(conv_energy_layers(32, 32), 0.05), (32, 32, 1), 692_993),
+    # 3·16·64 + 64, 64·16·128 + 128, 128·16·256 + 256, 256·16·512 + 512, 512·16 + 1: the last bias is not in the code.
+    "DCGAN, 64 pixels": (ConvEnergy(dcgan_energy_layers(64, 64)), (64, 64, 3), 2_764_736 + 1),
+    "DCGAN, 32 pixels": (ConvEnergy(dcgan_energy_layers(64, 32)), (32, 32, 3), 2_758_592 + 1),
     "non-local": (NonlocalEnergy(), (32, 32, 3), 628_529),
     "toy": (MLPEnergy((32, 64, 64, 64), "leaky_relu_0.05", "torch"), (2,), 10_593),
 }
@@ -40,6 +43,14 @@ def test_the_stack_by_hand():
     y = conv(leaky(y), params["Conv_2"]["kernel"]) + params["Conv_2"]["bias"]
     assert y.shape == (3, 1, 1, 1)
     np.testing.assert_allclose(net.apply({"params": params}, x), y[:, 0, 0, 0], rtol=1e-5, atol=1e-6)
+    # Logits: the last layer has a feature for each class, and the first of them is the energy above.
+    logits = ConvLogits((*net.layers[:-1], (3, 4, 1, 0)), slope=0.05, form="plain")
+    wider = params | {
+        "Conv_2": jax.tree.map(lambda p: jnp.stack([p[..., 0], 2 * p[..., 0], p[..., 0]], -1), params["Conv_2"])
+    }
+    np.testing.assert_allclose(
+        logits.apply({"params": wider}, x), y[:, 0, 0] * jnp.array([1, 2, 1]), rtol=1e-5, atol=1e-6
+    )
 
 
 def test_both_forms_agree_with_their_gradients():

@@ -40,6 +40,20 @@ def test_parameters_of_svhn():
     assert count(variables) == 3_447_683
 
 
+def test_a_larger_grid_makes_more_of_the_same():
+    """The parameters fit any grid, and a place deep inside depends on the latents near it alone."""
+    layers = ((4, 6, 2, 2), (1, 6, 2, 2))
+    small, large = (ConvGenerator(layers, grid=(n, n), form="plain") for n in (5, 10))
+    z = jax.random.normal(jax.random.key(0), (2, 10, 10, 3))
+    variables = jax.jit(small.init)(jax.random.key(1), z[:, :5, :5].reshape(2, -1))
+    x = jax.jit(large.apply)(variables, z.reshape(2, -1))
+    part = jax.jit(small.apply)(variables, z[:, 2:7, 2:7].reshape(2, -1))
+    assert x.shape == (2, 40, 40, 1) and part.shape == (2, 20, 20, 1)
+    # Two layers of 6 x 6 reach 2 latents: the middle one of five sees what it sees on the large grid.
+    np.testing.assert_allclose(part[:, 8:12, 8:12], x[:, 16:20, 16:20], rtol=1e-5, atol=1e-6)
+    assert np.abs(part[:, :4] - x[:, 8:12, 8:28]).max() > 1e-3
+
+
 @pytest.mark.parametrize("name", [pytest.param("svhn", marks=pytest.mark.slow), "mnist"])
 def test_fast_and_plain_agree_on_a_narrow_stack(name):
     plain, fast = (ConvGenerator(PUBLISHED[name](4), form=form) for form in ("plain", "fast"))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ebmjax import pytree
-from ebmjax.nets import TARGETS, Code, HyperNet, fix_gauge, fix_last_layer
+from ebmjax.nets import INPUTS, TARGETS, Code, HyperNet, fix_gauge, fix_last_layer, with_inputs
 from ebmjax.nets.hypernet import DECAY, unpack
 from ebmjax.objectives import knn_entropy
 
@@ -54,6 +54,63 @@ def test_published_number_for_cifar10():
     assert (target.num_weights, normalised) == (464_442, 1232)
     assert target.num_weights + 2 * normalised == 466_906
     assert len([layer for layer in target.layers if "projection" not in layer.name]) == 32
+
+
+def test_published_extractor_for_cifar10():
+    """From 500 numbers three layers of 800, the third linear and not normalised, then all codes, linear: no biases, a
+    scale and an offset for each normalised unit. The generator of a filter of n weights: ceil(log2 n) codes, three
+    normalised layers of ceil(12 √n), then n."""
+    target = TARGETS["resnet"]((32, 32, 3), 10)
+    sizes = [layer.filter_size for layer in target.layers]
+    codes, widths = [int(np.ceil(np.log2(n))) for n in sizes], [int(np.ceil(12 * np.sqrt(n))) for n in sizes]
+    parts = tuple(Code(code, (width,) * 3) for code, width in zip(codes, widths))
+    net = HyperNet(target.layers, parts, (800, 800, 800), 0.0, linear_codes=True)
+    shapes = jax.eval_shape(net.init, KEY, jnp.zeros((1, 500)))["params"]
+    total = sum(layer.num_filters * code for layer, code in zip(target.layers, codes))
+    assert set(shapes["extractor"]) == {"Dense_0", "Dense_1", "Dense_2", "BatchNorm_0", "BatchNorm_1"}
+    assert shapes["codes"] == {"Dense_0": {"kernel": jax.ShapeDtypeStruct((800, total), np.float32)}}
+    extractor = 500 * 800 + 2 * 800**2 + 2 * 2 * 800 + 800 * total
+    generators = sum(w * (c + 2 * w + n) + 3 * 2 * w for n, c, w in zip(sizes, codes, widths))
+    assert num_params(shapes) == extractor + generators
+
+
+def test_linear_codes():
+    """Without normalisation and with linear codes, a small extractor is its three matrices with one ReLU."""
+    target = SMALL["mlp"]
+    net = HyperNet(
+        target.layers, tuple(Code(2, ()) for _ in range(3)), (7, 6), 0.0, batch_norm=False, linear_codes=True
+    )
+    z = np.random.RandomState(0).standard_normal((3, 4)).astype(np.float32)
+    variables = jax.tree.map(np.asarray, jax.jit(net.init)(KEY, z))
+    dense = lambda leaves, x: x @ leaves["kernel"] + leaves["bias"]
+    own = variables["params"]
+    h = dense(own["extractor"]["Dense_1"], np.maximum(dense(own["extractor"]["Dense_0"], z), 0))
+    filters = dense(own["generator_dense0"]["Dense_0"], dense(own["codes"]["Dense_0"], h)[:, :12].reshape(3, 6, 2))
+    found = jax.jit(net.apply)(variables, z)["dense0"]
+    np.testing.assert_allclose(found["bias"], filters[..., -1], rtol=1e-4, atol=1e-7)
+    np.testing.assert_allclose(found["kernel"], np.moveaxis(filters[..., :-1], 1, -1), rtol=1e-4, atol=1e-7)
+
+
+def test_inputs_of_classifiers():
+    """[-1, 1] to [0, 1]; each image to mean 0 and variance 1, where a constant one is 0 and has a gradient."""
+    np.testing.assert_allclose(INPUTS["unit"](np.array([-1.0, 0.0, 1.0])), [0, 0.5, 1])
+    x = np.random.RandomState(0).uniform(-1, 1, (4, 6, 5, 3)).astype(np.float32)
+    x[3] = 0.25
+    standardise = INPUTS["standardised"]
+    found, slope = jax.jit(lambda x: (standardise(x), jax.grad(lambda x: standardise(x)[3, 0, 0, 0])(x)))(x)
+    flat = np.asarray(found).reshape(4, -1)
+    np.testing.assert_allclose(flat.mean(1), 0, atol=1e-5)
+    np.testing.assert_allclose(flat.std(1), [1, 1, 1, 0], rtol=1e-5)
+    # The least standard deviation is that of 1 / √90 in 0 .. 255.
+    assert float(slope[3, 0, 0, 0]) == pytest.approx((1 - 1 / 90) * np.sqrt(90) * 255 / 2, rel=1e-3)
+
+
+def test_a_classifier_sees_its_inputs():
+    """Without hidden layers: logits W (x + 1) / 2 + b."""
+    target = with_inputs(TARGETS["mlp"]((3,), 2, widths=()), INPUTS["unit"])
+    weights = {"dense0": {"kernel": np.arange(6.0).reshape(3, 2), "bias": np.ones(2)}}
+    x = np.array([[-1.0, 0.0, 1.0]])
+    np.testing.assert_allclose(target.apply(weights, x), [[0.5 * 2 + 4 + 1, 0.5 * 3 + 5 + 1]])
 
 
 def test_targets_are_what_they_say():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ebmjax.nets import TextDecoder, softmax
+from ebmjax.nets.text import INITIAL
 from ebmjax.types import BOS, EOS, PAD, UNK
 
 X = jnp.array([[4, 7, 5, EOS, PAD, PAD], [EOS, PAD, PAD, PAD, PAD, PAD], [8, 8, 1, 6, EOS, PAD], [3, 5, EOS, 0, 0, 0]])
@@ -46,6 +47,21 @@ def test_log_prob_is_the_plain_form(cell, monkeypatch):
     hessians = [jax.jit(jax.jacfwd(jax.grad(lambda z, f=f: jnp.sum(f(params, z)))))(Z) for f in forms]
     assert np.max(np.abs(hessians[0])) > 0.1
     np.testing.assert_allclose(*hessians, atol=2e-5)
+
+
+def test_a_tied_softmax_has_the_embeddings_as_weights():
+    """By hand: logits are states times embeddings; the blockwise form and the steps say the same."""
+    net = TextDecoder(9, "gru", 5, 5, init_scale=0.8, tied=True)
+    params = jax.jit(net.init)(jax.random.key(2), Z, X)
+    assert "output" not in params["params"]
+    hidden = net.apply(params, Z, net.apply(params, X, method="inputs"), X, method="hidden")
+    logits = np.einsum("lbh,vh->blv", hidden, params["params"]["embedding"])
+    np.testing.assert_allclose(net.apply(params, Z, X), logits, atol=1e-5)
+    np.testing.assert_allclose(net.apply(params, Z, X, method="log_prob"), plain(net, params, Z), atol=1e-5)
+    step = net.apply(params, net.apply(params, Z, method="start"), Z, jnp.full(4, BOS), method="step")[1]
+    np.testing.assert_allclose(step, logits[:, 0], atol=1e-5)
+    with pytest.raises(ValueError, match="embed_dim = hidden_dim"):
+        TextDecoder(9, "gru", 5, 7, tied=True).init(jax.random.key(0), Z, X)
 
 
 @pytest.mark.parametrize(("cell", "dim"), [("lstm", 3), ("gru", 3), ("lstm", 0), ("gru", 0)])
@@ -96,3 +112,19 @@ def test_dropout_is_of_training_alone():
     unknown = apply(params, jnp.full_like(X, UNK), method="inputs")
     np.testing.assert_array_equal(inputs[0], unknown[0])
     assert np.mean(np.all(inputs[1:3] == unknown[1:3], axis=-1)) > 0.5
+
+
+@pytest.mark.parametrize("initial", INITIAL)
+def test_initial_states(initial):
+    """Of an LSTM: c = Wz and h = tanh(c); c = 0 and h = Wz + b; or h = Wz + b and c = Vz + a. Without z: 0."""
+    net = TextDecoder(9, "lstm", 5, 7, initial=initial)
+    params = net.init(jax.random.key(2), Z, X)["params"]
+    linear = lambda name: np.asarray(Z @ params[name]["kernel"] + params[name].get("bias", 0.0))
+    state = linear("state_of_latent")
+    expected = {"cell": lambda: (state, np.tanh(state)), "hidden": lambda: (0 * state, state)}
+    expected["separate"] = lambda: (linear("cell_of_latent"), state)
+    found = net.apply({"params": params}, Z, method="start")[1]
+    np.testing.assert_allclose(found, expected[initial](), atol=1e-6)
+    assert ("bias" in params["state_of_latent"]) == (initial != "cell")
+    empty = net.apply(net.init(jax.random.key(2), Z[:, :0], X), Z[:, :0], method="start")[1]
+    assert not np.any(empty)

@@ -37,6 +37,11 @@ def test_a_mask_leaves_entries_out_of_a_gaussian():
         energy = GAUSSIAN.energy(W, x, mask)
         np.testing.assert_allclose(energy(Z), (ERRORS * seen).sum(1) / (2 * SIGMA**2), rtol=1e-6)
         np.testing.assert_allclose(jax.grad(lambda z: jnp.sum(energy(z)))(Z)[:, 0], slope, rtol=1e-6)
+        loss, reported = GAUSSIAN.loss(W, x, Z, None, mask)
+        total = (ERRORS * seen).sum()
+        assert (float(loss), float(reported)) == pytest.approx((total / 2, total / 3), rel=1e-6)  # 2 rows, 3 seen
+        in_w = (-2 * np.asarray(Z) * (np.asarray(X) - np.asarray(Z * W)) * seen).mean(0)
+        np.testing.assert_allclose(jax.grad(lambda w: GAUSSIAN.loss(w, x, Z, None, mask)[0])(W), in_w, rtol=1e-6)
     whole = GAUSSIAN.energy(W, X, jnp.ones_like(mask))(Z)
     np.testing.assert_allclose(whole, GAUSSIAN.energy(W, X)(Z), rtol=1e-6)
 
@@ -55,3 +60,4 @@ def test_a_mask_leaves_words_out_of_a_bag():
     np.testing.assert_allclose(bag.energy({}, x)(Z), -each, rtol=1e-6)
     mask = jnp.array([[True, False, True, True], [False, True, True, True]])
     np.testing.assert_allclose(bag.energy({}, x, mask)(Z), [2 * total[0] - 0.5, 0.0], rtol=1e-6)
+    np.testing.assert_allclose(bag.loss({}, x, Z, None, mask), 2 * [total[0] - 0.25], rtol=1e-6)

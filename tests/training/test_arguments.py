@@ -23,7 +23,7 @@ def read(words):
         [f"--config={ROOT}/configs/latent_ebm/celeba64.py"],
         ["--config.model.energy.widths=(64,)", "--config.data.name=npz:my images.npz", "--config.train.ema_decay=0.9"],
         ["--config.sampler.prior.step_size=(0.3, 0.2, 0.1)", "--config.sampler.prior.num_steps=3"],
-        [f"--config={ROOT}/configs/svhn.py:smoke", "--config.seed=7", "--config.evaluate.gaussian_baseline=True"],
+        [f"--config={ROOT}/configs/svhn.py:smoke", "--config.seed=7", "--config.evaluate.opponents=('vae',)"],
     ],
 )
 def test_the_command_gives_the_config(words, monkeypatch):

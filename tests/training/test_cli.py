@@ -199,9 +199,7 @@ def test_a_run_that_diverged_leaves_a_page(fails, tmp_path, monkeypatch):
     assert f'</h1><p class="warn">{said}' in page
     monkeypatch.setattr(run, "train", lambda *arguments: (None, 0.0))
     monkeypatch.setattr(run, "finish", lambda *arguments: None)
-    cli.main(
-        EXPERIMENT, ["latent_ebm", SMOKE, "--config.evaluate.gaussian_baseline=False", f"--workdir={tmp_path}/run"]
-    )
+    cli.main(EXPERIMENT, ["latent_ebm", SMOKE, "--config.evaluate.opponents=()", f"--workdir={tmp_path}/run"])
     assert not (tmp_path / "run" / "diverged.txt").exists()
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.optimizers import learning_rate_schedule, make_optimizers
+from ebmjax.optimizers import clip_together, learning_rate_schedule, make_optimizers
 
 FIELDS = {
     "learning_rate": 0.1,
@@ -28,6 +28,19 @@ def test_geometric_schedule_falls_every_step_to_its_floor():
     rate = learning_rate_schedule(0.1, "geometric", decay_rate=0.99995, final_fraction=0.005)
     np.testing.assert_allclose([rate(t) for t in (0, 1, 1000)], 0.1 * 0.99995 ** np.array([0, 1, 1000]), rtol=1e-5)
     assert rate(105_000) > 5e-4 and np.isclose(rate(107_000), 5e-4) and np.isclose(rate(10**6), 5e-4)
+
+
+def test_epochs_of_one_rate_as_in_three_codes():
+    """Per epoch of 10 steps: γ^max(e - 1, 0) (latent EBM), γ^e (VAE with an energy), γ^(e + 1) (triangle)."""
+    epochs = np.array([0, 0, 1, 1, 2, 5])
+    steps = (0, 9, 10, 19, 20, 50)
+    for shared, power in ((2, np.maximum(epochs - 1, 0)), (1, epochs), (0, epochs + 1)):
+        rate = learning_rate_schedule(0.1, "exponential", decay_rate=0.9, steps_per_epoch=10, shared_epochs=shared)
+        np.testing.assert_allclose([rate(t) for t in steps], 0.1 * 0.9**power, rtol=1e-5)
+    with pytest.raises(ValueError, match="shared_epochs = 3 must be 0, 1 or 2"):
+        learning_rate_schedule(0.1, "exponential", shared_epochs=3)
+    fields = FIELDS | {"name": "sgd", "schedule": "exponential", "decay_rate": 0.5, "shared_epochs": 0}
+    np.testing.assert_allclose(first_update(fields, jnp.array([1.0])), [-0.05], rtol=1e-6)
 
 
 def test_step_schedule_falls_at_the_start_of_its_epochs():
@@ -79,3 +92,12 @@ def test_adam_is_the_default_and_ignores_the_scale():
 def test_an_unknown_name():
     with pytest.raises(ValueError, match="unknown optimizer.energy.name = 'lion'; known: adam, sgd"):
         make_optimizers({"energy": FIELDS | {"name": "lion"}}, 100, 10)
+
+
+def test_groups_are_clipped_together():
+    """(3, 4) has norm 5: both groups are scaled by 2 / 5, another is left alone, and a larger limit changes nothing."""
+    grads = {"a": jnp.array([3.0]), "b": {"w": jnp.array([4.0])}, "c": jnp.array([12.0])}
+    found = clip_together(grads, ("a", "b"), 2.0)
+    np.testing.assert_allclose([found["a"][0], found["b"]["w"][0], found["c"][0]], [1.2, 1.6, 12.0], rtol=1e-6)
+    kept = clip_together(grads, ("a", "b"), 5.5)
+    np.testing.assert_allclose([kept["a"][0], kept["b"]["w"][0]], [3.0, 4.0], rtol=1e-6)

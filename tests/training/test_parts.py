@@ -134,6 +134,12 @@ def test_what_may_differ_on_resume(tmp_path):
     check_same_run(config(), config(num_steps=200), tmp_path)
     with pytest.raises(ConfigError, match="train.num_steps: 100 there, 50 now"):
         check_same_run(config(), config(num_steps=50), tmp_path)
+    later = config()
+    later.data = {"num_train": 0}  # all examples, which earlier versions did not say
+    check_same_run(config(), later, tmp_path)
+    later.data.num_train = 10
+    with pytest.raises(ConfigError, match="data.num_train: 0 there, 10 now"):
+        check_same_run(config(), later, tmp_path)
     other = config()
     other.model.widths = (3, 5)
     with pytest.raises(ConfigError, match=r"model.widths: \(3, 4\) there, \(3, 5\) now"):

@@ -1,0 +1,23 @@
+"""Latent EBM prior (Pang et al. 2020, arXiv 2006.08205) on Yahoo answers, full size.
+
+    python -m experiments.latent_ebm --config=configs/latent_ebm/yahoo_full.py --config.data.name=lines:FILE
+
+FILE: yahoo.train.txt, one answer a line, with yahoo.test.txt beside it: 100,000 as Yang et al. 2017 prepared them.
+The paper's code for sentences is not released. Sizes and optimisers are those of later code for dialogues (Pang & Wu
+2021, unconditional_gen: LSTM and embeddings of 512, dropout .2, z of 32, batches of 30, 50 epochs), where an encoder
+infers z; here z is inferred by Algorithm 1. Forward and reverse perplexity by the settings of code that is commented
+out there (conditional_gen); the paper's own are not known.
+Expected (paper, Table 2): forward perplexity 80.91, reverse 118.08, NLL 321.18 (of reconstructions), real data 60.04.
+Cost: 166,650 steps and the language models; for a GPU, never run at full length here.
+"""
+
+from configs.common import variant_of
+from configs.latent_ebm.common import full_size_text, latent_ebm_text, smoke_text, table_2
+
+
+def get_config(variant=""):
+    config = latent_ebm_text("lines:data/yahoo.train.txt")
+    config.data.update(max_length=200, vocabulary_size=20_000)  # the vocabulary from memory
+    full_size_text(config, 100000)
+    table_2(config, forward_perplexity=80.91, reverse_perplexity=118.08, reconstruction_nll=321.18)
+    return variant_of(config, variant, smoke_text)
