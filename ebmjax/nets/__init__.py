@@ -18,6 +18,7 @@ from ebmjax.nets.normed import (
     ResidualGenerator,
     dcgan_generator,
     normed_generator_layers,
+    residual_generator,
 )
 from ebmjax.nets.recurrent import CELLS
 from ebmjax.nets.targets import INPUTS, TARGETS, Layer, Target, with_inputs
@@ -70,5 +71,6 @@ __all__ = [
     "fix_last_layer",
     "layer_features",
     "normed_generator_layers",
+    "residual_generator",
     "with_inputs",
 ]

@@ -98,14 +98,14 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualGenerator(nn.Module):
-    """z[B, nz] -> x[B, side, side, channels] in (-1, 1): a dense layer to 4 x 4 pixels, residual blocks, each of which
-    doubles the image, batch normalisation, ReLU, a 3 x 3 convolution, tanh.
+    """z[B, nz] -> x[B, side, side, channels] in (-1, 1), side = 4 · 2^num_blocks: dense layer to 4 x 4 pixels, residual
+    blocks, batch normalisation, ReLU, a 3 x 3 convolution, tanh.
 
-    side: 4 · 2ⁿ, n ≥ 1, else ValueError. features: published 256, with 128 latents. Kernels are Xavier uniform, those
-    of convolutions times √2; biases are 0. Reference: the official code of arXiv 2010.04230.
+    features: published 256, with 3 blocks and 128 latents. Kernels are Xavier uniform, those of convolutions times √2;
+    biases are 0. Reference: the official code of arXiv 2010.04230.
     """
 
-    side: int
+    num_blocks: int
     channels: int
     features: int = 256
     momentum: float = 0.9
@@ -113,15 +113,20 @@ class ResidualGenerator(nn.Module):
 
     @nn.compact
     def __call__(self, z: Array, train: bool = False) -> Array:
-        num_blocks = (self.side // 4).bit_length() - 1
-        if num_blocks < 1 or self.side != 4 * 2**num_blocks:
-            raise ValueError(f"side = {self.side} of the residual generator's images must be 8, 16, 32, 64 ...")
         x = nn.Dense(16 * self.features, kernel_init=nn.initializers.xavier_uniform())(z)
         x = x.reshape(len(z), 4, 4, self.features)
-        for _ in range(num_blocks):
+        for _ in range(self.num_blocks):
             x = ResidualBlock(self.momentum, self.form)(x, train)
         x = nn.relu(batch_norm(train, self.momentum, nn.initializers.ones)(x))
         return jnp.tanh(residual_conv(self.channels, self.form)(x))
+
+
+def residual_generator(features: int, shape: Sequence[int]) -> ResidualGenerator:
+    """That of images `shape` = (H, W, C). Raises ValueError unless H = W is 8, 16, 32, 64 ..."""
+    num_blocks = (shape[0] // 4).bit_length() - 1
+    if shape[0] != shape[1] or num_blocks < 1 or shape[0] != 4 * 2**num_blocks:
+        raise ValueError(f"the residual generator makes square images of 8, 16, 32, 64 ... pixels, not {tuple(shape)}")
+    return ResidualGenerator(num_blocks, shape[2], features)
 
 
 def residual_conv(features: int, form: str) -> Conv:

@@ -14,10 +14,10 @@ from ebmjax.nets import (
     MultilayerMLPGenerator,
     NonlocalEnergy,
     NormedMLPGenerator,
-    ResidualGenerator,
     conv_energy_layers,
     dcgan_energy_layers,
     dcgan_generator,
+    residual_generator,
 )
 from ebmjax.nets.multilayer_conv import doublings
 from ebmjax.training.config import ConfigError, choose, input_errors
@@ -65,7 +65,7 @@ def make_normed_generator(config, shape):
     """
     fields = config.model.generator
     nets = {
-        "residual": lambda: ResidualGenerator(shape[0], shape[2], fields.width),
+        "residual": lambda: residual_generator(fields.width, shape),
         "dcgan": lambda: dcgan_generator(fields.width, shape),
         "normed_mlp": lambda: NormedMLPGenerator(shape, fields.widths, fields.activation, len(shape) == 3),
     }
@@ -73,14 +73,8 @@ def make_normed_generator(config, shape):
     if fields.name not in nets:
         return make_generator(config, shape)
     choose(ACTIVATIONS, fields.activation, "model.generator.activation")
-    size = 4 * 2 ** max((shape[0] // 4).bit_length() - 1, 1)
-    if fields.name == "residual" and (len(shape) != 3 or shape[:2] != (size, size)):
-        raise ConfigError(
-            "model.generator.name = residual makes square images of 8, 16, 32 ... pixels, but examples have shape "
-            f"{shape}"
-        )
-    if fields.name == "dcgan" and len(shape) != 3:
-        raise ConfigError(f"model.generator.name = dcgan makes images, but examples have shape {shape}")
+    if fields.name != "normed_mlp" and len(shape) != 3:
+        raise ConfigError(f"model.generator.name = {fields.name} makes images, but examples have shape {shape}")
     with input_errors():
         return nets[fields.name]()
 

@@ -95,7 +95,7 @@ def test_what_a_run_writes(run):
         ("--config.data.name=8gaussians", "has no labels"),
         ("--config.evaluate.attacks.epsilons_l2=(-0.1,)", "epsilons_l2"),
         ("--config.model.posterior.name=exact", "unknown name 'exact'; known: hmc, importance"),
-        ("--config.model.generator.name=residual", "residual makes square images of 8, 16, 32"),
+        ("--config.model.generator.name=residual", "residual makes images, but examples have shape (64,)"),
         ("--config.model.generator.name=dcgan", "dcgan makes images, but examples have shape (64,)"),
         ("--config.data.augment=crop", "data.augment = crop needs images"),
         ("--config.model.energy.dropout=1.0", "model.energy.dropout = 1.0 must be in [0, 0.99]"),

@@ -5,14 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from ebmjax.nets import NormedMLPGenerator, ResidualGenerator, dcgan_generator
+from ebmjax.nets import NormedMLPGenerator, ResidualGenerator, dcgan_generator, residual_generator
 from ebmjax.nets.normed import ResidualBlock
 
 conv = lambda k, i, o: k * k * i * o
 PUBLISHED = {
     # A dense layer to 4 x 4 pixels, three blocks of two convolutions and two normalisations, one of each at the end.
     "residual": (
-        ResidualGenerator(32, 3),
+        residual_generator(256, (32, 32, 3)),
         (32, 32, 3),
         129 * 16 * 256 + 3 * 2 * (conv(3, 256, 256) + 256 + 2 * 256) + 2 * 256 + conv(3, 256, 3) + 3,
     ),
@@ -44,7 +44,7 @@ def test_published_numbers_of_parameters(name):
 
 
 SMALL = {
-    "residual": ResidualGenerator(8, 1, 4, form="plain"),
+    "residual": ResidualGenerator(1, 1, 4, form="plain"),
     "dcgan": dcgan_generator(1, (32, 32, 1)).clone(form="plain"),
     "perceptron": NormedMLPGenerator((5,), (6, 4)),
 }
@@ -87,7 +87,8 @@ def test_a_residual_block_adds_to_the_doubled_image():
 
 
 def test_sizes_are_checked():
-    with pytest.raises(ValueError, match="side = 12"):
-        jax.eval_shape(ResidualGenerator(12, 3).init, jax.random.key(0), jnp.zeros((1, 8)))
+    for shape in ((12, 12, 3), (4, 4, 3), (32, 64, 3)):
+        with pytest.raises(ValueError, match="makes square images of 8, 16, 32, 64 ... pixels, not"):
+            residual_generator(4, shape)
     with pytest.raises(ValueError, match="32 x 32 or 64 x 64, not"):
         dcgan_generator(64, (28, 28, 1))
