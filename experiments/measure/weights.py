@@ -8,20 +8,20 @@ from ebmjax.viz import weights as viz
 MAX_NETWORKS, MAX_FILTERS, MAX_COLUMNS = 3000, 8, 10
 
 
-def vectors(tree, num):
-    """{part: weights `[N, d]`} of the first `num` networks of a tree: of all layers, the first two, the last two."""
+def vectors(target, weights, num):
+    """{part: vectors `[N, d]`} of the weights of the first `num` networks: all, the first two layers, the last two."""
     flat = lambda leaves: np.concatenate([np.asarray(leaf[:num]).reshape(len(leaf[:num]), -1) for leaf in leaves], 1)
-    layers = {name: flat(list(leaves.values())) for name, leaves in tree.items()}
-    names = list(layers)
+    names = [layer.name for layer in target.layers]  # the dict has another order
+    layers = {name: flat(list(weights[name].values())) for name in names}
     ends = dict.fromkeys([*names[:2], *names[-2:]])
     return {"all weights": np.concatenate(list(layers.values()), axis=1)} | {name: layers[name] for name in ends}
 
 
-def draw_scatter(populations, accuracies, path, title):
+def draw_scatter(target, populations, accuracies, path, title):
     """The weights of a hypernetwork's population, coloured by their accuracies, with those trained directly."""
-    of = {"generated": vectors(populations[OWN], MAX_NETWORKS)}
+    of = {"generated": vectors(target, populations[OWN], MAX_NETWORKS)}
     if "direct" in populations:
-        of["trained directly"] = vectors(populations["direct"], MAX_NETWORKS)
+        of["trained directly"] = vectors(target, populations["direct"], MAX_NETWORKS)
     layers = {name: {arm: found[name] for arm, found in of.items()} for name in of["generated"]}
     viz.plot_weight_scatter(layers, np.asarray(accuracies[:MAX_NETWORKS]), path, title)
 
@@ -40,7 +40,7 @@ def first_filters(target, population, shape):
 def draw_pictures(run, target, populations, accuracies):
     """{path: caption} of the weights in the plane, and of the first layer's filters where examples are images."""
     path = lambda stem: run.workdir / f"{stem}.png"
-    draw_scatter(populations, accuracies, path("weights"), f"weights of networks for {run.dataset.name}")
+    draw_scatter(target, populations, accuracies, path("weights"), f"weights of networks for {run.dataset.name}")
     found = {path("weights"): "Weights of generated networks in the plane of their two principal components"}
     filters = first_filters(target, populations[OWN], run.dataset.x_train.shape[1:])
     if filters is not None:
