@@ -3,8 +3,9 @@
     python -m experiments.sweep latent_ebm --seeds 0 1 2 -- --config=configs/latent_ebm/digits_opponents.py
 
 The settings of digits.py at a third of its length, and beside it a VAE of the same generator, short-run inference with
-one layer (the arm gaussian_trained) and with five (short_run_5, a quarter more parameters), trained as long by the same
-optimiser. Chains of the learned prior are run for 2,500 steps, as in the paper's figure of long chains.
+one layer (the arm gaussian_trained) and with five (short_run_5), trained as long by the same optimiser. Of four tried
+on seed 0 the setting of short_run_5 is the only one that learned: with σ = .1 and steps of .05 or .1 its test_mse stays
+at .67 to .70. Chains of the learned prior are run for 2,500 steps, as in the paper's figure of long chains.
 Expected: not measured yet.
 Cost: not measured yet.
 """
@@ -17,8 +18,7 @@ from configs.latent_ebm.common import smoke
 def get_config(variant=""):
     config = digits.get_config()
     config.train.num_steps = 1000
-    config.model.multilayer.update(latent_dims=(16, 8, 8, 8, 8), sigma=config.model.sigma)
-    config.model.multilayer.generator.widths = (128, 128)
+    config.model.multilayer.update(latent_dims=(16, 8, 8, 8, 8), sigma=0.3)
     config.sampler.multilayer.update(num_steps=20, step_size=0.1)
     config.evaluate.opponents = ("gaussian_trained", "vae", "short_run_5")
     config.evaluate.long_chain_steps = 2500
