@@ -5,8 +5,9 @@
 Settings of configs/multilayer_short_run/digits.py, but for the rate. The VAE and the ladder VAE (Sønderby et al. 2016,
 arXiv 1602.02282) have the same generator and number of iterations. All were tuned on seed 0: the rate of each (3e-4 to
 1e-2), and of the VAEs also b1 (.5 and .9; with .9 most diverge), the clip of gradients and the warming up of the KL.
-Expected: to be measured.
-Cost: to be measured.
+Expected: none published for these images. Here, seeds 0 to 2: reconstruction_mse .035 to .039 (one sample), VAE .021,
+ladder VAE .020 to .021 (their means); frechet_features 24 to 27, VAE 24 to 31, ladder VAE 10 to 13.
+Cost: two and a half minutes of a busy CPU core.
 """
 
 from configs.common import variant_of
