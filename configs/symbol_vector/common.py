@@ -102,8 +102,8 @@ def plane(config: ConfigDict, widths: tuple[int, ...]) -> None:
 
 
 def shorter(config: ConfigDict) -> None:
-    """A toy of `plane` in minutes: fewer iterations, of smaller batches. The chain keeps its 100 steps: after 40 its ends
-    lag behind p(z) as the energy steepens, so that it steepens without end."""
+    """A toy of `plane` in minutes: fewer iterations, of smaller batches. The chain keeps its 100 steps: with 40, and
+    five times the energy's rate, its ends lagged behind p(z), and the energy of the pinwheel grew without end."""
     config.train.update(num_steps=2000, batch_size=200, checkpoint_every=2000)
 
 
