@@ -2,10 +2,10 @@
 
     python -m experiments.symbol_vector --config=configs/symbol_vector/eight_gaussians.py
 
-As eight_gaussians_released.py, which says the rest, but for 4,000 iterations of 200 points, 40 steps of the chain and
-five times the energy's rate. The arm no_energy has N(0, I) as p(z). class_purity is 1 if every symbol is one mode.
+As eight_gaussians_released.py, which says the rest, but for 2,000 iterations of 200 points. The arm no_energy has
+N(0, I) as p(z). class_purity is 1 if every symbol is one mode.
 Expected: none published, not measured here.
-Cost: 18 milliseconds an iteration on a busy CPU core, a minute and a half of training; the whole run was not timed.
+Cost: not measured.
 """
 
 from configs.common import variant_of

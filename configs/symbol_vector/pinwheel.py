@@ -2,8 +2,8 @@
 
     python -m experiments.symbol_vector --config=configs/symbol_vector/pinwheel.py
 
-As pinwheel_released.py, which says the rest, but for 4,000 iterations of 200 points, 40 steps of the chain and five
-times the energy's rate. The arm no_energy has N(0, I) as p(z). class_purity is 1 if every symbol is one blade.
+As pinwheel_released.py, which says the rest, but for 2,000 iterations of 200 points. The arm no_energy has
+N(0, I) as p(z). class_purity is 1 if every symbol is one blade.
 Expected: none published, not measured here.
 Cost: not measured.
 """
