@@ -5,8 +5,8 @@
 The paper's settings for MNIST are not released. This is small enough for a CPU: three layers of perceptrons, and the
 VAE and the ladder VAE of the same generator. --config.model.generator.name=conv is the convolutional one. "python -m
 ebmjax.data.prepare mnist" loads the data. Inpainting hides half of the pixels, drawn for each image.
-Expected: to be measured.
-Cost: to be measured.
+Expected: none published by this protocol; not measured here.
+Cost: about four minutes of a busy CPU core, most of it compilation and evaluation.
 """
 
 from configs.common import variant_of
