@@ -4,8 +4,9 @@
 
 As eight_gaussians_released.py, which says the rest, but for 2,000 iterations of 200 points. The arm no_energy has
 N(0, I) as p(z). class_purity is 1 if every symbol is one mode.
-Expected: none published, not measured here.
-Cost: not measured.
+Expected: none published. Here, seed 2 alone: KL from the law of the data .63 nats, without the energy 2.14; purity .75,
+because two symbols have two modes each and two symbols have none.
+Cost: three and a half minutes of a busy CPU core, with the arm and the evaluation.
 """
 
 from configs.common import variant_of
