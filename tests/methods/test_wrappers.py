@@ -141,7 +141,7 @@ def test_the_best_by_validation_is_kept():
 
 
 def test_a_resumed_run_crops_alike_and_keeps_the_same_best(tmp_path):
-    """Six steps at once, and four with two more from their checkpoint: the same parameters, and the same best of them."""
+    """Six steps at once, and four with two more from their checkpoint: the same parameters, and the same best."""
     random = np.random.RandomState(0)
     x, y = random.randint(0, 256, (40, 6, 6, 1), dtype=np.uint8), np.arange(40, dtype=np.int32) % 2
     dataset = with_validation(Dataset("any", x, y, x, y, 255, augment="crop_flip"), 8)
