@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from ebmjax.data import Dataset
+from ebmjax.data import Dataset, with_validation
 from ebmjax.data.loader import batch_of, make_loader
 from ebmjax.methods import classifier
 from ebmjax.methods.wrappers import (
@@ -21,7 +21,7 @@ from ebmjax.methods.wrappers import (
     with_ema,
     with_snapshots,
 )
-from ebmjax.nets import MLP
+from ebmjax.nets import MLP, MLPLogits
 from ebmjax.training import devices
 from ebmjax.training.loop import fit, initial_state, make_chunk
 from ebmjax.training.settings import Settings
@@ -138,6 +138,24 @@ def test_the_best_by_validation_is_kept():
     np.testing.assert_array_equal(best.extra["stats"], [4, 4])
     np.testing.assert_array_equal(state.params["n"], [8, 8])
     np.testing.assert_array_equal(state.extra["best"]["step"], [4, 4])
+
+
+def test_a_resumed_run_crops_alike_and_keeps_the_same_best(tmp_path):
+    """Six steps at once, and four with two more from their checkpoint: the same parameters, and the same best."""
+    random = np.random.RandomState(0)
+    x, y = random.randint(0, 256, (40, 6, 6, 1), dtype=np.uint8), np.arange(40, dtype=np.int32) % 2
+    dataset = with_validation(Dataset("any", x, y, x, y, 255, augment="crop_flip"), 8)
+    net = classifier(MLPLogits((2,)), optimizers={"classifier": optax.adam(0.1)})
+    method = replicated(stopped_where_diverged(with_best(net, every=2, batch_size=8)), 2)
+    settings = Settings(6, 8, log_every=2, checkpoint_every=2)
+    whole, _ = fit(method, dataset, settings, tmp_path / "whole")
+    fit(method, dataset, settings._replace(num_steps=4), tmp_path / "parts")
+    parts, _ = fit(method, dataset, settings, tmp_path / "parts")
+    jax.tree.map(np.testing.assert_array_equal, parts.params, whole.params)
+    jax.tree.map(np.testing.assert_array_equal, parts.extra["best"], whole.extra["best"])
+    assert np.all(whole.extra["best"]["accuracy"] > 0) and set(np.ravel(whole.extra["best"]["step"])) <= {2, 4, 6}
+    plain, _ = fit(method, dataset._replace(augment=""), settings, tmp_path / "plain")
+    assert not np.allclose(jax.tree.leaves(plain.params)[1], jax.tree.leaves(whole.params)[1])
 
 
 def test_replicas_are_trainings_of_their_own():
