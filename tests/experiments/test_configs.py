@@ -214,7 +214,7 @@ def test_opponents_of_the_latent_ebm(name, five_layers):
     one (16 · 64 · 64 + 64 parameters more to double 32 pixels to 64), or with perceptrons."""
     config = load_module(f"configs/latent_ebm/{name}.py").get_config()
     config.evaluate.opponents = tuple(OPPONENTS)
-    found = data_spec(config.data)
+    found = data_spec(find(config.experiment), config)
     own = count(abstract_params(config, found.shape)["generator"])
     methods = baselines(config, found)
     params = {arm: state_of(methods[arm], config, found.shape, np.float32).params for arm in OPPONENTS}
@@ -278,7 +278,7 @@ def test_rates_follow_the_epochs_of_the_training_subset(name, epochs):
     """× .998 an epoch, from the third on: .672, .609 and .451 of the first rate at the end. On all of CelebA they would
     hardly fall."""
     config = load_module(f"configs/latent_ebm/{name}.py").get_config()
-    found = data_spec(config.data)
+    found = data_spec(find(config.experiment), config)
     steps_per_epoch = found.num_train // config.train.batch_size
     assert config.train.num_steps == epochs * steps_per_epoch
     fields = config.optimizer.generator

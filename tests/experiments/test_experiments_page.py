@@ -14,7 +14,7 @@ from ebmjax.training.arguments import parse
 from ebmjax.training.config import check_limits
 from ebmjax.training.settings import to_settings
 from experiments import MODULES, find, sweep
-from tests.experiments.test_configs import UNTRAINED, build_method, data_spec, default_config
+from tests.experiments.test_configs import UNTRAINED, build_method, data_spec, default_config, load_module
 
 ROOT = Path(__file__).parents[2]
 HEAD = "| table or figure | command | settings | ran here |"
@@ -38,6 +38,13 @@ def words_of(command):
     return name, [name, *words]
 
 
+def build_at_its_data(experiment, config, source):
+    """The method at the shape of its data; of a user's own file, at that of the data in the config's file."""
+    own = load_module(Path(source.partition(":")[0]).resolve().relative_to(ROOT).as_posix()).get_config().lock()
+    shaped = own if config.data.name == "npz:FILE" else config
+    build_method(experiment, config, data_spec(experiment, shaped), traced=False)
+
+
 def check_trained(name, argv):
     """The config of the command, with its overrides, builds its method at the shape of its data."""
     parsed = parse(argv, str(ROOT / default_config(name)))
@@ -47,7 +54,7 @@ def check_trained(name, argv):
     experiment = find(name)
     experiment.check(parsed.config)
     to_settings(parsed.config)
-    build_method(experiment, parsed.config, data_spec(parsed.config.data), traced=False)
+    build_at_its_data(experiment, parsed.config, parsed.source)
 
 
 def same_run(command):
@@ -82,7 +89,8 @@ def test_a_command_builds_its_method(command):
     if name == "sweep":
         arguments, rest = sweep.read_arguments(argv[1:])
         for job in sweep.plan(arguments, rest):
-            build_method(find(arguments.experiment), job.config, data_spec(job.config.data), traced=False)
+            experiment = find(arguments.experiment)
+            build_method(experiment, job.config, data_spec(experiment, job.config), traced=False)
     elif name not in ("evaluate", "report", "tables"):
         check_trained(name, argv)
 
