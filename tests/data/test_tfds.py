@@ -89,7 +89,7 @@ def test_not_prepared_fails_at_once_without_tensorflow(tmp_path):
     )
     start = time.monotonic()
     result = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
-    assert time.monotonic() - start < 15  # TFDS itself tries for 200 s
+    assert time.monotonic() - start < 60  # TFDS itself tries for 200 s; 6 s on a quiet machine
     assert result.stdout.count("\n") == 1 and result.stdout.startswith("svhn_cropped is not prepared in")
     command = "pip install -e '.[data]' && python -m ebmjax.data.prepare svhn_cropped --data_dir '"
     assert command in result.stdout and result.stderr == ""

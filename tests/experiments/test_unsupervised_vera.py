@@ -56,7 +56,7 @@ def test_what_a_toy_writes(run):
 @pytest.mark.slow
 def test_a_toy_without_a_known_law(run):
     found = run(
-        "unsupervised_vera", "eight_gaussians:smoke", "--config.data.name=pinwheel", "--config.evaluate.arms=()"
+        "unsupervised_vera", "eight_gaussians:smoke", "--config.data.name=two_spirals", "--config.evaluate.arms=()"
     )
     assert set(found.metrics) == {"log_z", "log_z_gap_lowest", "log_z_gap_highest", "sigma"}
 
