@@ -16,4 +16,10 @@ from configs.flow_contrastive.common import images, smoke_images
 def get_config(variant=""):
     config = images("svhn_cropped")
     config.labels.update(per_class=100, weight=1.0)
-    return variant_of(config, variant, smoke_images)
+    return variant_of(config, variant, smoke)
+
+
+def smoke(config):
+    """The images' smoke variant, which has few examples of each class."""
+    smoke_images(config)
+    config.labels.per_class = 2

@@ -101,7 +101,11 @@ def sentence_likelihoods(found, x):
     return averages | over_examples("nll", found)
 
 
-def cross_figures(decoder, train, test, generated, rng_key, *, num_forward=None, score_batch=500, **fit_options):
+SCORE_BATCH = 500
+"""Sentences that a language model scores at once."""
+
+
+def cross_figures(decoder, train, test, generated, rng_key, *, num_forward=None, **fit_options):
     """{arm: perplexities between its and real sentences} of {arm: generated rows}, by language models fitted alike.
 
     decoder: the network of the language models. num_forward: of `cross_perplexities`. `train` and all arms are cut to
@@ -118,7 +122,7 @@ def cross_figures(decoder, train, test, generated, rng_key, *, num_forward=None,
         if tokens is train and fitted:
             return fitted[0]
         params = fit_language_model(rng_key, decoder, jnp.asarray(tokens), **fit_options)
-        scorer = lambda x: map_batches(lambda rows: score(params, jnp.asarray(rows)), x, score_batch)
+        scorer = lambda x: map_batches(lambda rows: score(params, jnp.asarray(rows)), x, SCORE_BATCH)
         if tokens is train:
             fitted.append(scorer)
         return scorer

@@ -33,7 +33,10 @@ SMOKE = f"--config={ROOT}/configs/latent_ebm/digits.py:smoke"
         ),
         (["--config.train.num_step=3"], "did you mean --config.train.num_steps\\?$"),
         (["--config.sampler.prior.num_step=3"], "did you mean --config.sampler.prior.num_steps\\?$"),
-        ([SMOKE, "--config.data.foo=1"], "unknown config field --config.data.foo in .*; there are data.name$"),
+        (
+            [SMOKE, "--config.data.foo=1"],
+            "unknown config field --config.data.foo in .*; there are data.augment, data.name, data.num_train$",
+        ),
         ([SMOKE, "--config.paper=1"], "unknown config field --config.paper in .*; there are data, evaluate, "),
         ([SMOKE, "--config.seed.x=1"], "did you mean --config.seed\\?$"),
         ([SMOKE, "--config.model={}"], "--config.model is a section: set its fields"),
