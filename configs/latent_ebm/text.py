@@ -6,8 +6,9 @@ Published: Algorithm 1, whose posterior chain has the noise of Langevin dynamics
 it), the energy's width, steps and lengths of both chains. Our own: everything that makes it minutes of CPU (a GRU 128
 wide, 16 latent dimensions, at most 25 words a sentence), learning rates and length. Evaluation compares forward and
 reverse perplexity with those of N(0, I) through the same decoder.
-Expected: none published for this text.
-Cost: ten minutes of a CPU core.
+Expected: none published for this text. Here, seed 0, with --config.evaluate.cross_steps=0: codes 2.4 nats from N(0, I),
+mutual information .09 nats, perplexity 91.4 (a language model 89.0).
+Cost: seven minutes of a CPU core, without the language models of the cross perplexities.
 """
 
 from configs.common import each, variant_of

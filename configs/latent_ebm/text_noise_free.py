@@ -4,8 +4,9 @@
 
 As text.py, but z is where gradient descent from N(0, I) ends: the code of a sentence, and no sample of its posterior as
 Algorithm 1 has it. The later code (Pang & Wu 2021, unconditional_gen) has such a chain, to report figures only.
-Expected: none published. Codes lie tens of nats from N(0, I), so that the prior has to learn where.
-Cost: ten minutes of a CPU core.
+Expected: none published. Here, seed 0, with --config.evaluate.cross_steps=0: codes 19 nats from N(0, I), mutual
+information .30 nats, perplexity 216, unreliable (text.py: 2.4, .09, 91.4).
+Cost: six minutes of a CPU core, without the language models of the cross perplexities.
 """
 
 from configs.common import variant_of
