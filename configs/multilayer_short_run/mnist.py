@@ -5,9 +5,9 @@
 The paper's settings for MNIST are not released. This is small enough for a CPU: three layers of perceptrons, and the
 VAE and the ladder VAE of the same generator. --config.model.generator.name=conv is the convolutional one. "python -m
 ebmjax.data.prepare mnist" loads the data. Inpainting hides half of the pixels, drawn for each image.
-Expected: none published by this protocol. Here, seeds 0, 1, 2: reconstruction_mse .066, .064, .064 (one sample), VAE
-.081, .074, .071, ladder VAE .073, .069, .071 (their means), PCA .043; frechet_features 147, 137, 142, VAE 412, 394, 298,
-ladder VAE 193, 310, 182: 1,000 iterations are few.
+Expected: none published by this protocol. Here, seeds 0, 1, 2: reconstruction_mse .066, .064, .064 (one sample), of the
+VAE .081, .074, .071, the ladder VAE .073, .069, .071 (their means), PCA .043; frechet_features 147, 137, 142, VAE 412,
+394, 298, ladder VAE 193, 310, 182: 1,000 iterations are few.
 Cost: three minutes of a CPU core.
 """
 
