@@ -6,9 +6,9 @@ The settings of digits.py at a third of its length, and beside it a VAE of the s
 one layer (the arm gaussian_trained) and with five (short_run_5), trained as long by the same optimiser. Chains of the
 learned prior are run for 2,500 steps, as in the paper's figure of long chains.
 Expected (seeds 0, 1, 2): frechet_pixels .28, .20, .22, gaussian_trained 1.89, 1.98, 1.94, after 2,500 steps of the
-prior's chain .40, .66, .80; test_mse .014 to .016, gaussian_trained .016. short_run_5 does not learn on seed 0 (test_mse
-.57; then .096, .112). The VAE (frechet_pixels 13 to 32) is not tuned and has the EBM's σ = .1; with .3 and twice the
-iterations it has 1.2 (configs/vae_latent_ebm/digits.py).
+prior's chain .40, .66, .80; test_mse .014 to .016, gaussian_trained .016. short_run_5 does not learn on seed 0
+(test_mse .57; then .096, .112). The VAE (frechet_pixels 13 to 32) is not tuned and has the EBM's σ = .1; with .3 and
+twice the iterations it has 1.2 (configs/vae_latent_ebm/digits.py).
 Cost: four minutes of a CPU core.
 """
 
