@@ -91,6 +91,7 @@ def closed_form(t):
     return -0.5 * np.log(2 * np.pi * sigma**2) - error / (2 * sigma**2)
 
 
+@pytest.mark.slow
 def test_thermodynamic_integration(integrated):
     """-1.685691216, with an error of the trapezoidal rule that falls by four when the intervals are halved."""
     exact = -1.685691216
@@ -106,6 +107,7 @@ def test_thermodynamic_integration(integrated):
     assert (4 * rule[16] - rule[8]) / 3 == pytest.approx(exact, abs=0.003)
 
 
+@pytest.mark.slow
 def test_ends_of_the_power_posterior(integrated):
     """t = 0 is the prior, t = 1 the posterior."""
     means = integrated[8][1]

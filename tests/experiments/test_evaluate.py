@@ -32,6 +32,7 @@ def trained(flow_in_the_plane, tmp_path_factory):
     return Path(shutil.copytree(flow_in_the_plane.folder, tmp_path_factory.mktemp("copied") / "flow"))
 
 
+@pytest.mark.slow
 def test_figures_are_added_and_stay(trained, run, capsys):
     own = json.loads((trained / "results.json").read_text())
     words = [str(trained), "--with", "log_likelihood", "frechet_pixels", "--num", "64", "--batch_size", "64"]
@@ -47,6 +48,7 @@ def test_figures_are_added_and_stay(trained, run, capsys):
     assert run("flow", None, "--mode=evaluate", folder=trained).results["evaluations"] == found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words, said",
     [
@@ -80,6 +82,7 @@ def never(*_):
     raise AssertionError("measured before everything was checked")
 
 
+@pytest.mark.slow
 def test_all_evaluators_are_checked_before_the_first_measures(trained, capsys, monkeypatch):
     monkeypatch.setitem(EVALUATORS, "frechet_pixels", EVALUATORS["frechet_pixels"]._replace(measure=never))
     assert evaluate.main([str(trained), "--with", "frechet_pixels", "kid", "--num", "64"]) == 2
@@ -102,6 +105,7 @@ def test_a_fid_of_too_few_images_is_refused_before_any_features(monkeypatch):
         EVALUATORS["kid"](made(num=49, protocol="tf2015"))
 
 
+@pytest.mark.slow
 def test_figures_of_a_run_that_may_not_be_written(trained, tmp_path, capsys, monkeypatch):
     """Refused before anything is measured; with --out they go elsewhere, and the run's folder stays as it is."""
     before = {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
@@ -129,6 +133,7 @@ def test_figures_of_a_run_that_may_not_be_written(trained, tmp_path, capsys, mon
     assert "holds figures of another run, another: give another --out=FILE.json" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_figures_that_cannot_be_saved_in_the_end_are_printed(trained, capsys, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device", "results.json")
