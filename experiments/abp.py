@@ -16,7 +16,7 @@ from ebmjax.report.results import OWN, merge
 from ebmjax.training import cli
 from ebmjax.training.experiment import Evaluation, Experiment
 from experiments.build.chains import make_chain, noise_free_chain
-from experiments.build.missing import LIMITS, make_mask, with_missing_entries
+from experiments.build.missing import LIMITS, make_mask, refuse_augmentation, with_missing_entries
 from experiments.build.networks import make_generator
 from experiments.build.optimizers import optimizers_of
 from experiments.measure import images, missing
@@ -24,6 +24,8 @@ from experiments.measure import images, missing
 
 def build(config, data_spec, *, persistent=True):
     """The method of a config; without `persistent`, every chain starts afresh: short-run inference."""
+    if persistent:
+        refuse_augmentation(config, "a chain for each example, as it is")
     method = abp(
         make_generator(config, data_spec.shape),
         chain=make_chain(config, "posterior"),

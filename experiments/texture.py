@@ -20,6 +20,7 @@ from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Evaluation, Experiment
 from ebmjax.viz import pictures
 from experiments.build.chains import make_chain
+from experiments.build.missing import refuse_augmentation
 from experiments.build.optimizers import optimizers_of
 from experiments.measure import images
 from experiments.measure.history import draw_health
@@ -49,6 +50,7 @@ def latent_dim(config, generator) -> int:
 def build(config, data_spec):
     """The method of a config: a persistent chain for each square."""
     generator = make_generator(config, data_spec.shape[2])
+    refuse_augmentation(config, "a chain for each square, as it is")
     return abp(
         generator,
         chain=make_chain(config, "posterior"),

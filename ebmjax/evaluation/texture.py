@@ -1,4 +1,4 @@
-"""How near one texture is to another: histograms of filter responses, and two textures to compare with."""
+"""Distances between textures, of the distributions of filter responses and of pixels; two textures to compare with."""
 
 from collections.abc import Sequence
 

@@ -23,7 +23,7 @@ FREE_FIELDS = (
     "paper.",
 )
 
-LATER_FIELDS = {"data.num_train": 0}
+LATER_FIELDS: dict[str, Any] = {"data.num_train": 0, "data.augment": "", "initial.fresh_steps": 0}
 """What fields hold that configs of earlier versions lack."""
 
 Limit = float | tuple[float, float]

@@ -36,4 +36,14 @@ def make_mask(config, shape, section: str = "missing"):
 def with_missing_entries(config, data_spec, method):
     """`method`, trained on examples with the gaps of config.missing. Raises ConfigError for an impossible mask."""
     mask_of = make_mask(config, data_spec.shape)
-    return method if mask_of is None else concealed(method, mask_of)
+    if mask_of is None:
+        return method
+    refuse_augmentation(config, "what an example lacks, which other crops would show (missing.name)")
+    return concealed(method, mask_of)
+
+
+def refuse_augmentation(config, kept: str) -> None:
+    """Raise ConfigError if data.augment is on, in a method that keeps something for each training example."""
+    name = config.data.get("augment", "")  # runs of earlier versions have no such field
+    if name:
+        raise ConfigError(f"data.augment = {name}: this training keeps {kept}; leave it empty")

@@ -58,8 +58,9 @@ def test_what_a_run_on_incomplete_examples_writes(run):
             ["--config.missing.name=squares", "--config.missing.fraction=1.0"],
             "missing.fraction = 1.0 must lie in [0, 1)",
         ),
+        (["--config.data.augment=crop"], "data.augment = crop: this training keeps a chain for each example"),
     ],
-    ids=["name", "size", "fraction"],
+    ids=["name", "size", "fraction", "crops"],
 )
 def test_refusals(words, said, fails):
     assert said in fails("abp", "digits:smoke", *words)

@@ -49,7 +49,8 @@ def get_config(name, variant=""):
 def test_every_arm_builds(name, variant):
     config = get_config(name, variant)
     for arm in (config.method, *config.evaluate.arms):
-        make_arm(config, spec(*SPECS[name.removeprefix("jem_")]), arm)
+        method = make_arm(config, spec(*SPECS[name.removeprefix("jem_")]), arm)
+        assert "class_logits" in method.functions
 
 
 def count(tree):
@@ -130,7 +131,8 @@ def test_attacks(run):
 
 @pytest.mark.slow
 def test_hmc_variant(run):
-    run("vera", "digits:smoke", "--config.model.posterior.name=hmc", "--config.evaluate.arms=()")
+    found = run("vera", "digits:smoke", "--config.model.posterior.name=hmc", "--config.evaluate.arms=()")
+    assert np.isfinite(found.metrics["accuracy_mean"]) and found.metrics["diverged"] == 0
 
 
 @pytest.mark.slow
