@@ -135,7 +135,7 @@ def test_what_may_differ_on_resume(tmp_path):
     with pytest.raises(ConfigError, match="train.num_steps: 100 there, 50 now"):
         check_same_run(config(), config(num_steps=50), tmp_path)
     later = config()
-    later.data = {"num_train": 0}  # all examples, which earlier versions did not say
+    later.data = {"num_train": 0, "augment": ""}  # which earlier versions did not say
     check_same_run(config(), later, tmp_path)
     later.data.num_train = 10
     with pytest.raises(ConfigError, match="data.num_train: 0 there, 10 now"):
