@@ -23,6 +23,6 @@ def get_config(variant=""):
     config.sampler.noise_scale.update(begin=500, increments=7, every=100)
     config.optimizer.generator.update(learning_rate=3e-3, schedule="cosine")
     config.train.update(num_steps=1500, steps_per_dispatch=5, log_every=50, checkpoint_every=250)
-    config.evaluate.max_examples = 400
-    config.evaluate.max_swaps = 2
+    config.vae.warmup_epochs = 0.25
+    config.evaluate.update(max_examples=200, max_swaps=2, num_samples=4, max_short_run=40, vaes=("free_bits",))
     return variant_of(config, variant, smoke)
