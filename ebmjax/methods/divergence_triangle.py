@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import optax
 
 from ebmjax import pytree
+from ebmjax.estimators.interpolation import straight_line
 from ebmjax.methods.base import step_key
 from ebmjax.methods.encoded import (
     Model,
@@ -28,6 +29,7 @@ from ebmjax.methods.encoded import (
     encoded_metrics,
     evaluate,
     init_state,
+    interpolate,
     make_model,
     observed,
     sample,
@@ -134,4 +136,5 @@ def divergence_triangle(
     init = partial(init_state, model, optimizers)
     step = partial(train_step, model, weights, optimizers)
     functions = common_functions(model) | {"data_energy": partial(data_energy, model)}
+    functions["interpolate"] = partial(interpolate, model, path=straight_line)  # as the paper does
     return Method(init, step, partial(sample, model), partial(evaluate, model), functions)

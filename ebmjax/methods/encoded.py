@@ -196,9 +196,17 @@ def inpaint(model: Model, state: State, rng_key: Array, x: Array, mask: Array) -
     return jnp.where(mask, x, decode(model, state, z))
 
 
-def interpolate(model: Model, state: State, z_start: Array, z_end: Array, num: int) -> Array:
-    """Decoded points on great circles between rows: `[B, d]` twice -> `[B, num, ...]`, ends included."""
-    x = decode(model, state, great_circle(z_start, z_end, num).reshape(-1, z_start.shape[1]))
+def interpolate(
+    model: Model,
+    state: State,
+    z_start: Array,
+    z_end: Array,
+    num: int,
+    path: Callable[[Array, Array, int], Array] = great_circle,
+) -> Array:
+    """Decoded points of paths between rows: `[B, d]` twice -> `[B, num, ...]`, ends included. path: great_circle or
+    straight_line (ebmjax/estimators/interpolation.py)."""
+    x = decode(model, state, path(z_start, z_end, num).reshape(-1, z_start.shape[1]))
     return x.reshape(-1, num, *x.shape[1:])
 
 

@@ -77,7 +77,11 @@ def test_functions(stepped):
     np.testing.assert_allclose(f["decode"](state, z), reconstructed, rtol=1e-5, atol=1e-6)
     errors = method.evaluate(state, key, {"x": X})["reconstruction_mse"]
     np.testing.assert_allclose(errors, jnp.mean((reconstructed - X) ** 2, axis=(1, 2, 3)), rtol=1e-5)
-    assert f["interpolate"](state, z[:2], z[2:4], 5).shape == (2, 5, *SHAPE)
+    path = f["interpolate"](state, z[:2], z[2:4], 5)
+    assert path.shape == (2, 5, *SHAPE)
+    linear = "data_energy" in f and "joint_energy" not in f  # the triangle's paths; the others' are great circles
+    middle = f["decode"](state, (z[:2] + z[2:4]) / 2)
+    assert np.allclose(path[:, 2], middle, rtol=1e-5, atol=1e-6) == linear
     if "joint_energy" in f:
         energy = f["joint_energy"](state, X, z)
         np.testing.assert_allclose(f["joint_energy"](state, X[:3], z[:3]), energy[:3], rtol=1e-5)
