@@ -1,4 +1,4 @@
-"""docs/results.md and the tables of docs/methods/*.md, made from the results of runs that are kept in docs/runs/.
+"""docs/results.md, docs/claims.md and the tables of docs/methods/*.md, made from the runs that are kept in docs/runs/.
 
     python -m experiments.tables --add RUN [RUN ...]   # keep the results.json of finished runs, then write the tables
     python -m experiments.tables                       # write them from what is kept
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ebmjax.report import claims
 from ebmjax.report.commands import label_of, values_of
 from ebmjax.report.published import published
 from ebmjax.report.results import UNRELIABLE, added_figures, marked
@@ -24,6 +25,7 @@ from ebmjax.report.workdir import mapping
 
 ROOT = Path(__file__).parents[1]
 RUNS, METHODS, RESULTS = (ROOT / "docs" / name for name in ("runs", "methods", "results.md"))
+CLAIMS = ROOT / "docs" / "claims.md"
 KEPT = ("experiment", "method", "dataset", "metrics", "baselines", "protocol", "seed", "num_steps", "rollbacks")
 KEPT += ("seconds", "baseline_seconds", "evaluation_seconds", "machine", "commit", "command", "versions", "evaluations")
 KEPT += ("paper",)
@@ -179,7 +181,7 @@ def of_card(found: Mapping, experiment: str, method: str) -> dict[str, list[dict
 
 
 def pages() -> dict[Path, str]:
-    """{file: what it should hold}: docs/results.md, and every card with its tables renewed."""
+    """{file: what it should hold}: docs/results.md, docs/claims.md, and every card with its tables renewed."""
     found, made, rows = groups(), {}, {}
     for path, named in cards().items():
         tables = ""
@@ -192,7 +194,9 @@ def pages() -> dict[Path, str]:
     kept = {(experiment, label) for experiment, of in found.items() for label in of}
     if missing := kept - rows.keys():
         raise ValueError(f"no card in {METHODS.name}/ names the experiments of these kept results: {sorted(missing)}")
-    return {RESULTS: HEAD + "\n".join(rows[key] for key in sorted(rows)) + "\n"} | made
+    by_label = {f"{experiment}/{label}": runs for experiment, of in found.items() for label, runs in of.items()}
+    claimed = claims.page(claims.read_claims(CLAIMS.with_suffix(".toml")), by_label)
+    return {RESULTS: HEAD + "\n".join(rows[key] for key in sorted(rows)) + "\n", CLAIMS: claimed} | made
 
 
 def index_row(experiment: str, label: str, runs: Sequence[Mapping], card: Path) -> str:

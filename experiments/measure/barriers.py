@@ -102,8 +102,8 @@ def protocol(config) -> str:
     )
     return (
         "barrier_line: the energy's rise above the higher of two test examples along the straight line; "
-        "barrier_decoded: above the higher of the decoded ends, along decoded straight lines between their z; mean of at "
-        f"most {settings.num_paths} pairs, nats. long_run: {settings.num_chains} chains "
+        "barrier_decoded: above the higher of the decoded ends, along decoded straight lines between their z; mean of "
+        f"at most {settings.num_paths} pairs, nats. long_run: {settings.num_chains} chains "
         f"from test examples after {settings.long_run_steps} Langevin steps (s {fields.step_size}, T "
         f"{fields.temperature}): change of the mean energy, share of pixels outside [-1, 1], root-mean-square distance "
         f"per pixel from the start{adjusted}; stability_index: the largest s² λ / 2T at their starts."

@@ -25,6 +25,8 @@ def results(seed=0, command=COMMAND, **changes):
 def docs(tmp_path, monkeypatch):
     for name, path in (("ROOT", ""), ("RUNS", "runs"), ("METHODS", "methods"), ("RESULTS", "results.md")):
         monkeypatch.setattr(tables, name, tmp_path / path)
+    monkeypatch.setattr(tables, "CLAIMS", tmp_path / "claims.md")
+    (tmp_path / "claims.toml").write_text("claim = []\n")
     (tmp_path / "methods").mkdir()
     (tmp_path / "methods" / "abp.md").write_text(f"# ABP\n\n`experiments.abp`\n{tables.BEGIN}\n{tables.END}\nEnd.\n")
     return tmp_path
