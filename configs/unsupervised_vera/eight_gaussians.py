@@ -3,14 +3,16 @@
     python -m experiments.unsupervised_vera
     python -m experiments.unsupervised_vera --config.data.name=pinwheel
 
-The default of the experiment. Published: nets, batch, rates, λ = 1, γ = 0; the length is ours.
+The default of the experiment. Published: nets, batch, λ = 1. Ours: the length, rates that fall to 0, 3e-4 for the
+energy and a gradient penalty of .1, the best of five settings on seed 0 (eight_gaussians_official.py has the published
+ones).
 Expected: none published; not measured here.
 Cost: minutes of a CPU core, for three arms.
 """
 
 from configs.common import variant_of
-from configs.unsupervised_vera.common import smoke, toy
+from configs.unsupervised_vera.common import calm_toy, smoke
 
 
 def get_config(variant=""):
-    return variant_of(toy("8gaussians"), variant, smoke)
+    return variant_of(calm_toy("8gaussians"), variant, smoke)

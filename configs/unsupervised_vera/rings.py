@@ -8,8 +8,8 @@ Cost: two minutes of a CPU core.
 """
 
 from configs.common import variant_of
-from configs.unsupervised_vera.common import smoke, toy
+from configs.unsupervised_vera.common import calm_toy, smoke
 
 
 def get_config(variant=""):
-    return variant_of(toy("rings"), variant, smoke)
+    return variant_of(calm_toy("rings"), variant, smoke)
