@@ -12,6 +12,7 @@ from jax.typing import ArrayLike
 from ebmjax.diagnostics.ess import ess_mean
 from ebmjax.mcmc import path_exchange, run_chain, tune_betas, warm_up_ladder
 from ebmjax.mcmc.base import over_chains
+from ebmjax.mcmc.options import check
 from ebmjax.mcmc.path import Base
 from ebmjax.types import Array, Info, Kernel, Potential, PyTree
 
@@ -128,6 +129,7 @@ def exchange_log_z(
     Raises:
         ValueError: an option outside these ranges.
     """
+    check("exchange_log_z", num_chains=num_chains, num_steps=num_steps, num_rounds=num_rounds)
     start_key, warm_key, run_key = jax.random.split(rng_key, 3)
     num_warm_up = max(num_steps // num_rounds, 2) if num_warm_up is None else num_warm_up
     make_exchange = lambda betas: path_exchange(base, potential, betas=betas, make_kernel=make_kernel)
