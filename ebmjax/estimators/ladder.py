@@ -43,8 +43,8 @@ def log_z_of_ladder(energies: Array, inverse_temperatures: ArrayLike) -> LadderL
             `path_exchange`, E + log q. +inf is allowed.
         inverse_temperatures: β, `[R]`; 1 / T, or the betas of a path.
 
-    Reference: Bennett 1976 (Efficient estimation of free energy differences), eq. (12); Shirts & Chodera 2008
-    (arXiv 0801.1426) for the error.
+    Reference: Bennett 1976 (Efficient estimation of free energy differences from Monte Carlo data), the acceptance
+    ratio method.
     """
     inverse = jnp.asarray(inverse_temperatures, energies.dtype)
     change = inverse[1:] - inverse[:-1]

@@ -21,7 +21,8 @@ def cumulative_barrier(swap_rate: ArrayLike) -> Array:
     Along a fixed path the sum of rejection rates hardly depends on how many replicas there are, or where: it tends to
     the integral of half the mean |difference of V of two independent draws| over β as they become many.
 
-    Reference: Syed et al. 2022 (arXiv 1905.02939), section 5.1.
+    Reference: Predescu, Predescu & Ciobanu 2004 (The incomplete beta function law for parallel tempering); Syed et al.
+    2022 (arXiv 1905.02939).
     """
     rejection = 1.0 - jnp.asarray(swap_rate)
     return jnp.concatenate([jnp.zeros_like(rejection[:1]), jnp.cumsum(jnp.maximum(rejection, FLOOR))])
@@ -32,7 +33,7 @@ def equal_spacing(swap_rate: ArrayLike, points: ArrayLike, num: int | None = Non
 
     Both ends are kept. Between points the barrier is taken as linear; rounds of measuring and placing correct that.
 
-    Reference: Syed et al. 2022, section 5.2.
+    Reference: Syed et al. 2022 (arXiv 1905.02939).
     """
     check("ladder", num_replicas=2 if num is None else num)
     points, barrier = jnp.asarray(points), cumulative_barrier(swap_rate)
@@ -96,7 +97,7 @@ def warm_up_ladder(
     Raises:
         ValueError: num_steps or num_rounds outside these ranges.
 
-    Reference: Syed et al. 2022 (arXiv 1905.02939), algorithm 4, here with rounds of equal length.
+    Reference: Syed et al. 2022 (arXiv 1905.02939), whose rounds double in length; here all are equal.
     """
     check("warm_up_ladder", make_exchange=make_exchange, num_steps=num_steps, num_rounds=num_rounds, tune=tune)
     if num_steps < 2:

@@ -109,12 +109,12 @@ def rounding_noise(shares: Array) -> Array:
 def relative_variance(shares: Array, rounding: Array) -> Array:
     """Variance of Ẑ / Z from one run: (N Σ_e W_e² - 1) / (N - 1), less what rounding to whole offspring added.
 
-    The sum over families e is that of Chan & Lai 2013 (arXiv 1105.4943, (2.20)) and Lee & Whiteley 2018 (arXiv
-    1509.00394), whose factor for multinomial resampling is replaced by `rounding_noise` of the systematic one. Without
-    resampling it is the variance of importance sampling.
+    The sum over families e is that of Chan & Lai 2013 (arXiv 1312.5114) and Lee & Whiteley 2018 (arXiv 1509.00394),
+    whose factor for multinomial resampling is replaced by `rounding_noise` of the systematic one. Without resampling it
+    is the variance of importance sampling.
 
     It ignores that temperatures, and step sizes that adapt, are chosen from the same particles (a bias of order 1 / N),
-    and modes that no particle found.
+    and modes that no particle found. It becomes coarse as families die out: then take more particles, or more moves.
     """
     num = shares.size
     return jnp.maximum((num * jnp.sum(shares**2) - 1.0) / (num - 1.0) - rounding, 0.0)

@@ -39,7 +39,6 @@ def test_every_replica_keeps_its_gaussian():
     steps = np.exp(state.adapt.kernel.log_average)
     assert steps.shape == (3,) and np.all(np.diff(steps) < 0)
     assert np.all(state.adapt.round_trips > 0) and np.all(state.adapt.swap_rate > 0.3)
-    # The rate of swaps is that of the formula at the draws (here after the swaps, hence some correlation).
     assert np.all(np.isfinite(energy))
 
 
@@ -93,7 +92,8 @@ def test_the_swap_rule_along_a_path():
 def test_betas_of_smc_make_a_ladder():
     """What `tempered_smc` chose can be handed on as it is, cut at the temperatures that it used."""
     base = base_from(WIDE)
-    smc = tempered_smc(KEY, base, NARROW, make_kernel=partial(mala, step_size=0.3), num_particles=100)
+    run = lambda: tempered_smc(KEY, base, NARROW, make_kernel=partial(mala, step_size=0.3), num_particles=100)
+    smc = jax.jit(run)()
     betas = smc.betas[: int(smc.num_temperatures) + 1]
     exchange = path_exchange(base, NARROW, betas=betas, make_kernel=partial(mala, step_size=0.3))
     assert exchange.init(jnp.zeros((2, betas.size, 2))).energy.shape == (2, betas.size)

@@ -109,7 +109,7 @@ def test_unbiased_with_given_temperatures():
 def test_the_error_of_one_run_is_the_spread_of_many(num_particles, ess):
     """rms of the reported errors against the spread of 200 runs, good to 5 % itself, and no bias beside it.
 
-    Multinomial families, or rounding to whole offspring left in, are off by a factor of 1.4 and more at ess = 0.9.
+    The factor of multinomial resampling, or rounding to whole offspring left in by half, would be off by more.
     """
     run = mixture_runs(num_particles, ess)
     known = np.isfinite(run.standard_error)
