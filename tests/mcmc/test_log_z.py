@@ -1,6 +1,8 @@
 """Three ways to log Z on the same targets: annealed importance sampling, tempered SMC, replica exchange."""
 
+import re
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -67,3 +69,12 @@ def test_twenty_of_twenty_seeds(name, method):
     assert np.all(np.abs(z) < 3.0), z
     assert np.all(known)
     assert 0.3 < np.mean(z[known] ** 2) < 2.0
+
+
+def test_the_documents_example_runs():
+    text = (Path(__file__).parents[2] / "docs/choosing_a_sampler.md").read_text()
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", text, re.S) if "exchange_log_z" in code]
+    found = {}
+    exec(compile(code, "choosing_a_sampler.md", "exec"), found)
+    for run in (found["smc"], found["exchange"]):
+        assert abs(run.log_z - double_well(6, 4.0).log_z) < 3 * run.standard_error and run.standard_error < 0.06
