@@ -9,6 +9,7 @@ from jax.typing import ArrayLike
 
 from ebmjax.mcmc.base import run_chain, start_chains
 from ebmjax.mcmc.options import check
+from ebmjax.pytree import spread_like
 from ebmjax.types import Array, Kernel, PyTree
 
 FLOOR = 1e-4
@@ -113,6 +114,6 @@ def warm_up_ladder(
         adapt = nothing._replace(kernel=state.adapt.kernel)
         return (tune(rate, points), state.position, adapt), (rate, cumulative_barrier(rate)[-1])
 
-    start = (points, fresh.position, nothing)
+    start = (spread_like(points, jnp.sum(fresh.energy)), fresh.position, nothing)
     (points, position, adapt), measured = jax.lax.scan(one_round, start, jax.random.split(rng_key, num_rounds))
     return Ladder(points, position, adapt, *measured)

@@ -10,7 +10,7 @@ from ebmjax.mcmc.metropolis import initial_state
 from ebmjax.mcmc.options import check, check_start
 from ebmjax.mcmc.path import Base, bridge, check_betas
 from ebmjax.mcmc.swaps import start_exchange, swap_round, take
-from ebmjax.pytree import at_least_float32, energy_rows, square_norm_rows, value_and_grad_rows
+from ebmjax.pytree import at_least_float32, energy_rows, spread_like, square_norm_rows, value_and_grad_rows
 from ebmjax.types import Array, ChainState, Info, Kernel, Potential, PyTree
 
 AXES: tuple = (1, 1, 1, None, 0)
@@ -40,7 +40,7 @@ def to_path(state: ChainState, base: Base, beta: Array) -> ChainState:
 def drawn(rng_key: Array, base: Base, potential: Potential, like: ChainState) -> ChainState:
     """Fresh draws of the base in the shapes and dtypes of a replica's state `like`, with energy and gradient of E."""
     x = base.sample(rng_key, like.energy.shape[0])
-    x = jax.tree.map(lambda a, b: a.astype(b.dtype), x, like.position)
+    x = spread_like(jax.tree.map(lambda a, b: a.astype(b.dtype), x, like.position), like.energy)
     if jax.tree.leaves(like.grad):
         return initial_state(potential, x)._replace(step=like.step)
     return like._replace(position=x, energy=at_least_float32(energy_rows(potential, x)))

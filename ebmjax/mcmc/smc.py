@@ -11,7 +11,7 @@ from ebmjax.importance import WeightedMean, average_weights, kish_ess
 from ebmjax.mcmc.base import over_chains, run_chain, start_chains
 from ebmjax.mcmc.options import check
 from ebmjax.mcmc.path import Base, bridge, check_betas, path_slope
-from ebmjax.pytree import at_least_float32
+from ebmjax.pytree import at_least_float32, spread_like
 from ebmjax.types import Array, Info, Kernel, Potential, PyTree
 
 MIN_FAMILIES = 10
@@ -88,7 +88,7 @@ def next_beta(slope: Array, beta: Array, ess: float | Array) -> Array:
         return jnp.where(good, middle, low), jnp.where(good, high, middle)
 
     rest = 1.0 - beta
-    low, _ = jax.lax.fori_loop(0, 40, halve, (jnp.zeros_like(rest), rest))
+    low, _ = jax.lax.fori_loop(0, 40, halve, spread_like((jnp.zeros_like(rest), rest), jnp.sum(slope)))
     return jnp.where(enough(rest), 1.0, beta + low)
 
 
@@ -175,7 +175,7 @@ def tempered_smc(
         resample_key, move_key = jax.random.split(jax.random.fold_in(loop_key, count))
         slope = at_least_float32(slope_of(position))
         slope = jnp.where(jnp.isnan(slope), jnp.inf, slope)
-        new = next_beta(slope, beta, ess) if given is None else given[count + 1].astype(beta.dtype)
+        new = next_beta(slope, beta, ess) if given is None else given[count + 1] + 0.0 * beta
         new = jnp.where(count + 1 == size, 1.0, new)
         weights = -(new - beta) * slope
         keep = systematic_resampling(resample_key, weights)
@@ -194,7 +194,8 @@ def tempered_smc(
     zeros = jnp.zeros_like(first.energy)
     nothing = jnp.full(size, jnp.nan, zeros.dtype)
     trace = (jnp.ones_like(nothing), WeightedMean(*[nothing] * 4), Info(*[nothing] * len(Info._fields)))
-    count, zero, eve = jnp.zeros((), jnp.int32), jnp.zeros((), zeros.dtype), jnp.arange(num_particles)
+    zero, eve, trace = spread_like((jnp.zeros((), zeros.dtype), jnp.arange(num_particles), trace), jnp.sum(zeros))
+    count = jnp.zeros((), jnp.int32)
     particles = Particles(count, zero, first.position, first.adapt, zeros, eve, zero, trace)
     end = jax.lax.while_loop(lambda p: p.beta < 1.0, change_beta, particles)
     return summary(end)
