@@ -11,23 +11,22 @@ from ebmjax.mcmc.adapt import (
     proportional_rule,
     sign_rule,
 )
-from ebmjax.mcmc.ais import (
-    Annealed,
-    Base,
-    annealed_importance_sampling,
-    base_from,
-    reverse_annealed_importance_sampling,
-)
+from ebmjax.mcmc.ais import Annealed, annealed_importance_sampling, reverse_annealed_importance_sampling
 from ebmjax.mcmc.bank import Bank, make_bank
 from ebmjax.mcmc.base import run_chain, sample_chain
 from ebmjax.mcmc.blackjax import from_blackjax
 from ebmjax.mcmc.hmc import hmc
 from ebmjax.mcmc.independence_mh import independence_mh
+from ebmjax.mcmc.ladder import Ladder, cumulative_barrier, tune_betas, tune_temperatures, warm_up_ladder
 from ebmjax.mcmc.langevin import langevin
 from ebmjax.mcmc.mala import mala
 from ebmjax.mcmc.mass import learn_inverse_mass
 from ebmjax.mcmc.neural_transport import in_data_space, neural_transport
-from ebmjax.mcmc.tempering import Exchange, replica_exchange
+from ebmjax.mcmc.path import Base, base_from
+from ebmjax.mcmc.path_exchange import path_exchange
+from ebmjax.mcmc.smc import Tempered, systematic_resampling, tempered_smc
+from ebmjax.mcmc.swaps import Exchange
+from ebmjax.mcmc.tempering import replica_exchange
 from ebmjax.mcmc.underdamped import underdamped
 from ebmjax.types import Chain, ChainState, Info, Kernel
 
@@ -43,7 +42,7 @@ KERNELS = {
 """Name in a config (`config.sampler.name`) -> kernel builder, (potential, **options) -> Kernel.
 
 The only required option is `step_size`. Builders that take functions (`independence_mh`, `neural_transport`,
-`replica_exchange`, `adapt_step_size`) are used from code.
+`replica_exchange`, `path_exchange`, `adapt_step_size`) are used from code.
 """
 
 UNADJUSTED = ("langevin", "underdamped", "blackjax_mclmc")
@@ -59,13 +58,16 @@ __all__ = [
     "Info",
     "KERNELS",
     "Kernel",
+    "Ladder",
     "StepSize",
+    "Tempered",
     "UNADJUSTED",
     "adapt_step_size",
     "annealed_importance_sampling",
     "averaged_step_size",
     "bank",
     "base_from",
+    "cumulative_barrier",
     "dual_averaging",
     "from_blackjax",
     "hmc",
@@ -76,11 +78,17 @@ __all__ = [
     "make_bank",
     "mala",
     "neural_transport",
+    "path_exchange",
     "proportional_rule",
     "replica_exchange",
     "reverse_annealed_importance_sampling",
     "run_chain",
     "sample_chain",
     "sign_rule",
+    "systematic_resampling",
+    "tempered_smc",
+    "tune_betas",
+    "tune_temperatures",
     "underdamped",
+    "warm_up_ladder",
 ]

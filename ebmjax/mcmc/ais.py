@@ -5,30 +5,14 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.typing import ArrayLike
 
-from ebmjax.energies import Target
 from ebmjax.importance import average_weights
-from ebmjax.mcmc.base import run_chain, start_chains
+from ebmjax.mcmc.base import over_chains, run_chain, start_chains
 from ebmjax.mcmc.options import check
+from ebmjax.mcmc.path import Base, bridge, check_betas, path_slope
 from ebmjax.pytree import compensated_add
 from ebmjax.types import Array, Info, Kernel, Potential, PyTree
-
-
-class Base(NamedTuple):
-    """The start of annealing: a distribution with exact samples and a normalised density.
-
-    sample: (rng_key, num) -> x, a pytree of `[num, ...]`. log_prob: x -> `[num]`, in nats, its integral being 1.
-    """
-
-    sample: Callable[[Array, int], PyTree]
-    log_prob: Callable[[PyTree], Array]
-
-
-def base_from(target: Target) -> Base:
-    """A target of `energies` with known log Z as the base, e.g. `base_from(energies.standard_gaussian(dim))`."""
-    return Base(target.sample, lambda x: -target.energy(x) - target.log_z)
 
 
 class Annealed(NamedTuple):
@@ -50,17 +34,6 @@ class Annealed(NamedTuple):
     info: Info
 
 
-def check_betas(betas: ArrayLike) -> Array:
-    """Inverse temperatures as an array `[K + 1]`. Raises ValueError unless they rise from 0 to 1."""
-    try:
-        values = np.asarray(betas)
-    except jax.errors.TracerArrayConversionError:
-        return jnp.asarray(betas)  # inside jit the values are not known yet
-    if values.ndim != 1 or values.size < 2 or values[0] != 0 or values[-1] != 1 or not np.all(np.diff(values) > 0):
-        raise ValueError(f"betas must be a vector that rises from 0 to 1, e.g. linspace(0, 1, 101); got {values}")
-    return jnp.asarray(betas)
-
-
 def anneal(
     rng_key: Array,
     position: PyTree,
@@ -76,18 +49,17 @@ def anneal(
     new β (Neal 2001, section 2). One `lax.scan`: compile time does not depend on the number of β.
     """
     check("annealed importance sampling", potential=potential, make_kernel=make_kernel, num_steps=num_steps)
-    bridge = lambda beta: lambda x: beta * potential(x) - (1.0 - beta) * base.log_prob(x)
+    at, slope = lambda beta: make_kernel(bridge(base, potential, beta)), path_slope(base, potential)
 
     def change_beta(carry, inputs):
         position, adapt, log_weights, error = carry
         key, old, new = inputs
-        more = (new - old) * -(potential(position) + base.log_prob(position))
+        more = (new - old) * -slope(position)
         log_weights, error = compensated_add(log_weights, error, more.astype(log_weights.dtype))
-        state, info, _ = run_chain(make_kernel(bridge(new)), key, position, num_steps, adapt=adapt)
-        means = jax.tree.map(jnp.mean, info)._replace(num_nonfinite=jnp.sum(info.num_nonfinite))
-        return (state.position, state.adapt, log_weights, error), means
+        state, info, _ = run_chain(at(new), key, position, num_steps, adapt=adapt)
+        return (state.position, state.adapt, log_weights, error), over_chains(info)
 
-    start = start_chains(make_kernel(bridge(betas[0])), rng_key, position)
+    start = start_chains(at(betas[0]), rng_key, position)
     inputs = (jax.random.split(rng_key, betas.shape[0] - 1), betas[:-1], betas[1:])
     zeros = jnp.zeros_like(start.energy, dtype=jnp.promote_types(start.energy.dtype, jnp.float32))
     carry = (start.position, start.adapt, zeros, zeros)

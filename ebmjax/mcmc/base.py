@@ -94,6 +94,11 @@ def run_chain(
     return state, mean._replace(num_nonfinite=total.num_nonfinite), collected
 
 
+def over_chains(info: Info) -> Info:
+    """`Info` of one run, `[B]`, as scalars: means over chains, `num_nonfinite` a sum."""
+    return jax.tree.map(jnp.mean, info)._replace(num_nonfinite=jnp.sum(info.num_nonfinite))
+
+
 def sample_chain(
     chain: Chain, potential: Potential, rng_key: Array, position: PyTree, **options
 ) -> tuple[ChainState, Info, PyTree]:

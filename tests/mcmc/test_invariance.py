@@ -9,7 +9,7 @@ import pytest
 
 from ebmjax.energies import banana, gaussian, mixture
 from ebmjax.mcmc import run_chain
-from tests.mcmc.test_kernels import TABLE, seen
+from tests.mcmc.test_kernels import NARROW, TABLE, seen
 
 NUM = 8192
 BIAS = 0.015  # granted to unadjusted kernels
@@ -39,23 +39,24 @@ TARGETS = {
 
 
 @cache
-def exact_draws(name, temperature):
-    """Of exp(-E / T); where T is not 1 from the cells of a grid, whose width of 0.05 adds 2e-4 to a variance."""
-    if temperature == 1.0:
+def exact_draws(name, beta, base=0.0):
+    """Of exp(-β E - base |x|² / 2). If not the target's, from cells of a grid: their width adds 2e-4 to a variance."""
+    if beta == 1.0 and base == 0.0:
         return TARGETS[name].sample(jax.random.key(3), NUM)
     rng, width = np.random.default_rng(3), 0.05
     grid = np.stack(np.meshgrid(np.arange(-9, 9, width), np.arange(-9, 45, width), indexing="ij"), axis=-1)
     energy = np.asarray(TARGETS[name].energy(jnp.asarray(grid.reshape(-1, 2), jnp.float32)), np.float64)
-    weights = np.exp(-energy / temperature)
+    weights = np.exp(-beta * energy - 0.5 * base * np.sum(grid.reshape(-1, 2) ** 2, axis=1))
     cells = rng.choice(len(energy), NUM, p=weights / weights.sum())
     return jnp.asarray(grid.reshape(-1, 2)[cells] + width * rng.uniform(-0.5, 0.5, (NUM, 2)), jnp.float32)
 
 
 def starts(case, name):
-    """Exact draws, of every temperature if the kernel has several."""
-    if not case.temperatures:
+    """Exact draws, of every temperature or β if the kernel has several."""
+    if not case.num_replicas:
         return exact_draws(name, 1.0)
-    return jnp.stack([exact_draws(name, temperature) for temperature in case.temperatures], axis=1)
+    powers = [(1 / t, 0.0) for t in case.temperatures] or [(b, (1 - b) / NARROW**2) for b in case.betas]
+    return jnp.stack([exact_draws(name, *power) for power in powers], axis=1)
 
 
 QUICK = {"langevin", "mala", "hmc", "underdamped", "independence_mh"}
@@ -85,7 +86,9 @@ def test_the_target_is_invariant(kernel_name):
         x, info = run(i, x0)
         assert np.mean(np.asarray(x) != np.asarray(x0)) > 0.9
         assert 0.15 < np.mean(info.acceptance_rate) <= 1.0
-        x = np.asarray(x[:, 0] if case.temperatures else x, np.float64)
+        if case.num_replicas:
+            x = x[:, -1 if case.betas else 0]
+        x = np.asarray(x, np.float64)
         values = np.stack([x[:, 0], x[:, 1], x[:, 0] ** 2, x[:, 0] * x[:, 1], x[:, 1] ** 2], axis=1)
         error = values.std(0) / np.sqrt(NUM)
         deviation = np.abs(values.mean(0) - second_moments(*LAWS[name]))

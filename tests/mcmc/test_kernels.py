@@ -16,12 +16,14 @@ from ebmjax.energies import standard_normal
 from ebmjax.mcmc import (
     KERNELS,
     UNADJUSTED,
+    Base,
     adapt_step_size,
     hmc,
     independence_mh,
     langevin,
     mala,
     neural_transport,
+    path_exchange,
     replica_exchange,
     run_chain,
     underdamped,
@@ -36,7 +38,8 @@ class Case(NamedTuple):
     """build: (potential, like, step_size) -> Kernel, `like` being a position of the shapes that will come.
 
     exact: leaves its target invariant at any step size; else the invariance test takes small steps.
-    latent: positions are z with x = sinh(z). temperatures: of R replicas a chain; positions are then `[B, R, ...]`.
+    latent: positions are z with x = sinh(z).
+    temperatures, betas: of R replicas a chain; positions are then `[B, R, ...]`. With betas the last one is the target.
     coupled: chains share a step size that adapts, so they do notice each other. foreign: the steps are blackjax's.
     """
 
@@ -45,8 +48,13 @@ class Case(NamedTuple):
     exact: bool = True
     latent: bool = False
     temperatures: tuple[float, ...] = ()
+    betas: tuple[float, ...] = ()
     coupled: bool = False
     foreign: bool = False
+
+    @property
+    def num_replicas(self):
+        return len(self.temperatures or self.betas)
 
 
 def plain(builder, **options):
@@ -84,6 +92,17 @@ def tempered(potential, like, step_size):
     return replica_exchange(potential, temperatures=LADDER, make_kernel=partial(mala, step_size=step_size))
 
 
+PATH, NARROW = (0.0, 0.5, 1.0), 0.4
+
+
+def along_path(potential, like, step_size):
+    """From N(0, NARROW² I), whose constant no chain sees."""
+    rows = lambda num: jax.tree.map(lambda a: jnp.zeros((num, *a.shape[2:]), a.dtype), like)
+    sample = lambda rng_key, num: jax.tree.map(lambda e: NARROW * e, pytree.normal_like(rng_key, rows(num)))
+    base = Base(sample, lambda x: -standard_normal(x) / NARROW**2)
+    return path_exchange(base, potential, betas=PATH, make_kernel=partial(mala, step_size=step_size))
+
+
 TABLE = {
     "langevin": Case(plain(langevin), exact=False),
     "mala": Case(plain(mala)),
@@ -95,6 +114,7 @@ TABLE = {
     "adapt_step_size": Case(adapting, coupled=True),
     "adapt_step_size_frozen": Case(partial(adapting, num_adapt=0)),
     "replica_exchange": Case(tempered, temperatures=LADDER),
+    "path_exchange": Case(along_path, betas=PATH),
     "blackjax_nuts": Case(plain(KERNELS["blackjax_nuts"], max_num_doublings=4), foreign=True),
     "blackjax_barker": Case(plain(KERNELS["blackjax_barker"]), foreign=True),
     "blackjax_mclmc": Case(plain(KERNELS["blackjax_mclmc"]), exact=False, foreign=True),
@@ -117,7 +137,7 @@ def start():
 
 def spread(case, position):
     """x `[B, ...]` as the kernel keeps it: the same at all temperatures, if it has several."""
-    num = len(case.temperatures)
+    num = case.num_replicas
     return jax.tree.map(lambda a: jnp.repeat(a[:, None], num, axis=1), position) if num else position
 
 
@@ -168,7 +188,7 @@ def test_dtype_shape_and_structure_are_kept(name, dtype):
     case = TABLE[name]
     with jax.enable_x64(dtype == jnp.float64):
         for position in (spread(case, jnp.ones((4, 2), dtype)), spread(case, layers(dtype))):
-            chains = jax.tree.leaves(position)[-1].shape[:2] if case.temperatures else (4,)
+            chains = jax.tree.leaves(position)[-1].shape[:2] if case.num_replicas else (4,)
             kernel = case.build(standard_normal, position, case.step_size)
             before = jax.eval_shape(kernel.init, position)
             state, info, _ = jax.eval_shape(lambda x: run_chain(kernel, KEY, x, 3), position)
@@ -249,7 +269,7 @@ def test_non_finite_proposals_are_rejected_and_counted(name):
     np.testing.assert_array_equal(total.num_nonfinite, counted.sum(0))
     if not case.foreign:  # blackjax's trajectories may go on elsewhere
         assert np.all(np.asarray(info.acceptance_rate)[counted == 1] == 0.0)
-    if not case.foreign and not case.temperatures:  # what stayed at one temperature may be carried to another
+    if not case.foreign and not case.num_replicas:  # what stayed at one temperature may be carried to another
         before = np.concatenate([np.asarray(x0)[None], x[:-1]])
         np.testing.assert_allclose(np.asarray(x)[counted == 1], before[counted == 1], rtol=1e-5)
     if not case.latent:

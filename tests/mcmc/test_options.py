@@ -22,11 +22,15 @@ from ebmjax.mcmc import (
     make_bank,
     mala,
     neural_transport,
+    path_exchange,
     replica_exchange,
     reverse_annealed_importance_sampling,
     run_chain,
     sign_rule,
+    tempered_smc,
+    tune_temperatures,
     underdamped,
+    warm_up_ladder,
 )
 
 pytest.importorskip("blackjax")
@@ -42,6 +46,8 @@ GOOD = {
     independence_mh: {"potential": standard_normal, "sample": lambda key, num: START, "log_prob": standard_normal},
     neural_transport: {"potential": standard_normal, "transport": lambda z: (z, z[:, 0]), "make_kernel": MALA},
     replica_exchange: {"potential": standard_normal, "temperatures": [1.0, 2.0], "make_kernel": MALA},
+    path_exchange: ANNEALED,
+    tempered_smc: {"rng_key": KEY, "num_particles": 4} | ANNEALED,
     adapt_step_size: {"potential": standard_normal, "make_kernel": mala, "step_size": 0.1, "target": 0.6},
     from_blackjax: {"potential": standard_normal, "algorithm": "barker", "step_size": 0.1},
     sign_rule: {},
@@ -49,6 +55,8 @@ GOOD = {
     run_chain: {"kernel": mala(standard_normal, step_size=0.1), "rng_key": KEY, "position": START, "num_steps": 0},
     make_bank: {"num_chains": 8, "batch_size": 4},
     bank.reinitialise: {"rng_key": KEY, "position": START, "fresh": START, "probability": 0.05},
+    warm_up_ladder: {"rng_key": KEY, "position": START, "points": [1.0, 2.0], "num_steps": 4}
+    | {"make_exchange": lambda t: mala(standard_normal, step_size=0.1), "tune": tune_temperatures},
     annealed_importance_sampling: {"rng_key": KEY, "num_chains": 2} | ANNEALED,
     reverse_annealed_importance_sampling: {"rng_key": KEY, "position": START} | ANNEALED,
 }
@@ -83,13 +91,19 @@ BAD = {
     "num_steps": (-1, 3.0, "3", None, True),
     "unroll": (0, 2.0, None),
     "num_chains": NOT_COUNTS,
+    "num_particles": NOT_COUNTS,
+    "max_temperatures": NOT_COUNTS,
+    "num_rounds": NOT_COUNTS,
+    "ess": (0.0, 1.0, 50, np.nan, None, np.ones(2)),
+    "make_exchange": NOT_FUNCTIONS,
+    "tune": NOT_FUNCTIONS,
     "batch_size": NOT_COUNTS,
     "num_groups": NOT_COUNTS,
     "probability": (-0.1, 1.1, np.nan, None),
     "algorithm": (None, 1, MALA),
     "betas": ([0.0, np.nan, 1.0], [0.0, 0.5], [[0.0, 1.0]]),
 }
-ELSEWHERE = {"rng_key", "position", "kernel", "adapt", "init_key", "parameters", "base", "fresh"}
+ELSEWHERE = {"rng_key", "position", "kernel", "adapt", "init_key", "parameters", "base", "fresh", "points"}
 WORDS = {"betas": "betas must be a vector that rises from 0 to 1"}
 
 

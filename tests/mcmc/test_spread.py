@@ -16,6 +16,7 @@ from ebmjax import flows, mcmc
 from ebmjax.energies import standard_gaussian, standard_normal
 from ebmjax.estimators import likelihood
 from ebmjax.estimators.decoding import beam_search, greedy
+from ebmjax.estimators.ladder import exchange_log_z
 from ebmjax.mcmc import bank, hmc, langevin, mala, run_chain
 from ebmjax.pytree import spread_like
 from tests.mcmc.test_kernels import KEY, TABLE, spread, start
@@ -80,6 +81,14 @@ def check_what_scans_over_chains():
         key, base, energy(x), betas=betas, make_kernel=kernel, num_chains=4
     )
     inside(lambda _, x: anneal(KEY, x).log_weights, x, specs=[ROWS])
+    options = {"make_kernel": kernel, "num_particles": 24, "max_temperatures": 3}
+    smc = lambda key, x: mcmc.tempered_smc(key, base, energy(jnp.mean(x)), **options).log_z[None]
+    inside(lambda _, x: smc(KEY, x), x, specs=[ROWS])
+    inside(lambda key, x: smc(key, jnp.ones(4)), x, specs=[ROWS])
+    exchange = lambda key, x: exchange_log_z(
+        key, base, energy(jnp.mean(x)), betas=betas, make_kernel=kernel, num_chains=4, num_steps=8
+    ).log_z[None]
+    inside(lambda _, x: exchange(KEY, x), x, specs=[ROWS])
     path = lambda key, x: likelihood.thermodynamic_log_likelihood(
         key, kernel, standard_normal, lambda z: -energy(x)(z), jnp.zeros((4, 2)), betas, num_warmup=1, num_steps=2
     )

@@ -9,7 +9,7 @@ import pytest
 
 from ebmjax.energies import gaussian_nll, mixture, standard_normal
 from ebmjax.mcmc import ChainState, Info, Kernel, langevin, mala, replica_exchange, run_chain, underdamped
-from ebmjax.mcmc.tempering import swap_probability, swap_source
+from ebmjax.mcmc.swaps import swap_probability, swap_source
 
 KEY = jax.random.key(0)
 LADDER = jnp.array([1.0, 2.0, 6.0])
@@ -105,7 +105,7 @@ def test_rounds_alternate_across_runs_of_one_step():
 
 
 def test_swap_rule():
-    probability = swap_probability(jnp.array([[1.0, 3.0], [3.0, 1.0], [jnp.nan, 1.0], [jnp.inf, 1.0]]), LADDER[:2])
+    probability = swap_probability(jnp.array([[1.0, 3.0], [3.0, 1.0], [jnp.nan, 1.0], [jnp.inf, 1.0]]), 1 / LADDER[:2])
     np.testing.assert_allclose(probability[:, 0], [np.exp(-1.0), 1.0, 0.0, 1.0], rtol=1e-6)
     source = swap_source(jnp.array([[True, False, True], [False, True, False]]))
     np.testing.assert_array_equal(source, [[1, 0, 3, 2], [0, 2, 1, 3]])
