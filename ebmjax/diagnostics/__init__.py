@@ -8,10 +8,11 @@ from ebmjax.diagnostics.attraction_diffusion import Passage, attraction_diffusio
 from ebmjax.diagnostics.chains import summarise
 from ebmjax.diagnostics.disconnectivity import Merge, depths, distinct_minima, lowest_barriers, merges
 from ebmjax.diagnostics.draws import rank_normalise
+from ebmjax.diagnostics.energies import ebfmi
 from ebmjax.diagnostics.ess import autocorrelation, ess_bulk, ess_mean, ess_tail
 from ebmjax.diagnostics.health import LearningCorrelations, count_updates, learning_correlations
 from ebmjax.diagnostics.modes import mode_occupancy, mode_sd, mode_transitions, nearest_mode
-from ebmjax.diagnostics.rhat import nested_rhat, rhat, split_rhat
+from ebmjax.diagnostics.rhat import nested_rhat, nested_rhat_of_moments, rhat, rhat_of_moments, split_rhat
 from ebmjax.diagnostics.stability import stability_index
 from ebmjax.importance import kish_ess, pareto_k
 
@@ -24,6 +25,7 @@ __all__ = [
     "count_updates",
     "depths",
     "distinct_minima",
+    "ebfmi",
     "ess_bulk",
     "ess_mean",
     "ess_tail",
@@ -36,9 +38,11 @@ __all__ = [
     "mode_transitions",
     "nearest_mode",
     "nested_rhat",
+    "nested_rhat_of_moments",
     "pareto_k",
     "rank_normalise",
     "rhat",
+    "rhat_of_moments",
     "split_rhat",
     "stability_index",
     "straight_line",

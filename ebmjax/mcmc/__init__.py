@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from ebmjax.mcmc import bank
+from ebmjax.mcmc import bank, online
 from ebmjax.mcmc.adapt import (
     StepSize,
     adapt_step_size,
@@ -27,9 +27,10 @@ from ebmjax.mcmc.langevin import langevin
 from ebmjax.mcmc.mala import mala
 from ebmjax.mcmc.mass import learn_inverse_mass
 from ebmjax.mcmc.neural_transport import in_data_space, neural_transport
+from ebmjax.mcmc.online import Moments
 from ebmjax.mcmc.tempering import Exchange, replica_exchange
 from ebmjax.mcmc.underdamped import underdamped
-from ebmjax.types import Chain, ChainState, Info, Kernel
+from ebmjax.types import Chain, ChainState, Info, Kernel, Online
 
 KERNELS = {
     "langevin": langevin,
@@ -59,6 +60,8 @@ __all__ = [
     "Info",
     "KERNELS",
     "Kernel",
+    "Moments",
+    "Online",
     "StepSize",
     "UNADJUSTED",
     "adapt_step_size",
@@ -76,6 +79,7 @@ __all__ = [
     "make_bank",
     "mala",
     "neural_transport",
+    "online",
     "proportional_rule",
     "replica_exchange",
     "reverse_annealed_importance_sampling",
