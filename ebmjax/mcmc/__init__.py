@@ -20,6 +20,7 @@ from ebmjax.mcmc.ais import (
 )
 from ebmjax.mcmc.bank import Bank, make_bank
 from ebmjax.mcmc.base import run_chain, sample_chain
+from ebmjax.mcmc.batches import run_in_batches
 from ebmjax.mcmc.blackjax import from_blackjax
 from ebmjax.mcmc.hmc import hmc
 from ebmjax.mcmc.independence_mh import independence_mh
@@ -84,6 +85,7 @@ __all__ = [
     "replica_exchange",
     "reverse_annealed_importance_sampling",
     "run_chain",
+    "run_in_batches",
     "sample_chain",
     "sign_rule",
     "underdamped",

@@ -96,6 +96,8 @@ positive = lambda a: (a > 0) & (a < np.inf)
 not_negative = lambda a: (a >= 0) & (a < np.inf)
 FUNCTION = Rule("a function", callable)
 
+BOOL = Rule("True or False", lambda value: isinstance(value, bool))
+
 RULES = {
     "potential": FUNCTION,
     "make_kernel": FUNCTION,
@@ -105,7 +107,8 @@ RULES = {
     "inverse": optional(FUNCTION),
     "collect": Rule("a function, an online statistic, a dict of them, or None", collect_holds),
     "value": FUNCTION,
-    "covariance": Rule("True or False", lambda value: isinstance(value, bool)),
+    "covariance": BOOL,
+    "own_keys": BOOL,
     "rule": optional(FUNCTION),
     "step_size": Rule("finite and > 0 (single entries may be 0), or a function of the step", steps_hold),
     "temperature": scalar("one finite number > 0", positive, schedule=True),

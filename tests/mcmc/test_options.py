@@ -26,6 +26,7 @@ from ebmjax.mcmc import (
     replica_exchange,
     reverse_annealed_importance_sampling,
     run_chain,
+    run_in_batches,
     sign_rule,
     underdamped,
 )
@@ -49,6 +50,13 @@ GOOD = {
     dual_averaging: {},
     run_chain: {"kernel": mala(standard_normal, step_size=0.1), "rng_key": KEY, "position": START, "num_steps": 0},
     online.moments: {},
+    run_in_batches: {
+        "kernel": MALA(standard_normal),
+        "rng_key": KEY,
+        "position": START,
+        "num_steps": 0,
+        "batch_size": 2,
+    },
     make_bank: {"num_chains": 8, "batch_size": 4},
     bank.reinitialise: {"rng_key": KEY, "position": START, "fresh": START, "probability": 0.05},
     annealed_importance_sampling: {"rng_key": KEY, "num_chains": 2} | ANNEALED,
@@ -57,6 +65,7 @@ GOOD = {
 NOT_FUNCTIONS = (None, 1.0, "mala")
 NOT_POSITIVE = (0.0, -0.1, np.nan, np.inf, "0.1", None, True, np.array([-1.0, 1.0]))
 NOT_COUNTS = (0, -1, 3.0, "3", None, True)
+NOT_BOOLS = (None, 1, "yes")
 BAD = {
     "potential": NOT_FUNCTIONS,
     "make_kernel": NOT_FUNCTIONS,
@@ -66,7 +75,8 @@ BAD = {
     "inverse": NOT_FUNCTIONS[1:],
     "collect": (*NOT_FUNCTIONS[1:], {"x": lambda state, info: state.position, "y": 1.0}),
     "value": NOT_FUNCTIONS,
-    "covariance": (None, 1, "yes"),
+    "covariance": NOT_BOOLS,
+    "own_keys": NOT_BOOLS,
     "rule": NOT_FUNCTIONS[1:],
     "step_size": (*NOT_POSITIVE, jnp.zeros(2), {"a": 0.1, "b": np.nan}),
     "temperature": (*NOT_POSITIVE, jnp.ones(4), {"a": 1.0}),
@@ -94,7 +104,7 @@ BAD = {
     "algorithm": (None, 1, MALA),
     "betas": ([0.0, np.nan, 1.0], [0.0, 0.5], [[0.0, 1.0]]),
 }
-ELSEWHERE = {"rng_key", "position", "kernel", "adapt", "init_key", "parameters", "base", "fresh"}
+ELSEWHERE = {"rng_key", "position", "kernel", "adapt", "init_key", "parameters", "base", "fresh", "data"}
 WORDS = {"betas": "betas must be a vector that rises from 0 to 1"}
 
 
