@@ -76,7 +76,7 @@ def diagnose(
         about.append(f"{num[1]} of {num[0]} of {num[2]}")
         parts.append(of_draws(x, names))
     if info is not None:
-        about.append("the report of the transitions")
+        about.append("their transitions")
         mean, traced = per_chain(info, shape)
         parts.append(of_transitions(mean, target, math.prod(shape or (1,))))
         ebfmi = traced if ebfmi is None else ebfmi
@@ -87,7 +87,8 @@ def diagnose(
         k = np.asarray(pareto_k(jnp.asarray(log_weights)))
         parts.append(([findings.untrusted_weights(k, len(log_weights))], {"pareto_k_max": float(np.max(k))}))
     found = tuple(finding for some, _ in parts for finding in some if finding)
-    return Report(found, {k: v for _, figures in parts for k, v in figures.items()}, " and ".join(about) or "nothing")
+    figures = {name: value for _, some in parts for name, value in some.items()}
+    return Report(found, figures, " and ".join([", ".join(about[:-1]), about[-1]] if about[1:] else about))
 
 
 def columns(draws: PyTree) -> tuple[np.ndarray, list[str]]:

@@ -34,8 +34,10 @@ def counted(num: int, one: str, more: str = "") -> str:
 
 
 def listed(chains: np.ndarray) -> str:
-    """The chains where a bool `[num_chains]` is true, in words: "chains 0, 3 and 7", "12 of 100 chains"."""
+    """The chains where a bool `[num_chains]` is true: "chains 0, 3 and 7", "12 of 100 chains", "all 4 chains"."""
     numbers = [str(i) for i in np.flatnonzero(chains)]
+    if len(numbers) == len(chains):
+        return f"all {len(chains):,} chains" if len(chains) > 1 else "the chain"
     if len(numbers) > 5:
         return f"{len(numbers):,} of {len(chains):,} chains"
     if len(numbers) == 1:
