@@ -38,7 +38,7 @@ class Annealed(NamedTuple):
     the error is inf where k̂ is past its limit.
     log_weights: `[N]`; their exponentials average to Z (forward) or 1 / Z (reverse).
     position: ends of the chains; weighted by exp(log_weights) they represent the target (forward) or the base.
-    info: `Info` at each inverse temperature, `[K]`: means over chains, `num_nonfinite` a sum.
+    info: `Info` at each inverse temperature, `[K]`: means over chains, counts summed.
     """
 
     log_z: Array
@@ -84,7 +84,8 @@ def anneal(
         more = (new - old) * -(potential(position) + base.log_prob(position))
         log_weights, error = compensated_add(log_weights, error, more.astype(log_weights.dtype))
         state, info, _ = run_chain(make_kernel(bridge(new)), key, position, num_steps, adapt=adapt)
-        means = jax.tree.map(jnp.mean, info)._replace(num_nonfinite=jnp.sum(info.num_nonfinite))
+        counts = {name: jnp.sum(getattr(info, name)) for name in ("num_nonfinite", "num_divergent")}
+        means = jax.tree.map(jnp.mean, info)._replace(**counts)
         return (state.position, state.adapt, log_weights, error), means
 
     start = start_chains(make_kernel(bridge(betas[0])), rng_key, position)

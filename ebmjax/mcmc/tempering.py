@@ -101,8 +101,9 @@ def replica_exchange(
     """B chains of R replicas: replica r samples exp(-E / T_r); after every transition neighbours try to swap positions.
 
     Positions, gradients, `energy` and all of `Info` have two chain axes, `[B, R, ...]`; energies are untempered, E.
-    Samples of the target are `position[:, 0]`, if T_0 = 1. `Info.acceptance_rate` is that of the moves; rates of
-    swaps are in `state.adapt.swap_rate`. Start from x `[B, ...]` with `jnp.repeat(x[:, None], R, axis=1)`.
+    Samples of the target are `position[:, 0]`, if T_0 = 1. `Info.acceptance_rate`, divergences and `hamiltonian` are
+    those of the moves; rates of swaps are in `state.adapt.swap_rate`. Start from x `[B, ...]` with
+    `jnp.repeat(x[:, None], R, axis=1)`.
 
     Pairs (0, 1), (2, 3) ... are tried in even rounds, (1, 2), (3, 4) ... in odd ones: unlike a random choice, this
     carries positions along the ladder in O(R) rather than O(R²) rounds. A replica moves in units of √T: the kernel
