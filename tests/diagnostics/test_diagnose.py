@@ -2,13 +2,16 @@
 
 import re
 import warnings
+from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from ebmjax.diagnostics import diagnose, to_arviz
-from ebmjax.mcmc import Info
+from ebmjax.energies import standard_normal
+from ebmjax.mcmc import Info, hmc, run_chain
 
 N, C = 600, 4
 RNG = np.random.default_rng(0)
@@ -164,6 +167,17 @@ def test_quantities_of_a_pytree_are_named():
     assert "R-hat is 1.733 for x['b'] (limit 1.01; 1 of 3 quantities are above)" in str(found)
     with pytest.raises(ValueError, match=r"draws\[num_steps >= 4, num_chains, ...\], got shape \(3, 4\)"):
         diagnose({"a": GOOD, "b": GOOD[:3, :, 0]})
+
+
+def test_the_documents_call_runs(capsys):
+    text = (Path(__file__).parents[2] / "docs/choosing_a_sampler.md").read_text()
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "diagnose(" in block]
+    kernel = hmc(standard_normal, step_size=0.9, num_leapfrog=3)
+    given = {"kernel": kernel, "run_chain": run_chain, "chain_key": jax.random.key(0), "start": jnp.asarray(GOOD[0])}
+    exec(code.replace("target=0.8", "target=0.9"), given)
+    assert capsys.readouterr().out == (
+        "Nothing wrong was found in 4 chains of 1,000 draws of 2 quantities and their transitions.\n"
+    )
 
 
 def test_arviz_takes_them():
