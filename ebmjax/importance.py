@@ -42,8 +42,12 @@ def average_weights(log_weights: Array) -> WeightedMean:
     log_mean = jax.nn.logsumexp(log_weights, axis=0) - np.log(num)
     error = jnp.std(jnp.exp(log_weights - log_mean), axis=0, ddof=1) / np.sqrt(num)
     k = pareto_k(log_weights)
-    limit = min(1 - 1 / np.log10(max(num, 2)), MAX_PARETO_K)
-    return WeightedMean(log_mean, jnp.where(k > limit, jnp.inf, error), kish_ess(log_weights), k)
+    return WeightedMean(log_mean, jnp.where(k > pareto_k_limit(num), jnp.inf, error), kish_ess(log_weights), k)
+
+
+def pareto_k_limit(num: int) -> float:
+    """The k̂ past which an average of `num` weights is not to be trusted: min(1 - 1 / log10 num, 0.7)."""
+    return float(min(1 - 1 / np.log10(max(num, 2)), MAX_PARETO_K))
 
 
 def kish_ess(log_weights: Array, axis: int = 0) -> Array:

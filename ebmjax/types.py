@@ -55,12 +55,19 @@ class Info(NamedTuple):
     energy: at the new position. grad_norm: Euclidean norm of its gradient (0 where a kernel has none).
     acceptance_rate: probability of acceptance in [0, 1]; for unadjusted kernels 1, or 0 where rejected.
     num_nonfinite: 1 where the proposal had a non-finite energy or gradient and was rejected for it.
+
+    Kernels that move along trajectories of a Hamiltonian H report two more; of others `run_chain` makes them 0.
+
+    num_divergent: 1 where H rose by more than 1000 along the trajectory, or became NaN (`metropolis.with_trajectory`).
+    hamiltonian: H at the start of the trajectory, with its fresh momentum: what E-BFMI is computed from.
     """
 
     energy: Array
     grad_norm: Array
     acceptance_rate: Array
     num_nonfinite: Array
+    num_divergent: Array | tuple[()] = ()
+    hamiltonian: Array | tuple[()] = ()
 
 
 class Kernel(NamedTuple):
@@ -74,6 +81,18 @@ class Kernel(NamedTuple):
     init: Callable[[PyTree], ChainState]
     step: Callable[[Array, ChainState], tuple[ChainState, Info]]
     adjusted: bool = True
+
+
+class Online(NamedTuple):
+    """A statistic of B chains that is renewed in every transition, as three pure functions (`mcmc.online`).
+
+    init: (ChainState, Info, num_steps) -> carry, before the first transition, with an `Info` of zeros.
+    update: (carry, ChainState, Info) -> carry, after every transition. finish: (carry) -> pytree of `[B, ...]`.
+    """
+
+    init: Callable[[ChainState, Info, int], PyTree]
+    update: Callable[[PyTree, ChainState, Info], PyTree]
+    finish: Callable[[PyTree], PyTree]
 
 
 class Chain(NamedTuple):

@@ -3,10 +3,12 @@
 Below 1.01 is the usual criterion. It detects only disagreement between chains: chains that all stay in one mode pass.
 """
 
+import jax
 import jax.numpy as jnp
 
 from ebmjax.diagnostics.draws import chain_moments, nan_unless_finite, normal_scores, over_quantities, split_chains
-from ebmjax.types import Array
+from ebmjax.mcmc.online import Moments
+from ebmjax.types import Array, PyTree
 
 
 def variance_ratio(draws: Array) -> Array:
@@ -17,8 +19,29 @@ def variance_ratio(draws: Array) -> Array:
     """
     num_steps = draws.shape[1]
     means, centred, _ = chain_moments(draws)
-    within = jnp.sum(centred**2, axis=1).mean() / (num_steps - 1)
-    return jnp.sqrt((num_steps - 1) / num_steps + jnp.var(means, ddof=1) / within)
+    return ratio_of_moments(means, jnp.sum(centred**2, axis=1) / (num_steps - 1), num_steps)
+
+
+def ratio_of_moments(means: Array, variances: Array, num_steps: int | Array) -> Array:
+    """`variance_ratio` of M chains whose means and variances `[M, ...]` are known."""
+    return jnp.sqrt((num_steps - 1) / num_steps + jnp.var(means, axis=0, ddof=1) / jnp.mean(variances, axis=0))
+
+
+def rhat_of_moments(moments: Moments) -> PyTree:
+    """Classical R-hat from moments alone, without stored draws: pytree of `[...]`, like one position.
+
+    moments: of chains `[B, ...]`; or of their halves `[B, 2, ...]` (`mcmc.online.in_halves`), for which it is
+    `split_rhat` of the draws that were not kept. Like it, this compares only means: `rhat` needs ranks, and so draws.
+    """
+    num_axes = moments.count.ndim
+    rows = lambda a: a.reshape(-1, *a.shape[num_axes:])
+
+    def of_leaf(mean, variance):
+        mean = rows(mean)
+        num_steps = moments.count.reshape(-1)[0].astype(mean.dtype)  # of every chain the same
+        return ratio_of_moments(mean - mean[0], rows(variance), num_steps)
+
+    return jax.tree.map(of_leaf, moments.mean, moments.variance)
 
 
 def split_rhat(x: Array) -> Array:
@@ -61,6 +84,12 @@ def rank_rhat(halves: Array, scores: Array) -> Array:
     return jnp.fmax(variance_ratio(scores), folded)
 
 
+def check_superchains(num_chains: int, num_superchains: int) -> None:
+    """Raise ValueError unless the chains can be grouped."""
+    if num_superchains < 2 or num_chains < 2 or num_chains % num_superchains:
+        raise ValueError(f"nested_rhat needs 2 or more equal superchains, got {num_superchains} of {num_chains} chains")
+
+
 def nested_rhat(x: Array, num_superchains: int) -> Array:
     """Nested R-hat for many short chains: `[num_steps ≥ 1, num_chains, ...]` -> `[...]`, never below 1.
 
@@ -76,16 +105,31 @@ def nested_rhat(x: Array, num_superchains: int) -> Array:
 
     Margossian et al. 2024 (arXiv 2110.13017), eqs. (6)-(8). Raises ValueError if the chains cannot be grouped.
     """
-    num_chains = (jnp.shape(x) + (0, 0))[1]
-    if num_superchains < 2 or num_chains < 2 or num_chains % num_superchains:
-        raise ValueError(f"nested_rhat needs 2 or more equal superchains, got {num_superchains} of {num_chains} chains")
+    check_superchains((jnp.shape(x) + (0, 0))[1], num_superchains)
 
     def statistic(draws):
         means, centred, _ = chain_moments(draws)
-        groups = means.reshape(num_superchains, -1)
-        within = jnp.sum(centred**2, axis=1).mean() / max(draws.shape[1] - 1, 1)
-        if groups.shape[1] > 1:
-            within = within + jnp.var(groups, axis=1, ddof=1).mean()
-        return nan_unless_finite(jnp.sqrt(1 + jnp.var(groups.mean(axis=1), ddof=1) / within), draws)
+        variances = jnp.sum(centred**2, axis=1) / max(draws.shape[1] - 1, 1)
+        return nan_unless_finite(nested_ratio(means, variances, num_superchains), draws)
 
     return over_quantities(statistic, x, name="nested_rhat", min_steps=1)
+
+
+def nested_ratio(means: Array, variances: Array, num_superchains: int) -> Array:
+    """`nested_rhat` of chains whose means and variances `[B, ...]` are known."""
+    groups = means.reshape(num_superchains, -1, *means.shape[1:])
+    within = jnp.mean(variances, axis=0)
+    if groups.shape[1] > 1:
+        within = within + jnp.mean(jnp.var(groups, axis=1, ddof=1), axis=0)
+    return jnp.sqrt(1 + jnp.var(jnp.mean(groups, axis=1), axis=0, ddof=1) / within)
+
+
+def nested_rhat_of_moments(moments: Moments, num_superchains: int) -> PyTree:
+    """`nested_rhat` from the moments of chains `[B, ...]` alone, without stored draws: pytree of `[...]`."""
+    check_superchains(moments.count.shape[0], num_superchains)
+
+    def of_leaf(mean, variance):
+        variance = jnp.where(moments.count[0] > 1, variance, 0.0)
+        return nested_ratio(mean - mean[0], variance, num_superchains)
+
+    return jax.tree.map(of_leaf, moments.mean, moments.variance)

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from ebmjax.mcmc import bank
+from ebmjax.mcmc import bank, online
 from ebmjax.mcmc.adapt import (
     StepSize,
     adapt_step_size,
@@ -14,6 +14,7 @@ from ebmjax.mcmc.adapt import (
 from ebmjax.mcmc.ais import Annealed, annealed_importance_sampling, reverse_annealed_importance_sampling
 from ebmjax.mcmc.bank import Bank, make_bank
 from ebmjax.mcmc.base import run_chain, sample_chain
+from ebmjax.mcmc.batches import run_in_batches
 from ebmjax.mcmc.blackjax import from_blackjax
 from ebmjax.mcmc.hmc import hmc
 from ebmjax.mcmc.independence_mh import independence_mh
@@ -22,13 +23,14 @@ from ebmjax.mcmc.langevin import langevin
 from ebmjax.mcmc.mala import mala
 from ebmjax.mcmc.mass import learn_inverse_mass
 from ebmjax.mcmc.neural_transport import in_data_space, neural_transport
+from ebmjax.mcmc.online import Moments
 from ebmjax.mcmc.path import Base, base_from
 from ebmjax.mcmc.path_exchange import path_exchange
 from ebmjax.mcmc.smc import Tempered, systematic_resampling, tempered_smc
 from ebmjax.mcmc.swaps import Exchange
 from ebmjax.mcmc.tempering import replica_exchange
 from ebmjax.mcmc.underdamped import underdamped
-from ebmjax.types import Chain, ChainState, Info, Kernel
+from ebmjax.types import Chain, ChainState, Info, Kernel, Online
 
 KERNELS = {
     "langevin": langevin,
@@ -59,6 +61,8 @@ __all__ = [
     "KERNELS",
     "Kernel",
     "Ladder",
+    "Moments",
+    "Online",
     "StepSize",
     "Tempered",
     "UNADJUSTED",
@@ -78,11 +82,13 @@ __all__ = [
     "make_bank",
     "mala",
     "neural_transport",
+    "online",
     "path_exchange",
     "proportional_rule",
     "replica_exchange",
     "reverse_annealed_importance_sampling",
     "run_chain",
+    "run_in_batches",
     "sample_chain",
     "sign_rule",
     "systematic_resampling",

@@ -22,7 +22,7 @@ class Annealed(NamedTuple):
     the error is inf where k̂ is past its limit.
     log_weights: `[N]`; their exponentials average to Z (forward) or 1 / Z (reverse).
     position: ends of the chains; weighted by exp(log_weights) they represent the target (forward) or the base.
-    info: `Info` at each inverse temperature, `[K]`: means over chains, `num_nonfinite` a sum.
+    info: `Info` at each inverse temperature, `[K]`: means over chains, counts summed.
     """
 
     log_z: Array

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from jax.sharding import AxisType, PartitionSpec
 
 from ebmjax import pytree
-from ebmjax.mcmc.options import check, check_start
-from ebmjax.types import Array, Chain, ChainState, Info, Kernel, Potential, PyTree
+from ebmjax.mcmc.options import check, check_start, is_quantity
+from ebmjax.types import Array, Chain, ChainState, Info, Kernel, Online, Potential, PyTree
 
 AXIS = "data"
 """Axis of a device mesh over which chains are split, as the batches of a training run are."""
@@ -42,6 +42,27 @@ def start_chains(kernel: Kernel, rng_key: Array, position: PyTree) -> ChainState
     return state if spread is position else kernel.init(spread)
 
 
+def complete(info: Info, zeros: Array) -> Info:
+    """`info` in the dtype of `zeros` `[B]`, with zeros in place of what the kernel does not report."""
+    return Info(*[zeros if isinstance(value, tuple) else value.astype(zeros.dtype) for value in info])
+
+
+def add(sums: list[tuple[Array, Array]], info: Info) -> list[tuple[Array, Array]]:
+    """The compensated sums of the fields of `Info`, and one more term; a field that is not reported costs nothing."""
+
+    def add_one(pair, value):
+        return pair if isinstance(value, tuple) else pytree.compensated_add(*pair, value.astype(pair[0].dtype))
+
+    return [add_one(pair, value) for pair, value in zip(sums, info)]
+
+
+def averages(sums: list[tuple[Array, Array]], num_steps: int) -> Info:
+    """Means over the steps, and counts summed."""
+    total = Info(*[pair[0] for pair in sums])
+    mean = jax.tree.map(lambda t: t / max(num_steps, 1), total)
+    return mean._replace(num_nonfinite=total.num_nonfinite, num_divergent=total.num_divergent)
+
+
 def run_chain(
     kernel: Kernel,
     rng_key: Array,
@@ -49,7 +70,8 @@ def run_chain(
     num_steps: int,
     *,
     adapt: PyTree | None = None,
-    collect: Callable[[ChainState, Info], PyTree] | None = None,
+    collect: Callable[[ChainState, Info], PyTree] | Online | PyTree | None = None,
+    thin: int = 1,
     unroll: int = 1,
 ) -> tuple[ChainState, Info, PyTree]:
     """Run `num_steps` transitions of B chains from `position`.
@@ -61,42 +83,58 @@ def run_chain(
             positions: they become float32, in which the chain runs and is returned.
         num_steps: static integer, ≥ 0; with 0 the position is returned unchanged.
         adapt: replaces the `ChainState.adapt` of `init`, to continue the adaptation of an earlier run.
-        collect: (ChainState, Info) -> pytree, kept for every step and stacked on a new first axis `[num_steps, ...]`.
+        collect: (ChainState, Info) -> pytree, kept for every step and stacked on a new first axis `[num_steps, ...]`;
+            or a statistic of `mcmc.online`, which sees every step and keeps none; or a dict (any pytree) of both.
+        thin: ≥ 1, a divisor of num_steps; of the traces only every thin-th step is kept, `trace[thin - 1 :: thin]`.
         unroll: of the scan.
 
     Returns:
-        The final state; `Info` averaged over the steps (`num_nonfinite` summed); the collected pytree, or None.
+        The final state; `Info` averaged over the steps (`num_nonfinite` and `num_divergent` summed); what was
+        collected, in the structure of `collect`, or None.
 
     Inside `shard_map` every device runs chains of its own, and adapts a step size of its own. Give it a key of its own,
     `fold_in(rng_key, axis_index("data"))`: with one key for all, devices draw the same noise.
 
     Raises:
-        ValueError: num_steps or unroll outside these ranges, or a position that is not a pytree of arrays with B ≥ 1.
+        ValueError: num_steps, thin or unroll outside these ranges, or a position that is not a pytree of arrays with
+            B ≥ 1.
     """
-    check("run_chain", num_steps=num_steps, collect=collect, unroll=unroll)
+    check("run_chain", num_steps=num_steps, collect=collect, thin=thin, unroll=unroll)
+    if num_steps % thin:
+        raise ValueError(f"run_chain: thin = {thin} must divide num_steps = {num_steps}")
     check_start("run_chain", position)
     state = start_chains(kernel, rng_key, position)
     if adapt is not None:
         state = state._replace(adapt=adapt)
     zeros = jnp.zeros_like(state.energy, dtype=jnp.promote_types(state.energy.dtype, jnp.float32))
 
-    def one_step(carry, i):
-        state, total, error = carry
-        state, info = kernel.step(jax.random.fold_in(rng_key, i), state)
-        info = jax.tree.map(lambda value: value.astype(zeros.dtype), info)
-        total, error = pytree.compensated_add(total, error, info)
-        return (state, total, error), (None if collect is None else collect(state, info))
+    nothing = Info(*[zeros] * len(Info._fields))
+    quantities, structure = jax.tree.flatten(collect, is_leaf=is_quantity)
+    online = [isinstance(quantity, Online) for quantity in quantities]
 
-    nothing = Info(zeros, zeros, zeros, zeros)
-    start = (state, nothing, nothing)
-    (state, total, _), collected = jax.lax.scan(one_step, start, jnp.arange(num_steps), unroll=unroll)
-    mean = jax.tree.map(lambda t: t / max(num_steps, 1), total)
-    return state, mean._replace(num_nonfinite=total.num_nonfinite), collected
+    def transition(carry, i):
+        state, _, sums, running = carry
+        state, info = kernel.step(jax.random.fold_in(rng_key, i), state)
+        sums, info = add(sums, info), complete(info, zeros)
+        running = [q.update(one, state, info) if on else () for q, on, one in zip(quantities, online, running)]
+        return (state, info, sums, running), None
+
+    def keep(carry, steps):
+        carry, _ = transition(carry, steps) if thin == 1 else jax.lax.scan(transition, carry, steps, unroll=unroll)
+        return carry, [() if on else q(*carry[:2]) for q, on in zip(quantities, online)]
+
+    steps = jnp.arange(num_steps) if thin == 1 else jnp.arange(num_steps).reshape(num_steps // thin, thin)
+    running = [q.init(state, nothing, num_steps) if on else () for q, on in zip(quantities, online)]
+    start = (state, nothing, [(zeros, zeros)] * len(nothing), running)
+    (state, _, sums, running), traces = jax.lax.scan(keep, start, steps, unroll=unroll if thin == 1 else 1)
+    collected = [q.finish(one) if on else trace for q, on, one, trace in zip(quantities, online, running, traces)]
+    return state, averages(sums, num_steps), jax.tree.unflatten(structure, collected)
 
 
 def over_chains(info: Info) -> Info:
-    """`Info` of one run, `[B]`, as scalars: means over chains, `num_nonfinite` a sum."""
-    return jax.tree.map(jnp.mean, info)._replace(num_nonfinite=jnp.sum(info.num_nonfinite))
+    """`Info` of one run, `[B]`, as scalars: means over chains, and counts summed."""
+    counts = {name: jnp.sum(getattr(info, name)) for name in ("num_nonfinite", "num_divergent")}
+    return jax.tree.map(jnp.mean, info)._replace(**counts)
 
 
 def sample_chain(

@@ -11,7 +11,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from ebmjax import pytree
 from ebmjax.mcmc.metropolis import move_rows
 from ebmjax.mcmc.options import at_step, check, check_start
-from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
+from ebmjax.types import Array, ChainState, Info, Kernel, Potential, PyTree
 
 CACHED = ("position", "logdensity", "logdensity_grad")
 """Fields of blackjax's states that `ChainState` already has, with our sign and without the temperature."""
@@ -20,6 +20,8 @@ REFUSED = {"mgrad_gaussian": "multiplies the density by a Gaussian prior of its 
 """Samplers that would sample another density than the potential's, and why."""
 NEEDED = {"irmh": "proposal_logdensity_fn", "irmh_as_top_level_api": "proposal_logdensity_fn"}
 """Parameters without which a sampler samples another density, though blackjax does not require them."""
+FRESH_MOMENTUM = ("hmc", "dynamic_hmc", "dhmc", "multinomial_hmc", "mhmc", "dmhmc", "nuts")
+"""Samplers that draw a Gaussian momentum in every transition, so that E-BFMI has its meaning."""
 
 
 def from_blackjax(
@@ -45,7 +47,8 @@ def from_blackjax(
 
     `Info.acceptance_rate` is blackjax's if it reports one, else 1; `ChainState.adapt` is blackjax's state without
     position, log density and gradient. Non-finite states are rejected. `Info.num_nonfinite` counts those, and the
-    non-finite proposals that blackjax itself rejected and reports (its mala and rmh do not).
+    non-finite proposals that blackjax itself rejected and reports (its mala and rmh do not). Divergences are those that
+    blackjax reports (hmc, nuts, adjusted_mclmc ...), by its own threshold; `Info.hamiltonian` is that of hmc and nuts.
 
     blackjax computes in JAX's default float type (float64 if that is enabled, else float32), since its samplers do not
     run in another; the potential, positions, energies and gradients keep the type of the position (at least float32).
@@ -77,7 +80,7 @@ def from_blackjax(
             inspect.signature(make_algorithm).bind(log_density, **options)
         except TypeError as error:
             raise ValueError(f"blackjax.{algorithm}: {error}; its parameters are {', '.join(names)}") from None
-        return make_algorithm(log_density, **options), t
+        return make_algorithm(log_density, **options), t, options.get("inverse_mass_matrix")
 
     def to_chain_state(bj_state, t, step, position, energy_dtype):
         grad = cast_like(position, jax.tree.map(lambda g: -t * g, getattr(bj_state, "logdensity_grad", ())))
@@ -95,14 +98,14 @@ def from_blackjax(
     def init(position):
         check_start("from_blackjax", position, temperature=temperature, **scales)
         position, step = pytree.at_least_float32(position), jnp.zeros((), jnp.int32)
-        kernel, t = build(position, step)
+        kernel, t, _ = build(position, step)
         keys = jax.random.split(jax.random.key(0) if init_key is None else init_key, pytree.num_rows(position))
         energy_dtype = jnp.promote_types(jax.eval_shape(potential, position).dtype, jnp.float32)
         start = jax.vmap(kernel.init)(wide(position), spread_keys(keys, position))
         return to_chain_state(start, t, step, position, energy_dtype)
 
     def step(rng_key, state):
-        kernel, t = build(state.position, state.step)
+        kernel, t, inverse_mass = build(state.position, state.step)
         keys = jax.random.split(rng_key, pytree.num_rows(state.position))
         bj_state, bj_info = jax.vmap(kernel.step)(spread_keys(keys, state.position), to_blackjax(state, t))
         new = to_chain_state(bj_state, t, state.step, state.position, state.energy.dtype)
@@ -111,9 +114,27 @@ def from_blackjax(
         rate = jnp.where(finite, rate, 0.0).astype(new.energy.dtype)
         proposal = (new.position, new.energy, new.grad)
         moved, info = move_rows(state, proposal, finite, rate, finite & reported_finite(bj_info))
+        info = with_trajectories(info, bj_info, state, t, inverse_mass if algorithm in FRESH_MOMENTUM else None)
         return moved._replace(adapt=pytree.where_rows(finite, new.adapt, state.adapt)), info
 
     return Kernel(init, step, adjusted=algorithm != "mclmc")
+
+
+def with_trajectories(info: Info, bj_info: Any, state: ChainState, t: Array, inverse_mass: Any) -> Info:
+    """`info` with the divergences that blackjax reports, and H at the start of its trajectories.
+
+    state: before the transition. inverse_mass: blackjax's, of a Gaussian momentum; None: H is not reported.
+    """
+    if not hasattr(bj_info, "is_divergent"):
+        return info
+    divergent = bj_info.is_divergent & jnp.isfinite(state.energy)
+    info = info._replace(num_divergent=divergent.astype(info.energy.dtype))
+    if inverse_mass is None:
+        return info
+    from blackjax.mcmc.metrics import default_metric
+
+    kinetic = jax.vmap(default_metric(inverse_mass).kinetic_energy)(bj_info.momentum, wide(state.position))
+    return info._replace(hamiltonian=(wide(state.energy) / t + kinetic).astype(info.energy.dtype))
 
 
 def wide(tree: PyTree) -> PyTree:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ebmjax import pytree
-from ebmjax.mcmc.metropolis import accept_or_reject, initial_state
+from ebmjax.mcmc.metropolis import accept_or_reject, initial_state, with_trajectory
 from ebmjax.mcmc.options import at_step, check, check_start
 from ebmjax.types import Array, Kernel, Potential, PyTree
 
@@ -108,6 +108,8 @@ def hmc(
         # |p'|² - |p|² as a product, which has smaller rounding errors.
         kinetic_change = 0.5 * pytree.sum_rows(jax.tree.map(lambda p, q: (q - p) * (q + p), momentum, end))
         log_ratio = (state.energy - energy) / t - kinetic_change
-        return accept_or_reject(accept_key, state, (position, energy, grad), log_ratio)
+        hamiltonian = state.energy / t + 0.5 * pytree.square_norm_rows(momentum)
+        state, info = accept_or_reject(accept_key, state, (position, energy, grad), log_ratio)
+        return state, with_trajectory(info, hamiltonian, -log_ratio)
 
     return Kernel(init, step)

@@ -56,6 +56,21 @@ def accept_or_reject(
     return move_rows(state, proposal, uniform_rows(rng_key, rate) < rate, rate, finite)
 
 
+MAX_ENERGY_RISE = 1000.0
+"""Along a trajectory of stable leapfrog steps H changes by about 1. Where it has risen by this much, the steps are too
+long for the curvature there: acceptance e^-1000. The limit is Stan's."""
+
+
+def with_trajectory(info: Info, hamiltonian: Array, change: Array) -> Info:
+    """`info` with what kernels of Hamiltonian trajectories report in addition: H and divergences.
+
+    hamiltonian: `[B]`, H = E / T + kinetic energy at the start of the trajectory. change: `[B]`, H at its end minus
+    that. A trajectory from a finite H diverged if the change is above `MAX_ENERGY_RISE` or NaN.
+    """
+    divergent = jnp.isfinite(hamiltonian) & ~(change <= MAX_ENERGY_RISE)
+    return info._replace(num_divergent=divergent.astype(info.energy.dtype), hamiltonian=hamiltonian)
+
+
 def accept_finite(state: ChainState, proposal: tuple[PyTree, Array, PyTree]) -> tuple[ChainState, Info]:
     """For kernels without Metropolis correction: rows move if energy and gradient of the proposal are finite."""
     finite = pytree.finite_rows(proposal[1:])

@@ -11,7 +11,7 @@ import numpy as np
 
 from ebmjax import pytree
 from ebmjax.messages import shown
-from ebmjax.types import Array, PyTree
+from ebmjax.types import Array, Online, PyTree
 
 
 class Rule(NamedTuple):
@@ -82,9 +82,21 @@ def box_holds(value) -> bool:
     return pair and (any(traced(v) for v in value) or bool(np.all(np.asarray(value[0]) < np.asarray(value[1]))))
 
 
+def is_quantity(leaf) -> bool:
+    """Whether this is what `run_chain` may collect: a function (ChainState, Info) -> pytree, or a statistic."""
+    return callable(leaf) or isinstance(leaf, Online)
+
+
+def collect_holds(value) -> bool:
+    """Quantities, in a pytree that may be empty."""
+    return all(map(is_quantity, jax.tree.leaves(value, is_leaf=is_quantity)))
+
+
 positive = lambda a: (a > 0) & (a < np.inf)
 not_negative = lambda a: (a >= 0) & (a < np.inf)
 FUNCTION = Rule("a function", callable)
+
+BOOL = Rule("True or False", lambda value: isinstance(value, bool))
 
 RULES = {
     "potential": FUNCTION,
@@ -93,7 +105,10 @@ RULES = {
     "sample": FUNCTION,
     "log_prob": FUNCTION,
     "inverse": optional(FUNCTION),
-    "collect": optional(FUNCTION),
+    "collect": Rule("a function, an online statistic, a dict of them, or None", collect_holds),
+    "value": FUNCTION,
+    "covariance": BOOL,
+    "own_keys": BOOL,
     "rule": optional(FUNCTION),
     "step_size": Rule("finite and > 0 (single entries may be 0), or a function of the step", steps_hold),
     "temperature": scalar("one finite number > 0", positive, schedule=True),
@@ -116,6 +131,7 @@ RULES = {
     "shrinkage": scalar("one finite number > 0", positive),
     "offset": scalar("one finite number >= 0", not_negative),
     "num_steps": count(0),
+    "thin": count(1),
     "unroll": Rule("an integer >= 1, or a bool", lambda value: isinstance(value, bool) or count(1).holds(value)),
     "num_chains": count(1),
     "num_particles": count(1),

@@ -62,8 +62,8 @@ def replica_exchange(
     """B chains of R replicas: replica r samples exp(-E / T_r); after every transition neighbours try to swap positions.
 
     Positions, gradients, `energy` and all of `Info` have two chain axes, `[B, R, ...]`; energies are untempered, E.
-    Samples of the target are `position[:, 0]`, if T_0 = 1. `Info.acceptance_rate` is that of the moves; rates of
-    swaps and round trips are in `state.adapt`, an `Exchange`. Start from x `[B, ...]` with
+    Samples of the target are `position[:, 0]`, if T_0 = 1. `Info.acceptance_rate`, divergences and `hamiltonian` are
+    those of the moves; rates of swaps and round trips are in `state.adapt`, an `Exchange`. Start from x `[B, ...]` with
     `jnp.repeat(x[:, None], R, axis=1)`.
 
     `swaps.swap_round` has the order of the swaps. A replica moves in units of √T: the kernel runs on y -> E(√T y) / T,

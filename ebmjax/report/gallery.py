@@ -15,6 +15,9 @@ CAPTIONS = {
     "interpolation": "One interpolation per row, from left to right.",
     "density": "Histograms of the draws, on common axes.",
     "traces": "One coordinate of the first chains against the step.",
+    "ranks": "Ranks that the draws of a chain have among those of all chains: flat where chains agree. The band holds "
+    ".95 of the bars of independent draws.",
+    "ess": "Bulk and tail ESS of the first steps against their number: proportional where chains mix.",
     "autocorrelation": "Autocorrelation of every coordinate, averaged over the chains.",
     "health": "The metrics of the training in groups.",
 }

@@ -1,10 +1,15 @@
-"""Pictures of chains: traces, autocorrelation, densities of the draws, images on the way, curves over the step size."""
+"""Pictures of chains: traces, ranks, autocorrelation, ESS, densities of draws, images on the way, step sizes."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
+from ebmjax.diagnostics import ess_bulk, ess_tail
+from ebmjax.diagnostics.draws import average_ranks
 from ebmjax.viz import figures, pictures
 from ebmjax.viz.backend import NullFormatter
 
@@ -25,6 +30,46 @@ def plot_autocorrelation(arms: dict[str, np.ndarray], path: str | Path, *, max_l
         axis.plot(rho[: max_lag + 1, :20], linewidth=0.8)
         axis.axhline(0, color="black", linewidth=0.6)
         axis.set(title=name, xlabel="lag", ylabel="autocorrelation", ylim=(-0.3, 1.05))
+    figures.save(figure, path)
+
+
+def plot_ranks(arms: dict[str, np.ndarray], path: str | Path, *, coordinate: int = 0, num_chains: int = 4) -> None:
+    """Histograms of the ranks that the draws of each of the first chains have among all of them, a panel for each chain
+    and a row for each arm: {name: [num_steps, num_chains, d]}. Of chains that agree all are flat, up to the band, which
+    holds .95 of the bars of independent draws.
+
+    Reference: Vehtari et al. 2021 (arXiv 1903.08008), section 5 (rank plots).
+    """
+    columns = min(num_chains, *(x.shape[1] for x in arms.values()))
+    figure, axes = figures.panels(len(arms), columns, 2.6 * columns, 2.2 * len(arms), sharex="row", sharey="row")
+    for row, (name, x) in zip(axes.reshape(len(arms), columns), arms.items()):
+        draws = x[:, :, coordinate]
+        ranks = np.asarray(average_ranks(jnp.asarray(draws.ravel()))).reshape(draws.shape)
+        bins = int(np.clip(len(draws) // 25, 2, 20))
+        spread = 1.96 * np.sqrt(len(draws) / bins * (1 - 1 / bins))
+        for chain, axis in enumerate(row):
+            axis.hist((ranks[:, chain] - 0.5) / draws.size, bins=bins, range=(0, 1), color=f"C{chain}", alpha=0.7)
+            axis.axhspan(len(draws) / bins - spread, len(draws) / bins + spread, color="black", alpha=0.15, linewidth=0)
+            axis.set(title=f"{name}: chain {chain}", xlabel=f"rank of coordinate {coordinate}", yticks=[])
+            axis.title.set_fontsize(9)
+    figures.save(figure, path)
+
+
+def plot_ess_evolution(arms: dict[str, np.ndarray], path: str | Path, *, coordinate: int = 0, points: int = 5) -> None:
+    """Bulk and tail ESS of one coordinate from the first steps alone, against their number, a panel for each arm:
+    {name: [num_steps >= 4, num_chains, d]}. Of chains that mix both grow in proportion; the line is at 400 draws."""
+    both = jax.jit(lambda x: (ess_bulk(x), ess_tail(x)))
+    figure, axes = figures.panels(1, len(arms), 4.5 * len(arms), 3.2)
+    for axis, (name, x) in zip(axes, arms.items()):
+        steps = [num for num in (len(x) * (i + 1) // points for i in range(points)) if num >= 4]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the first steps may be fewer than the chains
+            values = [both(x[:num, :, coordinate]) for num in steps]
+        for label, ess in zip(("bulk", "tail"), np.asarray(values).T):
+            axis.plot([0, *steps], [0, *ess], "o-", markersize=3, label=label)
+        axis.axhline(400, color="black", linestyle="--", linewidth=0.8)
+        axis.set(title=f"{name}: coordinate {coordinate}", xlabel="steps", ylabel="ESS", ylim=(0, None))
+        axis.legend(fontsize=8)
     figures.save(figure, path)
 
 

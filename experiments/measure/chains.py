@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from rich.console import Console
 from rich.table import Table
 
-from ebmjax.diagnostics import autocorrelation, summarise
+from ebmjax.diagnostics import Report, autocorrelation, diagnose, summarise
 from ebmjax.energies import standard_normal
 from ebmjax.mcmc import (
     KERNELS,
@@ -23,6 +23,7 @@ from ebmjax.mcmc import (
     in_data_space,
     learn_inverse_mass,
     neural_transport,
+    online,
     run_chain,
 )
 from ebmjax.report.results import OWN, Figures, write_results
@@ -31,7 +32,7 @@ from ebmjax.training.arguments import Arguments
 from ebmjax.training.config import ConfigError, Limit, choose, input_errors
 from ebmjax.training.devices import enable_compilation_cache
 from ebmjax.training.workdir import open_untrained
-from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_traces
+from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_ess_evolution, plot_ranks, plot_traces
 from experiments.build.chains import check_target, kernel_options
 
 LIMITS = {"num_chains": 4, "num_warmup": 8, "num_steps": 4}
@@ -41,11 +42,13 @@ DATA_SPACE = "data space"
 
 
 class Arm(NamedTuple):
-    """Draws x[num_steps, num_chains, dim] of one sampler, their diagnostics `[dim]` each, and scalar figures."""
+    """Draws x[num_steps, num_chains, dim] of one sampler, their diagnostics `[dim]` each, scalar figures, and what is
+    wrong in words."""
 
     x: np.ndarray
     summary: dict[str, np.ndarray]
     figures: dict[str, float]
+    report: Report
 
 
 def open_chains(
@@ -94,7 +97,8 @@ def num_warmup(config) -> tuple[int, int]:
 def run_arm(config, target, transport, rng_key):
     """Warm up, sample and diagnose. Chains start from N(0, start_scale² I) of the space they run in."""
     learn, warm_up = num_warmup(config)
-    collect = (lambda state, info: state.position) if transport is None else in_data_space(transport)
+    place = (lambda state, info: state.position) if transport is None else in_data_space(transport)
+    collect = {"x": place, "ebfmi": online.ebfmi()}
 
     def build(inverse_mass=None):
         latent = partial(make_kernel, config, inverse_mass=inverse_mass)
@@ -110,16 +114,18 @@ def run_arm(config, target, transport, rng_key):
             start, inverse_mass = learn_inverse_mass(build, jax.random.fold_in(keys[1], warm_up), start, learn)
             kernel = build(inverse_mass)
         state, warm, _ = run_chain(kernel, keys[1], start, warm_up)
-        state, info, x = run_chain(
+        state, info, found = run_chain(
             kernel, keys[2], state.position, config.num_steps, adapt=state.adapt, collect=collect
         )
-        return state.adapt, info, x, jnp.sum(warm.num_nonfinite) + jnp.sum(info.num_nonfinite)
+        return state.adapt, info, found, jnp.sum(warm.num_nonfinite) + jnp.sum(info.num_nonfinite)
 
     compiled = jax.jit(sample).lower(rng_key).compile()
     started = time.perf_counter()
-    adapt, info, x, num_nonfinite = jax.block_until_ready(compiled(rng_key))
+    adapt, info, found, num_nonfinite = jax.block_until_ready(compiled(rng_key))
     seconds = time.perf_counter() - started
+    x = np.asarray(found["x"])
     summary = {name: np.asarray(value) for name, value in jax.jit(summarise)(x).items()}
+    report = diagnose(x, info, ebfmi=found["ebfmi"], target=config.sampler.target_acceptance or None)
     figures = {
         "rhat_max": summary["rhat"].max(),
         "ess_bulk_min": summary["ess_bulk"].min(),
@@ -127,14 +133,18 @@ def run_arm(config, target, transport, rng_key):
         "ess_per_second": summary["ess_bulk"].min() / seconds,
         "acceptance": float(jnp.mean(info.acceptance_rate)),
         "num_nonfinite": float(num_nonfinite),
+        "num_divergent": report.figures["num_divergent"],
     }
+    if "ebfmi_min" in report.figures:
+        figures["ebfmi_min"] = report.figures["ebfmi_min"]
     if config.sampler.target_acceptance:
         figures["step_size"] = float(averaged_step_size(adapt))
-    return Arm(np.asarray(x), summary, figures)
+    return Arm(x, summary, figures, report)
 
 
 def print_summary(arms, exact):
-    """The diagnostics of the first coordinates, arm by arm, against the exact moments where they are known."""
+    """The diagnostics of the first coordinates, arm by arm, against the exact moments where they are known, and what
+    is wrong."""
     for name, arm in arms.items():
         columns = ["mean", "sd", "mcse", "rhat", "ess_bulk", "ess_tail"]
         known = ["exact mean", "exact sd"] if exact is not None else []
@@ -144,6 +154,7 @@ def print_summary(arms, exact):
             row += [f"{exact[:, i].mean():.3f}", f"{exact[:, i].std():.3f}"] if exact is not None else []
             table.add_row(str(i), *row)
         Console(width=None if sys.stdout.isatty() else 110).print(table)
+        print(arm.report, end="\n\n")
 
 
 def figures_of(arms: Mapping[str, Arm], exact) -> Figures:
@@ -158,16 +169,20 @@ def figures_of(arms: Mapping[str, Arm], exact) -> Figures:
 
 
 def draw(config, target, arms: Mapping[str, Arm], exact, workdir: Path) -> list[Path]:
-    """The pictures of {title: arm}: traces, autocorrelation and, of more than one dimension, densities."""
-    paths = [workdir / f"{name}.png" for name in ("traces", "autocorrelation", "density")]
-    plot_traces({title: arm.x for title, arm in arms.items()}, paths[0])
+    """The pictures of {title: arm}: traces, ranks, ESS, autocorrelation and, of more than one dimension, densities."""
+    names = ("traces", "ranks", "ess", "autocorrelation", "density")
+    paths = [workdir / f"{name}.png" for name in names]
+    x = {title: arm.x for title, arm in arms.items()}
+    plot_traces(x, paths[0])
+    plot_ranks(x, paths[1])
+    plot_ess_evolution(x, paths[2])
     lags = min(100, config.num_steps - 1)
     rho = {t: np.asarray(jnp.mean(autocorrelation(jnp.asarray(a.x), lags + 1), axis=1)) for t, a in arms.items()}
-    plot_autocorrelation(rho, paths[1], max_lag=lags)
+    plot_autocorrelation(rho, paths[3], max_lag=lags)
     if target.dim == 1:
-        return paths[:2]
+        return paths[:4]
     draws = {title: arm.x.reshape(-1, target.dim) for title, arm in arms.items()}
-    plot_density(draws | ({} if exact is None else {"exact": exact}), paths[2])
+    plot_density(draws | ({} if exact is None else {"exact": exact}), paths[4])
     return paths
 
 
@@ -185,7 +200,7 @@ def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "") -> Non
         f"{config.num_chains} chains from N(0, {config.start_scale}² I), {config.num_warmup} of warm-up{learned}, "
         f"{config.num_steps} kept. Rank-normalised split R-hat and ESS (arXiv 1903.08008) of the worst coordinate. "
         "ess_per_second: ess_bulk_min over the wall seconds of warm-up and sampling, compiled. "
-        "mean_error_max: in exact standard deviations. " + note
+        "mean_error_max: in exact standard deviations. num_divergent and ebfmi_min: of the steps kept. " + note
     )
     origin = {
         "experiment": config.experiment,

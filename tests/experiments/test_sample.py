@@ -23,9 +23,11 @@ def test_what_a_run_writes(run, capsys):
     assert set(found.baselines) == {"data_space"} and found.names["data_space"] == set(found.metrics)
     assert found.results["command"] == "python -m experiments.sample --config=configs/sample/funnel.py:smoke"
     assert found.metrics["ess_per_second"] > 0 and found.results["protocol"]
-    assert found.pictures >= {"traces", "autocorrelation", "density"}
+    assert found.pictures >= {"traces", "ranks", "ess", "autocorrelation", "density"}
+    assert found.metrics["ebfmi_min"] > 0 and found.metrics["num_divergent"] >= 0
     assert "data:image/png" in (found.folder / "report.html").read_text()
-    assert "exact sd" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "exact sd" in printed and "There are too few draws" in printed
 
 
 @pytest.mark.slow

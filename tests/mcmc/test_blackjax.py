@@ -3,6 +3,7 @@
 import re
 import sys
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from ebmjax.energies import double_well, standard_normal
-from ebmjax.mcmc import from_blackjax, hmc, mala, run_chain
+from ebmjax.mcmc import from_blackjax, hmc, mala, online, run_chain
 from ebmjax.mcmc.blackjax import find_algorithm
 
 pytest.importorskip("blackjax")
@@ -218,10 +219,40 @@ def test_without_blackjax_one_line_says_so(monkeypatch):
 def test_the_documents_tuning_runs():
     """Window adaptation finds scales from .01 to 10 within a factor, and the kernel made with them mixes."""
     text = (Path(__file__).parents[2] / "docs/choosing_a_sampler.md").read_text()
-    (code,) = [code for code in re.findall(r"```python\n(.*?)```", text, re.S) if "window_adaptation" in code]
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "window_adaptation" in block]
     found = {}
     exec(compile(code, "choosing_a_sampler.md", "exec"), found)
     # Variances of some 500 correlated draws of one chain.
     np.testing.assert_allclose(found["inverse_mass"] / found["scales"] ** 2, 1.0, atol=0.7)
     # The ESS of the squares is some 1,400: a standard error of √(2 / 1400) = 4 % of the variance.
     np.testing.assert_allclose(np.var(found["draws"][100:], axis=(0, 1)) / found["scales"] ** 2, 1.0, atol=0.2)
+
+
+@pytest.mark.parametrize("algorithm", ["hmc", "nuts"])
+def test_divergences_and_energies_are_reported(algorithm):
+    """E-BFMI of N(0, I) is 1 at any temperature and for any mass; unstable trajectories diverge, and are counted.
+
+    64 chains of 200 transitions: standard error of the mean below .01, and 3 % for the chains' own means of H.
+    """
+    options = {"num_integration_steps": 8} if algorithm == "hmc" else {}
+    make = partial(from_blackjax, standard_normal, algorithm=algorithm, **options)
+
+    @jax.jit
+    def run(x, step_size):
+        kernel = make(step_size=step_size, temperature=2.0, inverse_mass_matrix=2.0 * jnp.ones(5))
+        return run_chain(kernel, KEY, x, 200, collect=online.ebfmi())[1:]
+
+    x = jnp.sqrt(2.0) * jax.random.normal(KEY, (64, 5))
+    info, found = run(x, 0.3)
+    assert np.all(info.num_divergent == 0) and abs(np.mean(found) - 1.0) < 0.05
+    # H at the start: E / T and p² / 2 have a mean of 5 / 2 each, and a variance of 5 / 2.
+    assert abs(np.mean(info.hamiltonian) - 5.0) < 4 * np.sqrt(5.0 / (64 * 200 / 4))
+    info, _ = run(x, 5.0)
+    assert np.mean(info.num_divergent) > 0.5 * 200  # a U-turn may end the trajectories of nuts before
+
+
+def test_samplers_without_trajectories_report_no_divergences():
+    for algorithm, options in (("barker", {"step_size": 0.5}), ("mclmc", {"step_size": 0.5, "L": 1.0})):
+        kernel = from_blackjax(standard_normal, algorithm=algorithm, **options)
+        info = jax.eval_shape(lambda x: kernel.step(KEY, kernel.init(x)), jnp.ones((4, 2)))[1]
+        assert info.num_divergent == () == info.hamiltonian

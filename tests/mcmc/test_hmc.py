@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.stats import f, norm
+from scipy.stats import chi2, f, norm
 
 from ebmjax import pytree
 from ebmjax.diagnostics import summarise
@@ -272,3 +272,39 @@ def test_momentum_and_acceptance_have_keys_of_their_own():
         kernel = hmc(standard_normal, step_size=0.3, num_leapfrog=2)
         kernel.step(KEY, kernel.init(jnp.ones((4, 2))))
     assert len(seen) == 2 and not np.array_equal(*seen)
+
+
+@pytest.mark.parametrize("step_size", [10.0, 12.0])
+def test_divergences_in_closed_form(step_size):
+    """E = x²/2 from x = 0, one leapfrog step: ΔH = p² ε⁴ / 8, above 1000 with P(χ²_1 > 8000 / ε⁴), .371 and .535."""
+    kernel = hmc(standard_normal, step_size=step_size, num_leapfrog=1)
+    num = 40_000
+    state, info, _ = run_chain(kernel, jax.random.key(0), jnp.zeros((num, 1)), 1)
+    expected = chi2.sf(8000 / step_size**4, 1)
+    assert abs(np.mean(info.num_divergent) - expected) < 4 * np.sqrt(expected * (1 - expected) / num)
+    assert np.all(np.asarray(state.position)[np.asarray(info.num_divergent) == 1] == 0)
+    # At the start H is the kinetic energy p²/2 alone, of mean 1/2 and variance 1/2.
+    assert abs(np.mean(info.hamiltonian) - 0.5) < 4 * np.sqrt(0.5 / num)
+
+
+def test_divergences_are_counted_over_the_steps():
+    """Unstable at ε > 2: every trajectory of 10 steps of 4 diverges, and the chain stays. NaN counts, but not a start
+    at an infinite energy, which is left by whatever way."""
+    x = jnp.ones((4, 2))
+    wall = lambda x: jnp.where(x[:, 0] < 0.0, jnp.nan, standard_normal(x))
+    for energy, options, divergent in (
+        (standard_normal, {"step_size": 4.0}, 6),
+        (standard_normal, {"step_size": 0.1}, 0),
+        (wall, {"step_size": 1.0, "num_leapfrog": 1}, None),
+    ):
+        end, info, _ = jax.jit(lambda x: run_chain(hmc(energy, **options), jax.random.key(0), x, 6))(x)
+        if divergent is None:
+            np.testing.assert_array_equal(info.num_divergent, info.num_nonfinite)
+            assert np.sum(info.num_divergent) > 0
+        else:
+            assert np.all(info.num_divergent == divergent)
+        assert divergent != 6 or np.all(end.position == x)
+    cliff = lambda x: jnp.where(x[:, 0] > 0.9, jnp.inf, standard_normal(x))
+    end, info, _ = run_chain(hmc(cliff, step_size=0.5, num_leapfrog=2), jax.random.key(1), x, 1)
+    left = np.asarray(end.energy) < np.inf
+    assert np.any(left) and np.all(info.num_divergent == 0)

@@ -22,10 +22,12 @@ from ebmjax.mcmc import (
     make_bank,
     mala,
     neural_transport,
+    online,
     path_exchange,
     replica_exchange,
     reverse_annealed_importance_sampling,
     run_chain,
+    run_in_batches,
     sign_rule,
     tempered_smc,
     tune_temperatures,
@@ -53,6 +55,14 @@ GOOD = {
     sign_rule: {},
     dual_averaging: {},
     run_chain: {"kernel": mala(standard_normal, step_size=0.1), "rng_key": KEY, "position": START, "num_steps": 0},
+    online.moments: {},
+    run_in_batches: {
+        "kernel": MALA(standard_normal),
+        "rng_key": KEY,
+        "position": START,
+        "num_steps": 0,
+        "batch_size": 2,
+    },
     make_bank: {"num_chains": 8, "batch_size": 4},
     bank.reinitialise: {"rng_key": KEY, "position": START, "fresh": START, "probability": 0.05},
     warm_up_ladder: {"rng_key": KEY, "position": START, "points": [1.0, 2.0], "num_steps": 4}
@@ -63,6 +73,7 @@ GOOD = {
 NOT_FUNCTIONS = (None, 1.0, "mala")
 NOT_POSITIVE = (0.0, -0.1, np.nan, np.inf, "0.1", None, True, np.array([-1.0, 1.0]))
 NOT_COUNTS = (0, -1, 3.0, "3", None, True)
+NOT_BOOLS = (None, 1, "yes")
 BAD = {
     "potential": NOT_FUNCTIONS,
     "make_kernel": NOT_FUNCTIONS,
@@ -70,7 +81,10 @@ BAD = {
     "sample": NOT_FUNCTIONS,
     "log_prob": NOT_FUNCTIONS,
     "inverse": NOT_FUNCTIONS[1:],
-    "collect": NOT_FUNCTIONS[1:],
+    "collect": (*NOT_FUNCTIONS[1:], {"x": lambda state, info: state.position, "y": 1.0}),
+    "value": NOT_FUNCTIONS,
+    "covariance": NOT_BOOLS,
+    "own_keys": NOT_BOOLS,
     "rule": NOT_FUNCTIONS[1:],
     "step_size": (*NOT_POSITIVE, jnp.zeros(2), {"a": 0.1, "b": np.nan}),
     "temperature": (*NOT_POSITIVE, jnp.ones(4), {"a": 1.0}),
@@ -89,6 +103,7 @@ BAD = {
     "shrinkage": NOT_POSITIVE,
     "offset": (-1.0, np.nan, None),
     "num_steps": (-1, 3.0, "3", None, True),
+    "thin": NOT_COUNTS,
     "unroll": (0, 2.0, None),
     "num_chains": NOT_COUNTS,
     "num_particles": NOT_COUNTS,
@@ -103,7 +118,7 @@ BAD = {
     "algorithm": (None, 1, MALA),
     "betas": ([0.0, np.nan, 1.0], [0.0, 0.5], [[0.0, 1.0]]),
 }
-ELSEWHERE = {"rng_key", "position", "kernel", "adapt", "init_key", "parameters", "base", "fresh", "points"}
+ELSEWHERE = {"rng_key", "position", "kernel", "adapt", "init_key", "parameters", "base", "fresh", "points", "data"}
 WORDS = {"betas": "betas must be a vector that rises from 0 to 1"}
 
 

@@ -17,7 +17,7 @@ from ebmjax.energies import standard_gaussian, standard_normal
 from ebmjax.estimators import likelihood
 from ebmjax.estimators.decoding import beam_search, greedy
 from ebmjax.estimators.ladder import exchange_log_z
-from ebmjax.mcmc import bank, hmc, langevin, mala, run_chain
+from ebmjax.mcmc import bank, hmc, langevin, mala, online, run_chain
 from ebmjax.pytree import spread_like
 from tests.mcmc.test_kernels import KEY, TABLE, spread, start
 
@@ -116,6 +116,25 @@ def check_banks():
         return bank.write(own, store, index, end(partial(langevin, step_size=0.3), key, start))
 
     assert inside(turn, jnp.ones((12, 2)), specs=[ROWS]).shape == (12, 2)
+
+
+def check_statistics():
+    """Of all kinds, with thinned traces, of a kernel that reports everything and of one that does not."""
+    collect = {
+        "halves": online.in_halves(online.moments(covariance=True)),
+        "ebfmi": online.ebfmi(),
+        "x": lambda state, info: state.position,
+    }
+    for build in (partial(hmc, step_size=0.4, num_leapfrog=2), partial(langevin, step_size=0.4)):
+
+        def run(key, x, build=build):
+            _, info, found = run_chain(build(standard_normal), key, x, 4, collect=collect, thin=2)
+            return info, found.pop("x")[-1], found
+
+        assert inside(run, jnp.ones((8, 2)), specs=[ROWS])[2]["halves"].mean.shape == (8, 2, 2)
+        with jax.set_mesh(mesh(AxisType.Explicit)):
+            found = jax.eval_shape(run, KEY, jax.device_put(jnp.ones((8, 2)), ROWS))
+        assert found[2]["ebfmi"].sharding.spec[0] == "data"
 
 
 def check_values():

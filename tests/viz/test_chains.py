@@ -1,10 +1,12 @@
-"""Images along chains, above the energies of the chains."""
+"""Ranks and ESS of chains; images along chains, above the energies of the chains."""
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
-from ebmjax.viz.chains import plot_transition
+from ebmjax.diagnostics import ess_bulk, ess_tail
+from ebmjax.viz.chains import plot_ess_evolution, plot_ranks, plot_transition
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -26,3 +28,22 @@ def test_every_image_stands_above_its_step(channels, tmp_path, drawn):
     assert np.array_equal(first.get_ydata(), np.arange(20)) and list(first.get_xdata()) == list(range(1, 21))
     assert np.allclose(mean.get_ydata(), energies.mean(1)) and list(trained.get_xdata()) == [5, 5]
     assert Image.open(tmp_path / "a.png").width >= 800
+
+
+def test_ranks_of_chains_that_disagree(tmp_path, drawn):
+    """100 draws of each of two chains, all of the first below all of the second: 4 bars, of ranks 1 to 100 or above."""
+    apart = np.arange(200.0).reshape(2, 100).T[..., None]
+    plot_ranks({"apart": apart, "same": apart % 100}, tmp_path / "a.png")
+    heights = [[bar.get_height() for bar in axis.patches if bar.get_width() == 0.25] for axis in drawn[0].axes]
+    assert heights == [[50, 50, 0, 0], [0, 0, 50, 50], [25] * 4, [25] * 4]
+    assert Image.open(tmp_path / "a.png").width > 400
+
+
+def test_ess_grows_with_the_steps(tmp_path, drawn):
+    x = np.random.default_rng(0).normal(size=(50, 4, 2)).astype(np.float32)
+    plot_ess_evolution({"iid": x}, tmp_path / "a.png", coordinate=1, points=2)
+    bulk, tail, limit = drawn[0].axes[0].lines
+    assert list(bulk.get_xdata()) == [0, 25, 50] == list(tail.get_xdata()) and set(limit.get_ydata()) == {400}
+    first = jax.jit(lambda x: (ess_bulk(x), ess_tail(x)))(x[:25, :, 1])
+    np.testing.assert_allclose([bulk.get_ydata()[1], tail.get_ydata()[1]], first, rtol=1e-4)
+    assert bulk.get_ydata()[2] > 1.5 * bulk.get_ydata()[1] and bulk.get_ydata()[0] == 0
