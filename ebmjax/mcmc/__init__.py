@@ -24,11 +24,13 @@ from ebmjax.mcmc.blackjax import from_blackjax
 from ebmjax.mcmc.hmc import hmc
 from ebmjax.mcmc.independence_mh import independence_mh
 from ebmjax.mcmc.langevin import langevin
+from ebmjax.mcmc.learn_mass import learn_inverse_mass
 from ebmjax.mcmc.mala import mala
-from ebmjax.mcmc.mass import learn_inverse_mass
+from ebmjax.mcmc.mass import DenseMass, dense_mass
 from ebmjax.mcmc.neural_transport import in_data_space, neural_transport
 from ebmjax.mcmc.tempering import Exchange, replica_exchange
 from ebmjax.mcmc.underdamped import underdamped
+from ebmjax.mcmc.warm_up import WarmUp, warm_up
 from ebmjax.types import Chain, ChainState, Info, Kernel
 
 KERNELS = {
@@ -55,17 +57,20 @@ __all__ = [
     "Base",
     "Chain",
     "ChainState",
+    "DenseMass",
     "Exchange",
     "Info",
     "KERNELS",
     "Kernel",
     "StepSize",
     "UNADJUSTED",
+    "WarmUp",
     "adapt_step_size",
     "annealed_importance_sampling",
     "averaged_step_size",
     "bank",
     "base_from",
+    "dense_mass",
     "dual_averaging",
     "from_blackjax",
     "hmc",
@@ -83,4 +88,5 @@ __all__ = [
     "sample_chain",
     "sign_rule",
     "underdamped",
+    "warm_up",
 ]
