@@ -21,6 +21,7 @@ from ebmjax.mcmc.ais import (
 from ebmjax.mcmc.bank import Bank, make_bank
 from ebmjax.mcmc.base import run_chain, sample_chain
 from ebmjax.mcmc.blackjax import from_blackjax
+from ebmjax.mcmc.blackjax_adaptation import adapt_blackjax
 from ebmjax.mcmc.hmc import hmc
 from ebmjax.mcmc.independence_mh import independence_mh
 from ebmjax.mcmc.langevin import langevin
@@ -65,6 +66,7 @@ __all__ = [
     "StepSize",
     "UNADJUSTED",
     "WarmUp",
+    "adapt_blackjax",
     "adapt_step_size",
     "annealed_importance_sampling",
     "averaged_step_size",

@@ -47,6 +47,24 @@ def dense_mass(inverse_mass: Array) -> DenseMass:
         raise ValueError("dense_mass: the matrix is not positive definite") from None
 
 
+def mass_matrix(inverse_mass: float | PyTree | DenseMass, position: PyTree) -> Array:
+    """M⁻¹ of one chain over the entries of its position, leaf after leaf: its diagonal `[D]`, or `[D, D]`.
+
+    Raises:
+        ValueError: chains have masses of their own, leaves `[B, ...]`.
+    """
+    if isinstance(inverse_mass, DenseMass):
+        return inverse_mass.inverse_mass
+
+    def of_all_chains(value, x):
+        if jnp.ndim(value) == x.ndim and jnp.shape(value)[0] != 1:
+            raise ValueError("inverse_mass must be the same for all chains, leaves [1, ...]")
+        return jnp.broadcast_to(value, (1, *x.shape[1:]))
+
+    one = jax.tree.map(of_all_chains, pytree.leafwise(inverse_mass, position), position)
+    return pytree.ravel_rows(one)[0][0]
+
+
 def times(factor: Array, tree: PyTree) -> PyTree:
     """L x for every row x of a pytree `[B, ...]`."""
     rows, unravel = pytree.ravel_rows(tree)

@@ -148,6 +148,7 @@ RULES = {
     "mass": one_of("diagonal", "dense", None),
     "trajectory": one_of("chees", None),
     "pool": one_of("mean", "harmonic", "median"),
+    "adaptation": one_of("window", "chees", "meads", "mclmc", "adjusted_mclmc"),
     "algorithm": Rule("a string", lambda value: isinstance(value, str)),
 }
 """Option -> what it may be. An option of one name means the same in every kernel."""

@@ -204,9 +204,9 @@ def run_window(build, found: Found, rng_key, num_steps, index, *, last, target, 
         return POOLS[pool](telling_rates(info.acceptance_rate, found.state.energy, target))
 
     first = crossing_step_size(trial, found.step_size)
-    # A trajectory of ten steps at first; a quarter turn with every new mass, in whose units the former length means
-    # nothing, and might lie near a worse maximum: the motion is periodic.
-    log_length = jnp.where(index == 0, jnp.log(10.0 * first), found.log_length)
+    # One step at first, since from far too long a trajectory, whose end is independent of its start, no gradient leads
+    # back; a quarter turn with every new mass, in whose units the former length means nothing.
+    log_length = jnp.where(index == 0, jnp.log(first), found.log_length)
     log_length = jnp.where(index > 1, jnp.log(QUARTER), log_length)
 
     def transition(i, window):

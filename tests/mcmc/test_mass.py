@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ebmjax.mcmc import DenseMass, dense_mass
-from ebmjax.mcmc.mass import add_draws, estimated_mass, no_draws, times, times_transposed, whitened
+from ebmjax.mcmc.mass import add_draws, estimated_mass, mass_matrix, no_draws, times, times_transposed, whitened
 
 COVARIANCE = np.array([[4.0, 1.0, 0.5], [1.0, 2.0, -0.3], [0.5, -0.3, 1.0]])
 
@@ -50,6 +50,17 @@ def test_products_and_whitening():
     diagonal = {"a": jnp.array([4.0]), "b": jnp.array([[9.0, 0.25]])}
     np.testing.assert_allclose(whitened(layers(rows), diagonal), rows / np.array([2.0, 3.0, 0.5]), rtol=1e-6)
     np.testing.assert_array_equal(whitened(layers(rows), 1.0), rows)
+
+
+def test_the_matrix_of_one_chain():
+    """Its diagonal in the order of the leaves, scalars and [1, ...] spread; or all of it; not one for each chain."""
+    position = layers(jnp.ones((5, 3)))
+    np.testing.assert_array_equal(mass_matrix(2.0, position), [2.0] * 3)
+    diagonal = {"a": 3.0, "b": jnp.array([[4.0, 5.0]])}
+    np.testing.assert_array_equal(mass_matrix(diagonal, position), [3.0, 4.0, 5.0])
+    np.testing.assert_allclose(mass_matrix(dense_mass(COVARIANCE), position), COVARIANCE, rtol=1e-6)
+    with pytest.raises(ValueError, match="inverse_mass must be the same for all chains"):
+        mass_matrix({"a": jnp.ones(5), "b": 1.0}, position)
 
 
 @pytest.mark.parametrize("dense", [False, True])

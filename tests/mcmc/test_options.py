@@ -138,7 +138,7 @@ def test_an_error_says_what_and_where():
         (replica_exchange, {"temperatures": (1,)}),
         (adapt_step_size, {"num_adapt": np.int32(0), "rule": sign_rule(), "decay": 1}),
         (run_chain, {"unroll": True, "num_steps": np.int64(0)}),
-        (from_blackjax, {"step_size": lambda step: 0.1}),
+        (from_blackjax, {"step_size": lambda step: 0.1, "inverse_mass": 2.0}),
     ],
 )
 def test_what_is_allowed(builder, options):
