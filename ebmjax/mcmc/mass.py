@@ -86,7 +86,7 @@ def whitened(tree: PyTree, inverse_mass: float | PyTree | DenseMass) -> Array:
     return pytree.ravel_rows(scaled)[0]
 
 
-class Moments(NamedTuple):
+class PooledMoments(NamedTuple):
     """Of draws pooled over steps and chains: their number, mean `[1, D]`, and sum of squared deviations, `[1, D]` or,
     with all products, `[D, D]`."""
 
@@ -95,15 +95,15 @@ class Moments(NamedTuple):
     scatter: Array
 
 
-def no_draws(position: PyTree, *, dense: bool = False) -> Moments:
-    """Moments before the first draw."""
+def no_draws(position: PyTree, *, dense: bool = False) -> PooledMoments:
+    """PooledMoments before the first draw."""
     rows = pytree.at_least_float32(pytree.ravel_rows(position)[0])
     dim, dtype = rows.shape[1], rows.dtype
-    return Moments(jnp.zeros((), dtype), jnp.zeros((1, dim), dtype), jnp.zeros((dim if dense else 1, dim), dtype))
+    return PooledMoments(jnp.zeros((), dtype), jnp.zeros((1, dim), dtype), jnp.zeros((dim if dense else 1, dim), dtype))
 
 
-def add_draws(moments: Moments, position: PyTree, use: Array) -> Moments:
-    """Moments with the rows of `position` `[B, ...]` where `use` `[B]`.
+def add_draws(moments: PooledMoments, position: PyTree, use: Array) -> PooledMoments:
+    """PooledMoments with the rows of `position` `[B, ...]` where `use` `[B]`.
 
     Reference: Chan, Golub & LeVeque 1983 (Algorithms for computing the sample variance), updates by a batch.
     """
@@ -114,10 +114,10 @@ def add_draws(moments: Moments, position: PyTree, use: Array) -> Moments:
     now = jnp.where(keep, rows - mean, 0.0)
     dense = moments.scatter.shape[0] > 1
     added = off.T @ now if dense else jnp.sum(off * now, axis=0, keepdims=True)
-    return Moments(count, mean, moments.scatter + added)
+    return PooledMoments(count, mean, moments.scatter + added)
 
 
-def estimated_mass(moments: Moments, like: PyTree, *, dense: bool = False) -> PyTree | DenseMass:
+def estimated_mass(moments: PooledMoments, like: PyTree, *, dense: bool = False) -> PyTree | DenseMass:
     """The inverse mass for positions `like`: a pytree of variances, leaves `[1, ...]`, or the covariance.
 
     Shrunk towards 1e-3 as by 5 draws, (n v + 5e-3) / (n + 5): Stan Reference Manual, "Automatic parameter tuning".

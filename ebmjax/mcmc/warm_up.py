@@ -20,7 +20,7 @@ from ebmjax.mcmc.adapt import (
     update_step_size,
 )
 from ebmjax.mcmc.base import start_chains
-from ebmjax.mcmc.mass import DenseMass, Moments, add_draws, estimated_mass, no_draws, whitened
+from ebmjax.mcmc.mass import DenseMass, PooledMoments, add_draws, estimated_mass, no_draws, whitened
 from ebmjax.mcmc.options import check, check_start, traced
 from ebmjax.types import Array, ChainState, Kernel, Potential, PyTree
 
@@ -65,7 +65,7 @@ class Window(NamedTuple):
     state: ChainState
     step_size: StepSize
     length: chees.Length
-    moments: Moments
+    moments: PooledMoments
     acceptance: Array
     num_nonfinite: Array
 
