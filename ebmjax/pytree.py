@@ -20,6 +20,11 @@ def num_rows(tree: PyTree) -> int:
     return sizes.pop()
 
 
+def row_size(tree: PyTree) -> int:
+    """Number D of entries in one row, over all leaves `[B, ...]`."""
+    return sum(math.prod(leaf.shape[1:]) for leaf in jax.tree.leaves(tree))
+
+
 def at_least_float32(tree: PyTree) -> PyTree:
     """bfloat16, float16 and smaller floats become float32, other leaves stay: where sums and small steps need it."""
     narrow = lambda a: jnp.issubdtype(kind := jnp.result_type(a), jnp.floating) and jnp.finfo(kind).bits < 32

@@ -76,11 +76,14 @@ class Kernel(NamedTuple):
     init: (position) -> ChainState. step: (rng_key, ChainState) -> (ChainState, Info).
     adjusted: whether steps are Metropolis steps, whose acceptance rate a step size can follow; if not, all finite
         proposals are accepted.
+    trajectory: of `hmc`, (rng_key, ChainState) -> (ChainState, Info, `mcmc.hmc.Trajectory`): the same as `step`, and
+        where the trajectory ended, from which ChEES learns its length.
     """
 
     init: Callable[[PyTree], ChainState]
     step: Callable[[Array, ChainState], tuple[ChainState, Info]]
     adjusted: bool = True
+    trajectory: Callable[[Array, ChainState], tuple[ChainState, Info, Any]] | None = None
 
 
 class Online(NamedTuple):

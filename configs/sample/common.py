@@ -20,7 +20,9 @@ def sample(target: str, variant: str = "") -> ConfigDict:
             "step_size": 0.1,  # at the start, if it adapts
             "temperature": 1.0,
             "target_acceptance": 0.8,  # the step size adapts to it during the warm-up; 0: it is fixed
-            "learn_mass": False,  # hmc: the first half of the warm-up learns a diagonal mass from all chains
+            # mcmc.warm_up in place of that: "step_size", or with a "diagonal" or "dense" mass (hmc, blackjax_nuts), or
+            # "chees", diagonal and with the length of hmc's trajectories. "": off.
+            "warm_up": "",
             "options": {"hmc": {"num_leapfrog": 5, "jitter": 0.2}, "underdamped": {"friction": 1.0}},
         }
     )

@@ -16,12 +16,14 @@ from ebmjax.mcmc.bank import Bank, make_bank
 from ebmjax.mcmc.base import run_chain, sample_chain
 from ebmjax.mcmc.batches import run_in_batches
 from ebmjax.mcmc.blackjax import from_blackjax
+from ebmjax.mcmc.blackjax_adaptation import adapt_blackjax
 from ebmjax.mcmc.hmc import hmc
 from ebmjax.mcmc.independence_mh import independence_mh
 from ebmjax.mcmc.ladder import Ladder, cumulative_barrier, tune_betas, tune_temperatures, warm_up_ladder
 from ebmjax.mcmc.langevin import langevin
+from ebmjax.mcmc.learn_mass import learn_inverse_mass
 from ebmjax.mcmc.mala import mala
-from ebmjax.mcmc.mass import learn_inverse_mass
+from ebmjax.mcmc.mass import DenseMass, dense_mass
 from ebmjax.mcmc.neural_transport import in_data_space, neural_transport
 from ebmjax.mcmc.online import Moments
 from ebmjax.mcmc.path import Base, base_from
@@ -30,6 +32,7 @@ from ebmjax.mcmc.smc import Tempered, systematic_resampling, tempered_smc
 from ebmjax.mcmc.swaps import Exchange
 from ebmjax.mcmc.tempering import replica_exchange
 from ebmjax.mcmc.underdamped import underdamped
+from ebmjax.mcmc.warm_up import WarmUp, warm_up
 from ebmjax.types import Chain, ChainState, Info, Kernel, Online
 
 KERNELS = {
@@ -56,6 +59,7 @@ __all__ = [
     "Base",
     "Chain",
     "ChainState",
+    "DenseMass",
     "Exchange",
     "Info",
     "KERNELS",
@@ -66,12 +70,15 @@ __all__ = [
     "StepSize",
     "Tempered",
     "UNADJUSTED",
+    "WarmUp",
+    "adapt_blackjax",
     "adapt_step_size",
     "annealed_importance_sampling",
     "averaged_step_size",
     "bank",
     "base_from",
     "cumulative_barrier",
+    "dense_mass",
     "dual_averaging",
     "from_blackjax",
     "hmc",
@@ -96,5 +103,6 @@ __all__ = [
     "tune_betas",
     "tune_temperatures",
     "underdamped",
+    "warm_up",
     "warm_up_ladder",
 ]

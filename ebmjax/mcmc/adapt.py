@@ -90,8 +90,8 @@ STUCK = 1e-3
 """Acceptance rate below which a chain is stuck, if most chains move."""
 
 
-def pooled_error(acceptance: Array, energy: Array, target: float | Array) -> Array:
-    """target - mean acceptance of the chains that can tell how good the step size is; 0 if none can.
+def telling_rates(acceptance: Array, energy: Array, target: float | Array) -> Array:
+    """Acceptance rates `[B]`, NaN for the chains that cannot tell how good the step size is.
 
     acceptance: rates of one transition. energy: before it. Two kinds of dead chains are left out, as one step size does
     not suit them: those at an energy that is not finite; and, while at least half of the others accept more than half
@@ -103,8 +103,42 @@ def pooled_error(acceptance: Array, energy: Array, target: float | Array) -> Arr
     """
     rate = jnp.where(jnp.isfinite(energy), acceptance.astype(jnp.promote_types(acceptance.dtype, jnp.float32)), jnp.nan)
     most_move = jnp.nanmean(jnp.where(jnp.isnan(rate), jnp.nan, rate > 0.5 * target)) >= 0.5
-    rate = jnp.where((rate < STUCK) & most_move, jnp.nan, rate)
-    return jnp.nan_to_num(target - jnp.nanmean(rate))
+    return jnp.where((rate < STUCK) & most_move, jnp.nan, rate)
+
+
+def harmonic_mean(rates: Array) -> Array:
+    """1 / mean of 1 / rate over the rates that are not NaN: near the smallest of them."""
+    return 1.0 / jnp.nanmean(1.0 / rates)
+
+
+POOLS = {"mean": jnp.nanmean, "harmonic": harmonic_mean, "median": jnp.nanmedian}
+"""How the acceptance rates of chains become one: name -> function of rates of which some are NaN."""
+
+
+def pooled_error(acceptance: Array, energy: Array, target: float | Array, pool: str = "mean") -> Array:
+    """target - pooled acceptance of the chains that can tell (`telling_rates`); 0 if none can. pool: of `POOLS`."""
+    return jnp.nan_to_num(target - POOLS[pool](telling_rates(acceptance, energy, target)))
+
+
+def update_step_size(
+    adapt: StepSize, error: Array, log_start: Array, *, rule: Rule, decay: float | Array = 0.75
+) -> StepSize:
+    """`adapt` after one transition with this `pooled_error`. log_start: log of the first step size. rule, decay: as of
+    `adapt_step_size`."""
+    error = error.astype(adapt.log_step.dtype)
+    log_step, mean_error = rule(adapt, error, log_start.astype(error.dtype))
+    weight = (adapt.count + 1).astype(error.dtype) ** -decay
+    log_average = weight * log_step + (1.0 - weight) * adapt.log_average
+    return StepSize(log_step, log_average, mean_error, adapt.count + 1, adapt.inner)
+
+
+def check_adjusted(where: str, kernel: Kernel) -> None:
+    """Raise ValueError for a kernel whose acceptance is no guide to the step size."""
+    if not kernel.adjusted:
+        raise ValueError(
+            f"{where}: make_kernel builds a kernel that accepts every proposal, so no step size can follow its "
+            "acceptance: give a kernel with Metropolis steps (mala, hmc), or a fixed step size"
+        )
 
 
 def adapt_step_size(
@@ -142,11 +176,7 @@ def adapt_step_size(
     check("adapt_step_size", potential=potential, make_kernel=make_kernel, target=target, rule=rule)
     check("adapt_step_size", num_adapt=num_adapt, decay=decay, **{"first step_size": step_size})
     first = make_kernel(potential, step_size=step_size)
-    if not first.adjusted:
-        raise ValueError(
-            "adapt_step_size: make_kernel builds a kernel that accepts every proposal, so no step size can follow its "
-            "acceptance: give a kernel with Metropolis steps (mala, hmc), or a fixed step size"
-        )
+    check_adjusted("adapt_step_size", first)
     rule = dual_averaging() if rule is None else rule
     log_start = jnp.log(step_size)
 
@@ -157,13 +187,6 @@ def adapt_step_size(
         log_step, zero = spread_like((log_step, jnp.zeros((), dtype)), jnp.sum(state.energy))
         return state._replace(adapt=StepSize(log_step, log_step, zero, jnp.zeros((), jnp.int32), state.adapt))
 
-    def update(adapt, acceptance, energy):
-        error = pooled_error(acceptance, energy, target).astype(adapt.log_step.dtype)
-        log_step, mean_error = rule(adapt, error, log_start.astype(error.dtype))
-        weight = (adapt.count + 1).astype(error.dtype) ** -decay
-        log_average = weight * log_step + (1.0 - weight) * adapt.log_average
-        return StepSize(log_step, log_average, mean_error, adapt.count + 1, adapt.inner)
-
     def step(rng_key, state):
         adapt = state.adapt
         adapting = True if num_adapt is None else adapt.count < num_adapt
@@ -171,9 +194,10 @@ def adapt_step_size(
         kernel = make_kernel(potential, step_size=jnp.exp(log_step))
         energy = state.energy
         state, info = kernel.step(rng_key, state._replace(adapt=adapt.inner))
+        error = pooled_error(info.acceptance_rate, energy, target)
         updated = jax.tree.map(
             lambda new, old: jnp.where(adapting, new, old),
-            update(adapt, info.acceptance_rate, energy)._replace(inner=()),
+            update_step_size(adapt, error, log_start, rule=rule, decay=decay)._replace(inner=()),
             adapt._replace(inner=()),
         )
         return state._replace(adapt=updated._replace(inner=state.adapt)), info

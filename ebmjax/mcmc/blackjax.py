@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from ebmjax import pytree
+from ebmjax.mcmc.mass import mass_matrix
 from ebmjax.mcmc.metropolis import move_rows
 from ebmjax.mcmc.options import at_step, check, check_start
 from ebmjax.types import Array, ChainState, Info, Kernel, Potential, PyTree
@@ -42,8 +43,9 @@ def from_blackjax(
         temperature: T > 0, a scalar or a schedule.
         init_key: key for algorithms that draw in `init` (mclmc's momentum); a fixed one by default.
         **parameters: blackjax's own. A `step_size` may be a callable of the int32 step; mala's is our s (blackjax
-            gets s² / 2). If blackjax requires them and they are not given, `inverse_mass_matrix` is 1 in every
-            coordinate and `L` of mclmc is √dim.
+            gets s² / 2). `inverse_mass`, as of `hmc`, becomes blackjax's `inverse_mass_matrix`, whose entries are in
+            the order of `pytree.ravel_rows`; `warm_up` gives it. If blackjax requires them and they are not given,
+            `inverse_mass_matrix` is 1 in every coordinate and `L` of mclmc is √dim.
 
     `Info.acceptance_rate` is blackjax's if it reports one, else 1; `ChainState.adapt` is blackjax's state without
     position, log density and gradient. Non-finite states are rejected. `Info.num_nonfinite` counts those, and the
@@ -61,7 +63,7 @@ def from_blackjax(
             Markov chain of one position, or that samples another density.
     """
     check("from_blackjax", potential=potential, algorithm=algorithm, temperature=temperature)
-    scales = {k: v for k, v in parameters.items() if k == "step_size"}
+    scales = {k: v for k, v in parameters.items() if k in ("step_size", "inverse_mass")}
     check("from_blackjax", **scales)
     make_algorithm, names = find_algorithm(algorithm)
     if NEEDED.get(algorithm, algorithm) not in (algorithm, *parameters):
@@ -72,6 +74,8 @@ def from_blackjax(
         energy_of_one = one_row(lambda x: wide(potential(cast_like(position, x))), wide(position))
         log_density = lambda x: -energy_of_one(x) / t
         options = default_options(position, names) | wide(parameters)
+        if "inverse_mass" in options:
+            options["inverse_mass_matrix"] = mass_matrix(options.pop("inverse_mass"), position)
         if "step_size" in options:
             options["step_size"] = at_step(options["step_size"], step)
             if algorithm == "mala":

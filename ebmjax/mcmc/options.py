@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ebmjax import pytree
+from ebmjax.mcmc.mass import DenseMass
 from ebmjax.messages import shown
 from ebmjax.types import Array, Online, PyTree
 
@@ -63,6 +64,28 @@ def count(low: int) -> Rule:
     return Rule(f"an integer >= {low}", holds)
 
 
+def one_of(*names: str | None) -> Rule:
+    """One of these strings, or None if it is among them."""
+    wanted = ", ".join("None" if name is None else f'"{name}"' for name in names)
+    return Rule(f"one of {wanted}", lambda value: (value is None or isinstance(value, str)) and value in names)
+
+
+def length_holds(value) -> bool:
+    """A count, or a traced integer."""
+    whole = traced(value) and jnp.issubdtype(value.dtype, jnp.integer)
+    return jnp.shape(value) == () if whole else count(1).holds(value)
+
+
+def mass_holds(value) -> bool:
+    """Positive numbers, or a factor with a positive diagonal."""
+    if not isinstance(value, DenseMass):
+        return holds_for(value, positive)
+    shape = jnp.shape(value.factor)
+    if len(shape) != 2 or shape[0] != shape[1]:
+        return False
+    return traced(value.factor) or (holds_for(value, np.isfinite) and bool(np.all(np.diagonal(value.factor) > 0)))
+
+
 def optional(rule: Rule) -> Rule:
     """None, or what the rule says."""
     return Rule(f"{rule.wanted}, or None", lambda value: value is None or rule.holds(value))
@@ -72,7 +95,7 @@ def steps_hold(value) -> bool:
     """Entries may be 0, which keeps a coordinate or a leaf where it is, but not all of them."""
     if callable(value):
         return True
-    moving = [leaf for leaf in jax.tree.leaves(value) if traced(leaf) or np.any(leaf)]
+    moving = [leaf for leaf in jax.tree.leaves(value) if traced(leaf) or np.any(np.asarray(leaf))]
     return bool(moving) and holds_for(value, not_negative)
 
 
@@ -120,9 +143,9 @@ RULES = {
     "clip_grad": optional(scalar("one number > 0", lambda a: a > 0)),
     "box": optional(Rule("a pair (low, high) with low < high", box_holds)),
     "friction": scalar("one finite number >= 0", not_negative),
-    "num_leapfrog": count(1),
+    "num_leapfrog": Rule("an integer >= 1", length_holds),
     "jitter": scalar("a static number in [0, 1)", lambda a: (a >= 0) & (a < 1), static=True),
-    "inverse_mass": Rule("finite and > 0", lambda value: holds_for(value, positive)),
+    "inverse_mass": Rule("finite and > 0, or a dense_mass", mass_holds),
     "target": scalar("one number in (0, 1)", lambda a: (a > 0) & (a < 1)),
     "first step_size": scalar("one finite number > 0", positive),
     "num_adapt": optional(scalar("an integer >= 0", lambda a: (a >= 0) & (a == np.round(a)))),
@@ -144,6 +167,11 @@ RULES = {
     "batch_size": count(1),
     "num_groups": count(1),
     "probability": scalar("one number in [0, 1]", lambda a: (a >= 0) & (a <= 1)),
+    "splitting": one_of("OBABO", "BAOAB"),
+    "mass": one_of("diagonal", "dense", None),
+    "trajectory": one_of("chees", None),
+    "pool": one_of("mean", "harmonic", "median"),
+    "adaptation": one_of("window", "chees", "meads", "mclmc", "adjusted_mclmc"),
     "algorithm": Rule("a string", lambda value: isinstance(value, str)),
 }
 """Option -> what it may be. An option of one name means the same in every kernel."""
@@ -173,11 +201,21 @@ def check_start(where: str, position: PyTree, *, temperature=1.0, **scales) -> N
     if scales and not all(jnp.issubdtype(leaf.dtype, jnp.floating) for leaf in leaves):
         raise ValueError(f"{where}: positions must be floats, got {shown(jax.tree.map(jnp.result_type, position))}")
     for name, value in scales.items():
+        if isinstance(value, DenseMass):
+            check_dense(where, name, value, position)
+            continue
         jax.tree.map(
             lambda scale, leaf: check_shape(where, name, jnp.shape(scale), leaf.shape),
             pytree.leafwise(at_step(value, start), position),
             position,
         )
+
+
+def check_dense(where: str, name: str, mass: DenseMass, position: PyTree) -> None:
+    """Raise ValueError unless the mass is one of all entries of one chain's position."""
+    dim = pytree.row_size(position)
+    if jnp.shape(mass.factor) != (dim, dim):
+        raise ValueError(f"{where}: {name} is dense over {len(mass.factor)} entries, but a position has {dim}")
 
 
 def check_shape(where: str, name: str, shape: tuple[int, ...], position: tuple[int, ...]) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,18 +25,28 @@ from ebmjax.mcmc import (
     neural_transport,
     online,
     run_chain,
+    warm_up,
 )
+from ebmjax.mcmc.warm_up import window_lengths
 from ebmjax.report.results import OWN, Figures, write_results
 from ebmjax.report.run_page import write_report
 from ebmjax.training.arguments import Arguments
 from ebmjax.training.config import ConfigError, Limit, choose, input_errors
 from ebmjax.training.devices import enable_compilation_cache
 from ebmjax.training.workdir import open_untrained
+from ebmjax.types import Array, Kernel, PyTree
 from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_ess_evolution, plot_ranks, plot_traces
 from experiments.build.chains import check_target, kernel_options
 
 LIMITS = {"num_chains": 4, "num_warmup": 8, "num_steps": 4}
 NUM_EXACT = 100_000
+WARM_UPS: dict[str, dict[str, Any]] = {
+    "step_size": {"mass": None},
+    "diagonal": {"mass": "diagonal"},
+    "dense": {"mass": "dense"},
+    "chees": {"trajectory": "chees"},
+}
+"""config.sampler.warm_up -> options of `mcmc.warm_up`."""
 DATA_SPACE = "data space"
 """Title of the arm of chains without neural transport."""
 
@@ -61,13 +71,27 @@ def open_chains(
         kernel = choose(KERNELS, sampler.name, f"{field}.name")
         if not (sampler.step_size > 0 and sampler.temperature > 0):
             raise ConfigError(f"{field}.step_size and {field}.temperature must be > 0")
-        if sampler.learn_mass and sampler.name != "hmc":
-            raise ConfigError(f"{field}.learn_mass = True needs {field}.name = hmc: {sampler.name} has no mass")
         check_target(sampler, field)
+        check_warm_up(sampler, field)
         with input_errors():  # options are checked where a kernel is built
+            if sampler.get("warm_up", "") not in ("", "step_size"):
+                window_lengths(opened[0].num_warmup)
             kernel(standard_normal, **{k: sampler[k] for k in ("step_size", "temperature")}, **kernel_options(sampler))
     enable_compilation_cache()
     return opened
+
+
+def check_warm_up(sampler, field: str) -> None:
+    """Raise ConfigError if the kernel lacks what its warm-up is to learn. field: the section that holds the sampler."""
+    name, way = sampler.name, sampler.get("warm_up", "")
+    if way:
+        choose(WARM_UPS, way, f"{field}.warm_up")
+    if sampler.get("learn_mass", False) and name != "hmc":
+        raise ConfigError(f"{field}.learn_mass = True needs {field}.name = hmc: {name} has no mass")
+    if way in ("diagonal", "dense", "chees") and name not in ("hmc",) + ("blackjax_nuts",) * (way != "chees"):
+        raise ConfigError(f'{field}.warm_up = "{way}" needs {field}.name = hmc: {name} cannot learn it')
+    if way and not sampler.target_acceptance:
+        raise ConfigError(f'{field}.warm_up = "{way}" needs {field}.target_acceptance > 0')
 
 
 def make_kernel(config, potential, inverse_mass=None):
@@ -88,40 +112,74 @@ def make_kernel(config, potential, inverse_mass=None):
     )
 
 
+class Warm(NamedTuple):
+    """Where chains are after the warm-up: the kernel to go on with, the adapt of their state (None: the kernel's own),
+    the step size, and the non-finite proposals so far, `[B]`."""
+
+    kernel: Kernel
+    position: Array
+    adapt: PyTree
+    step_size: float | Array
+    num_nonfinite: Array
+
+
 def num_warmup(config) -> tuple[int, int]:
     """(transitions that learn the mass, the first half of the warm-up or 0; transitions of the rest)."""
-    learn = config.num_warmup // 2 if config.sampler.learn_mass else 0
+    learn = config.num_warmup // 2 if config.sampler.get("learn_mass", False) else 0
     return learn, config.num_warmup - learn
+
+
+def on_target(target, transport, make_latent) -> Kernel:
+    """The kernel on the target's energy, through the transport if there is one."""
+    if transport is None:
+        return make_latent(target.energy)
+    return neural_transport(target.energy, transport=transport, make_kernel=make_latent)
+
+
+def run_adapting(config, target, transport, rng_key, start) -> Warm:
+    """Chains of a kernel that adapts its step size while it runs, or keeps it."""
+    learn, rest = num_warmup(config)
+    build = lambda mass=None: on_target(target, transport, partial(make_kernel, config, inverse_mass=mass))
+    kernel = build()
+    if learn:
+        start, inverse_mass = learn_inverse_mass(build, jax.random.fold_in(rng_key, rest), start, learn)
+        kernel = build(inverse_mass)
+    state, info, _ = run_chain(kernel, rng_key, start, rest)
+    step_size = averaged_step_size(state.adapt) if config.sampler.target_acceptance else config.sampler.step_size
+    return Warm(kernel, state.position, state.adapt, step_size, info.num_nonfinite)
+
+
+def run_warm_up(config, target, transport, rng_key, start) -> Warm:
+    """The same by `mcmc.warm_up`."""
+    sampler = config.sampler
+    options = kernel_options(sampler) | {"temperature": sampler.temperature}
+
+    def build(potential, **learned):
+        return on_target(target, transport, partial(KERNELS[sampler.name], **(options | learned)))
+
+    fields = WARM_UPS[sampler.warm_up] | {"step_size": sampler.step_size, "target": sampler.target_acceptance}
+    tuned = warm_up(build, target.energy, rng_key, start, config.num_warmup, **fields)
+    return Warm(tuned.kernel, tuned.position, None, tuned.step_size, tuned.num_nonfinite)
 
 
 def run_arm(config, target, transport, rng_key):
     """Warm up, sample and diagnose. Chains start from N(0, start_scale² I) of the space they run in."""
-    learn, warm_up = num_warmup(config)
     place = (lambda state, info: state.position) if transport is None else in_data_space(transport)
     collect = {"x": place, "ebfmi": online.ebfmi()}
-
-    def build(inverse_mass=None):
-        latent = partial(make_kernel, config, inverse_mass=inverse_mass)
-        if transport is None:
-            return latent(target.energy)
-        return neural_transport(target.energy, transport=transport, make_kernel=latent)
+    settle = run_warm_up if config.sampler.get("warm_up", "") else run_adapting
 
     def sample(rng_key):
         keys = jax.random.split(rng_key, 3)
         start = config.start_scale * jax.random.normal(keys[0], (config.num_chains, target.dim))
-        kernel = build()
-        if learn:
-            start, inverse_mass = learn_inverse_mass(build, jax.random.fold_in(keys[1], warm_up), start, learn)
-            kernel = build(inverse_mass)
-        state, warm, _ = run_chain(kernel, keys[1], start, warm_up)
-        state, info, found = run_chain(
-            kernel, keys[2], state.position, config.num_steps, adapt=state.adapt, collect=collect
+        warm = settle(config, target, transport, keys[1], start)
+        _, info, found = run_chain(
+            warm.kernel, keys[2], warm.position, config.num_steps, adapt=warm.adapt, collect=collect
         )
-        return state.adapt, info, found, jnp.sum(warm.num_nonfinite) + jnp.sum(info.num_nonfinite)
+        return warm.step_size, info, found, jnp.sum(warm.num_nonfinite) + jnp.sum(info.num_nonfinite)
 
     compiled = jax.jit(sample).lower(rng_key).compile()
     started = time.perf_counter()
-    adapt, info, found, num_nonfinite = jax.block_until_ready(compiled(rng_key))
+    step_size, info, found, num_nonfinite = jax.block_until_ready(compiled(rng_key))
     seconds = time.perf_counter() - started
     x = np.asarray(found["x"])
     summary = {name: np.asarray(value) for name, value in jax.jit(summarise)(x).items()}
@@ -138,7 +196,7 @@ def run_arm(config, target, transport, rng_key):
     if "ebfmi_min" in report.figures:
         figures["ebfmi_min"] = report.figures["ebfmi_min"]
     if config.sampler.target_acceptance:
-        figures["step_size"] = float(averaged_step_size(adapt))
+        figures["step_size"] = float(step_size)
     return Arm(x, summary, figures, report)
 
 
@@ -195,7 +253,11 @@ def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "") -> Non
     config, workdir, command = opened
     print_summary(arms, exact)
     pictures = draw(config, target, arms, exact, workdir)
-    learned = " (its first half learns a diagonal mass, not in num_nonfinite)" if config.sampler.learn_mass else ""
+    sampler, learned = config.sampler, ""
+    if sampler.get("learn_mass", False):
+        learned = " (its first half learns a diagonal mass, not in num_nonfinite)"
+    elif sampler.get("warm_up", ""):
+        learned = f" by mcmc.warm_up ({sampler.warm_up}; its last window alone in num_nonfinite)"
     protocol = (
         f"{config.num_chains} chains from N(0, {config.start_scale}² I), {config.num_warmup} of warm-up{learned}, "
         f"{config.num_steps} kept. Rank-normalised split R-hat and ESS (arXiv 1903.08008) of the worst coordinate. "

@@ -50,6 +50,14 @@ def test_other_kernels(kernel, run):
 
 
 @pytest.mark.slow
+def test_a_warm_up_by_name(run):
+    """ChEES in data space and through the exact map, where it finds a mass of about 1."""
+    found = run("sample", "funnel:smoke", "--config.sampler.warm_up=chees", "--config.num_warmup=300")
+    assert "by mcmc.warm_up (chees;" in found.results["protocol"]
+    assert abs(found.metrics["acceptance"] - 0.8) < 0.15 and found.metrics["rhat_max"] < 1.1
+
+
+@pytest.mark.slow
 def test_energy_of_a_trained_run(flow_in_the_plane, run):
     """A flow's, whose density in the plane is the energy's; from the folder alone."""
     words = f"--config.target.workdir={flow_in_the_plane.folder}", "--config.sampler.name=mala"
@@ -137,6 +145,18 @@ def test_a_run_without_an_energy_is_refused():
         ("eight_gaussians:smoke", ["--config.target.name=funel"], "did you mean 'funnel'"),
         ("eight_gaussians:smoke", ["--config.sampler.neural_transport=True"], "has no exact map"),
         ("eight_gaussians:smoke", ["--config.sampler.step_size=0"], "step_size"),
+        ("eight_gaussians:smoke", ["--config.sampler.warm_up=ches"], "did you mean 'chees'"),
+        (
+            "eight_gaussians:smoke",
+            ["--config.sampler.warm_up=dense", "--config.sampler.name=mala"],
+            'sampler.warm_up = "dense" needs sampler.name = hmc',
+        ),
+        (
+            "funnel:smoke",
+            ["--config.sampler.warm_up=chees", "--config.sampler.target_acceptance=0"],
+            'sampler.warm_up = "chees" needs sampler.target_acceptance > 0',
+        ),
+        ("funnel:smoke", ["--config.sampler.warm_up=dense", "--config.num_warmup=19"], "num_steps = 19 is too few"),
         ("eight_gaussians:smoke", ["--config.sampler.step_size=nan"], "step_size"),
         ("eight_gaussians:smoke", ["--config.sampler.temperature=inf"], "sampler.temperature = inf must be finite"),
         ("funnel:smoke", ["--config.sampler.options.hmc.num_leapfrog=0"], "hmc: num_leapfrog must be"),

@@ -174,6 +174,14 @@ def test_dead_chains_are_left_out_of_the_mean(rates, energies, error):
     np.testing.assert_allclose(pooled_error(jnp.array(rates), jnp.array(energies), 0.8), error, atol=1e-6)
 
 
+def test_pools_of_the_chains_that_tell():
+    """One of five is stuck: of .9, .8, .7, .4 the mean is .7, the median .75, and the harmonic mean .6295."""
+    rates, energies = jnp.array([0.9, 0.8, 0.0, 0.7, 0.4]), jnp.zeros(5)
+    for pool, pooled in (("mean", 0.7), ("median", 0.75), ("harmonic", 4 / (1 / 0.9 + 1 / 0.8 + 1 / 0.7 + 1 / 0.4))):
+        np.testing.assert_allclose(pooled_error(rates, energies, 0.8, pool), 0.8 - pooled, atol=1e-6)
+    assert pooled_error(jnp.zeros(2), jnp.zeros(2), 0.8, "harmonic") == pytest.approx(0.8)
+
+
 def test_low_targets_keep_their_mean():
     """Energy errors N(-μ, 2μ) have mean acceptance 2 Φ(-√(μ / 2)): at .234 too nothing is left out.
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ebmjax.energies import double_well, standard_normal
-from ebmjax.mcmc import from_blackjax, hmc, mala, online, run_chain
+from ebmjax.mcmc import dense_mass, from_blackjax, hmc, mala, online, run_chain
 from ebmjax.mcmc.blackjax import find_algorithm
 
 pytest.importorskip("blackjax")
@@ -42,6 +42,22 @@ def test_the_same_step_size_and_temperature_mean_the_same(ours, algorithm, optio
     found, expected = rates(theirs.step, theirs.init(x)), rates(mine.step, mine.init(x))
     assert abs(found.mean() - expected.mean()) < 4 * np.sqrt((found.var() + expected.var()) / num)
     assert expected.mean() < 0.97  # it could be told from another step size
+
+
+@pytest.mark.parametrize("inverse_mass", ["diagonal", "dense"])
+def test_our_mass_is_theirs(inverse_mass):
+    """The same chain of blackjax's hmc with `inverse_mass` of ours and `inverse_mass_matrix` of theirs."""
+    covariance = np.array([[2.0, 0.5, 0.0], [0.5, 1.0, 0.3], [0.0, 0.3, 0.5]])
+    position = {"a": jnp.ones((4, 1)), "b": jnp.zeros((4, 2))}
+    if inverse_mass == "dense":
+        ours, theirs = dense_mass(covariance), covariance
+    else:
+        theirs = np.diag(covariance)
+        ours = {"a": theirs[:1], "b": theirs[None, 1:]}
+    options = dict(algorithm="hmc", step_size=0.3, num_integration_steps=3)
+    run = lambda **mass: run_chain(from_blackjax(standard_normal, **options, **mass), KEY, position, 5)[0].position
+    found, expected = jax.jit(lambda: (run(inverse_mass=ours), run(inverse_mass_matrix=jnp.asarray(theirs))))()
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), found, expected)
 
 
 def test_energies_are_ours_at_every_temperature():

@@ -13,7 +13,7 @@ from scipy.stats import chi2, f, norm
 from ebmjax import pytree
 from ebmjax.diagnostics import summarise
 from ebmjax.energies import double_well, gaussian, standard_normal, temper
-from ebmjax.mcmc import adapt_step_size, hmc, run_chain
+from ebmjax.mcmc import adapt_step_size, dense_mass, hmc, run_chain
 from ebmjax.mcmc.hmc import leapfrog
 
 KEY = jax.random.key(0)
@@ -180,6 +180,54 @@ def test_mass_is_a_rescaled_step():
     plain, plain_rate = chain(standard_normal, start=start, **options)
     np.testing.assert_allclose(scaled / scale, plain, rtol=1e-3, atol=1e-3)
     np.testing.assert_allclose(rate, plain_rate, rtol=1e-3)
+
+
+def test_a_dense_mass_is_a_change_of_coordinates():
+    """HMC with M⁻¹ = Σ = L Lᵀ on N(0, Σ) is HMC of unit mass on N(0, I), path by path: x = L q, equal acceptances.
+
+    With two correlated coordinates of scales .1 and 10, in float64; a third in a leaf of its own.
+    """
+    with jax.enable_x64(True):
+        scale = np.diag([0.1, 10.0, 1.0])
+        covariance = scale @ np.array([[1.0, 0.9, 0.3], [0.9, 1.0, 0.1], [0.3, 0.1, 1.0]]) @ scale
+        factor, precision = np.linalg.cholesky(covariance), np.linalg.inv(covariance)
+        split = lambda rows: {"a": rows[:, :2], "b": rows[:, 2]}
+        join = lambda x: jnp.concatenate([x["a"], x["b"][:, None]], axis=1)
+        correlated = lambda x: 0.5 * jnp.einsum("bi,ij,bj->b", join(x), precision, join(x))
+        start, noise = np.random.default_rng(0).normal(size=(2, 64, 3))
+
+        def run(potential, x, inverse_mass):
+            kernel = hmc(potential, step_size=0.8, num_leapfrog=4, inverse_mass=inverse_mass, temperature=2.0)
+            with mock.patch.object(pytree, "normal_like", lambda key, tree: split(jnp.asarray(noise))):
+                state, info, _ = jax.jit(lambda x: run_chain(kernel, KEY, x, 6))(x)
+            return [np.asarray(a) for a in (join(state.position), info.acceptance_rate, join(state.grad))]
+
+        x, rate, grad = run(correlated, split(start @ factor.T), dense_mass(covariance))
+        q, expected, q_grad = run(lambda q: standard_normal(join(q)), split(start), 1.0)
+    np.testing.assert_allclose(x, q @ factor.T, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(rate, expected, rtol=1e-6)
+    np.testing.assert_allclose(grad @ factor, q_grad, rtol=1e-5, atol=1e-5)
+    assert 0.5 < np.mean(rate) < 0.99
+
+
+def test_a_dense_mass_may_be_diagonal():
+    """The same chain as with its diagonal; another step size for each coordinate multiplies both."""
+    options = dict(step_size=jnp.array([0.2, 0.1]), num_leapfrog=3)
+    diagonal = np.array([0.25, 4.0])
+    run = lambda mass: jax.jit(lambda x: run_chain(hmc(WELLS, inverse_mass=mass, **options), KEY, x, 10)[0].position)
+    start = np.random.default_rng(5).normal(size=(64, 2)).astype(np.float32)
+    found, expected = run(dense_mass(np.diag(diagonal)))(start), run(diagonal[None])(start)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    assert np.max(np.abs(found - start)) > 0.1
+    with pytest.raises(ValueError, match="hmc: inverse_mass is dense over 3 entries, but a position has 2"):
+        hmc(WELLS, step_size=0.1, inverse_mass=dense_mass(np.eye(3))).init(start)
+
+
+@pytest.mark.parametrize("jitter", [0.5, 0.0])
+def test_the_number_of_leapfrog_steps_may_be_traced(jitter):
+    start = np.random.default_rng(5).normal(size=(64, 2)).astype(np.float32)
+    run = lambda num: run_chain(hmc(WELLS, step_size=0.1, num_leapfrog=num, jitter=jitter), KEY, start, 5)[0].position
+    np.testing.assert_allclose(jax.jit(run)(7), jax.jit(lambda: run(7))(), atol=1e-5)
 
 
 def test_temperature_divides_the_energy_and_steps_may_be_scheduled():

@@ -18,6 +18,7 @@ from ebmjax.mcmc import (
     UNADJUSTED,
     Base,
     adapt_step_size,
+    dense_mass,
     hmc,
     independence_mh,
     langevin,
@@ -81,6 +82,13 @@ def through_sinh(potential, like, step_size):
     return neural_transport(potential, transport=sinh_transport, make_kernel=inner, inverse=inverse)
 
 
+def with_dense_mass(potential, like, step_size):
+    """HMC whose mass couples all entries of a position."""
+    dim = pytree.row_size(like)
+    mass = dense_mass(np.eye(dim) + 0.5 * np.ones((dim, dim)))
+    return hmc(potential, step_size=step_size, num_leapfrog=4, inverse_mass=mass)
+
+
 LADDER = (1.0, 1.4, 2.0)
 
 
@@ -108,7 +116,9 @@ TABLE = {
     "mala": Case(plain(mala)),
     "hmc": Case(plain(hmc, num_leapfrog=4)),
     "hmc_jitter_mass": Case(plain(hmc, num_leapfrog=4, jitter=0.5, inverse_mass=0.7)),
+    "hmc_dense_mass": Case(with_dense_mass),
     "underdamped": Case(plain(underdamped, friction=2.0), exact=False),
+    "underdamped_baoab": Case(plain(underdamped, friction=2.0, splitting="BAOAB"), exact=False),
     "independence_mh": Case(wide_proposal),
     "neural_transport": Case(through_sinh, latent=True),
     "adapt_step_size": Case(adapting, coupled=True),
@@ -120,7 +130,13 @@ TABLE = {
     "blackjax_mclmc": Case(plain(KERNELS["blackjax_mclmc"]), exact=False, foreign=True),
 }
 # Combinations of what the others test, and blackjax's own steps, which take long to compile.
-HEAVY = {"hmc_jitter_mass", "adapt_step_size_frozen", *(name for name, case in TABLE.items() if case.foreign)}
+HEAVY = {
+    "hmc_jitter_mass",
+    "hmc_dense_mass",
+    "underdamped_baoab",
+    "adapt_step_size_frozen",
+    *(name for name, case in TABLE.items() if case.foreign),
+}
 every_kernel = pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow) if name in HEAVY else name for name in TABLE]
 )

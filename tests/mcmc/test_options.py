@@ -10,10 +10,12 @@ import pytest
 
 from ebmjax.energies import standard_gaussian, standard_normal
 from ebmjax.mcmc import (
+    DenseMass,
     adapt_step_size,
     annealed_importance_sampling,
     bank,
     base_from,
+    dense_mass,
     dual_averaging,
     from_blackjax,
     hmc,
@@ -32,6 +34,7 @@ from ebmjax.mcmc import (
     tempered_smc,
     tune_temperatures,
     underdamped,
+    warm_up,
     warm_up_ladder,
 )
 
@@ -55,6 +58,7 @@ GOOD = {
     sign_rule: {},
     dual_averaging: {},
     run_chain: {"kernel": mala(standard_normal, step_size=0.1), "rng_key": KEY, "position": START, "num_steps": 0},
+    warm_up: {"rng_key": KEY, "position": START, "num_steps": 20, "potential": standard_normal, "make_kernel": hmc},
     online.moments: {},
     run_in_batches: {
         "kernel": MALA(standard_normal),
@@ -95,7 +99,11 @@ BAD = {
     "friction": (-1.0, np.nan, np.inf, None, jnp.ones(2)),
     "num_leapfrog": NOT_COUNTS,
     "jitter": (-0.1, 1.0, np.nan, None, "0.5"),
-    "inverse_mass": (*NOT_POSITIVE, lambda step: 1.0),
+    "inverse_mass": (*NOT_POSITIVE, lambda step: 1.0, DenseMass(np.ones((2, 3))), DenseMass(-np.eye(2))),
+    "splitting": (None, "ABOBA", 1, ["BAOAB"]),
+    "mass": ("full", 1, True, np.eye(2)),
+    "trajectory": ("snaper", 1.0),
+    "pool": (None, "max", 1),
     "target": (0.0, 1.0, np.nan, None, 80, lambda step: 0.8),
     "num_adapt": (-1, 2.5, "3"),
     "decay": (0.5, 1.1, np.nan, None),
@@ -154,11 +162,12 @@ def test_an_error_says_what_and_where():
         (langevin, {"step_size": {"a": 0.1, "b": 0.0}, "box": (-np.inf, 1)}),
         (mala, {"step_size": lambda step: 0.0, "temperature": lambda step: 1.0}),
         (hmc, {"num_leapfrog": np.int64(3), "jitter": np.float32(0.2), "inverse_mass": np.ones(2), "step_size": 1}),
+        (hmc, {"inverse_mass": dense_mass(jnp.eye(2)), "num_leapfrog": jnp.int32(4)}),
         (underdamped, {"friction": 0, "step_size": jnp.bfloat16(0.5)}),
         (replica_exchange, {"temperatures": (1,)}),
         (adapt_step_size, {"num_adapt": np.int32(0), "rule": sign_rule(), "decay": 1}),
         (run_chain, {"unroll": True, "num_steps": np.int64(0)}),
-        (from_blackjax, {"step_size": lambda step: 0.1}),
+        (from_blackjax, {"step_size": lambda step: 0.1, "inverse_mass": 2.0}),
     ],
 )
 def test_what_is_allowed(builder, options):
@@ -172,6 +181,8 @@ def test_traced_values_pass():
     def build(a):
         langevin(standard_normal, step_size=a, temperature=a, noise_scale=a, clip_grad=a, box=(-a, a))
         hmc(standard_normal, step_size={"x": a, "y": 0.0}, inverse_mass=a, temperature=a)
+        hmc(standard_normal, step_size=a, num_leapfrog=(3 * a).astype(int), inverse_mass=DenseMass(a * jnp.eye(2)))
+        dense_mass(a * jnp.eye(2))
         underdamped(standard_normal, step_size=a, friction=a)
         replica_exchange(standard_normal, temperatures=jnp.stack([a, a]), make_kernel=partial(mala, step_size=a))
         adapt_step_size(standard_normal, make_kernel=mala, step_size=a, target=a, num_adapt=a, rule=sign_rule(a))
