@@ -21,6 +21,7 @@ from ebmjax.mcmc.ais import (
 from ebmjax.mcmc.bank import Bank, make_bank
 from ebmjax.mcmc.base import run_chain, sample_chain
 from ebmjax.mcmc.blackjax import from_blackjax
+from ebmjax.mcmc.gibbs_with_gradients import gibbs_with_gradients
 from ebmjax.mcmc.hmc import hmc
 from ebmjax.mcmc.independence_mh import independence_mh
 from ebmjax.mcmc.langevin import langevin
@@ -43,7 +44,7 @@ KERNELS = {
 """Name in a config (`config.sampler.name`) -> kernel builder, (potential, **options) -> Kernel.
 
 The only required option is `step_size`. Builders that take functions (`independence_mh`, `neural_transport`,
-`replica_exchange`, `adapt_step_size`) are used from code.
+`replica_exchange`, `adapt_step_size`) are used from code, as is `gibbs_with_gradients`, for discrete positions.
 """
 
 UNADJUSTED = ("langevin", "underdamped", "blackjax_mclmc")
@@ -68,6 +69,7 @@ __all__ = [
     "base_from",
     "dual_averaging",
     "from_blackjax",
+    "gibbs_with_gradients",
     "hmc",
     "in_data_space",
     "independence_mh",
