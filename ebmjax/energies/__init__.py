@@ -11,23 +11,30 @@ from ebmjax.energies.combinators import (
     temper,
     tilt,
 )
+from ebmjax.energies.discrete import Enumerated, all_states, enumerated, ising, potts, rbm
 from ebmjax.energies.landscapes import TARGETS, banana, double_well, funnel, pinwheel, rings
 
 __all__ = [
+    "Enumerated",
     "TARGETS",
     "Target",
+    "all_states",
     "banana",
     "bind",
     "double_well",
     "eight_gaussians",
+    "enumerated",
     "funnel",
     "gaussian",
     "gaussian_nll",
+    "ising",
     "marginal_labels",
     "mixture",
-    "posterior",
-    "pullback",
     "pinwheel",
+    "posterior",
+    "potts",
+    "pullback",
+    "rbm",
     "rings",
     "standard_gaussian",
     "standard_normal",
