@@ -2,11 +2,12 @@
 
     python -m benchmarks.discrete rbm --flips 4 --opponent site
 
-Models: rbm (100 visible, 50 hidden units, weights of standard deviation --scale) and ising (10 x 10, periodic, coupling
---scale). Opponents, a sweep being one update of all units: energy (site by site, from two energies of the whole model, as
-for any energy), site (site by site, from the model's own conditional), block (all visible, then all hidden units; of
-ising the two colours of a checkerboard). ESS: the least, over the energy and the Hamming distances to four fixed states,
-of the bulk ESS of --chains chains. Samplers alternate, round by round; the ratio is the median of the rounds' ratios.
+Models: rbm (100 visible, --hidden hidden units, weights N(0, --scale²), biases N(0, 1)) and ising (10 x 10, periodic,
+coupling --scale). Opponents, a sweep being one update of all units: energy (site by site, from two energies of the whole
+model, as for any energy), site (site by site, from the model's own conditional), block (all visible, then all hidden units; of
+ising the two colours of a checkerboard). ESS: the least, over the energy and the Hamming distances to four fixed
+states, of the bulk ESS of --chains chains. Samplers alternate, round by round; the ratio is the median of the rounds'
+ratios.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import time
 from benchmarks.timing import pin
 
 
-def make_model(name: str, scale: float):
+def make_model(name: str, scale: float, hidden: int):
     """(potential, shape of a state, {opponent: sweep (rng_key, x) -> x})."""
     import jax
     import jax.numpy as jnp
@@ -38,7 +39,7 @@ def make_model(name: str, scale: float):
         return lambda key, x: jax.lax.scan(update, x, (jnp.arange(100), jax.random.split(key, 100)))[0]
 
     if name == "rbm":
-        w, b, c = (scale * random.normal(size=(100, 50)), random.normal(size=100), random.normal(size=50))
+        w, b, c = (scale * random.normal(size=(100, hidden)), random.normal(size=100), random.normal(size=hidden))
         w, b, c = (jnp.asarray(a, jnp.float32) for a in (w, b, c))
         potential = rbm(w, b, c)
 
@@ -72,6 +73,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", choices=("rbm", "ising"))
     parser.add_argument("--scale", type=float, default=0.3)
+    parser.add_argument("--hidden", type=int, default=50)
     parser.add_argument("--flips", type=int, default=1)
     parser.add_argument("--opponent", choices=("energy", "site", "block"), default="site")
     parser.add_argument("--chains", type=int, default=64)
@@ -88,7 +90,7 @@ def main():
     from ebmjax.diagnostics import summarise
     from ebmjax.mcmc import gibbs_with_gradients, run_chain
 
-    potential, sweeps = make_model(args.model, args.scale)
+    potential, sweeps = make_model(args.model, args.scale, args.hidden)
     kernel = gibbs_with_gradients(potential, num_flips=args.flips)
     states = jnp.asarray(np.random.default_rng(1).integers(0, 2, (4, 100)), jnp.float32)
     distances = lambda x: jnp.sum(jnp.abs(x[:, None] - states), axis=2)
@@ -119,7 +121,13 @@ def main():
             means.setdefault(name, []).append(np.asarray(draws[-num:], np.float64).mean((0, 1)))
             acceptance = acceptance if info is None else float(jnp.mean(info.acceptance_rate))
     ratios = [a / b for a, b in zip(rounds["gwg"][1:], rounds["gibbs"][1:])]
-    line = {"case": f"gwg/{args.model}", "scale": args.scale, "flips": args.flips, "opponent": args.opponent}
+    line = {
+        "case": f"gwg/{args.model}",
+        "scale": args.scale,
+        "hidden": args.hidden,
+        "flips": args.flips,
+        "opponent": args.opponent,
+    }
     line |= {f"{name}_ess_per_cpu_second": statistics.median(found[1:]) for name, found in rounds.items()}
     line |= {"ratio": statistics.median(ratios), "ratio_min": min(ratios), "ratio_max": max(ratios)}
     apart = np.abs(np.mean(means["gwg"], 0) - np.mean(means["gibbs"], 0))

@@ -4,14 +4,13 @@ With neural transport the kernel runs in the latent space of the target's exact 
 """
 
 import jax
-import numpy as np
 
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.hosts import print_once
 from ebmjax.training.workdir import begin
 from experiments.build.targets import make_target
-from experiments.measure.chains import DATA_SPACE, NUM_EXACT, open_chains, run_arm, write
+from experiments.measure.chains import DATA_SPACE, exact_draws, open_chains, run_arm, write
 
 DEFAULT_CONFIG = "configs/sample/funnel.py"
 
@@ -30,8 +29,7 @@ def sample(arguments):
     if config.sampler.neural_transport:
         arms = {"neural transport": run_arm(config, target, target.transport, keys[1])} | arms
         note = "data_space: the same kernel without neural transport."
-    exact = target.sample(keys[2], NUM_EXACT)
-    write(opened, target, arms, None if exact is None else np.asarray(exact), note)
+    write(opened, target, arms, exact_draws(target, keys[2]), note)
 
 
 if __name__ == "__main__":

@@ -30,11 +30,11 @@ def rbm(weights: ArrayLike, visible_bias: ArrayLike, hidden_bias: ArrayLike) -> 
 
 
 def neighbours(x: Array, axis: int, periodic: bool) -> tuple[Array, Array]:
-    """(x without the last slice, its next neighbours along `axis`), or with all around a periodic lattice."""
+    """Sites and their next neighbours along `axis`; of an open lattice without the last sites, which have none."""
     if periodic:
         return x, jnp.roll(x, -1, axis)
-    length = x.shape[axis]
-    return tuple(jax.lax.slice_in_dim(x, start, start + length - 1, axis=axis) for start in (0, 1))
+    cut = lambda start: jax.lax.slice_in_dim(x, start, x.shape[axis] - 1 + start, axis=axis)
+    return cut(0), cut(1)
 
 
 def ising(coupling: float | Array, field: float | Array = 0.0, *, periodic: bool = True) -> Potential:

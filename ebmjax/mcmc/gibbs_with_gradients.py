@@ -28,7 +28,7 @@ def log_rates(x: Array, grad: Array, categorical: bool, temperature: float | Arr
 
 
 def draw_choice(rng_key: Array, x: Array, rates: Array, categorical: bool) -> tuple[Array, Array]:
-    """What each site would become, drawn in proportion to exp(rates): (new leaf like x, chosen `[B, sites, choices]`)."""
+    """What each site would become, in proportion to exp(rates): (new leaf like x, one-hot `[B, sites, choices]`)."""
     if not categorical:
         return 1.0 - x, jnp.ones_like(rates)
     total = jnp.cumsum(jax.nn.softmax(rates, axis=-1), axis=-1)
@@ -46,7 +46,7 @@ def log_order(rates: Array, order: Array, chosen: Array, reverse: bool = False) 
     drawn = jnp.take_along_axis(rates, order, axis=1)
     drawn = drawn[:, ::-1] if reverse else drawn
     others = jax.nn.logsumexp(jnp.where(chosen, -jnp.inf, rates), axis=1, keepdims=True)
-    # What is left before draw l: the sites never drawn, and those drawn from l on. Sums of positive terms lose no digits.
+    # What is left before draw l: the sites never drawn, and those drawn from l on. A sum, so that no digits cancel.
     left = jax.lax.cumlogsumexp(jnp.concatenate([others, drawn[:, ::-1]], axis=1), axis=1)[:, 1:]
     return jnp.sum(drawn, axis=1) - jnp.sum(left, axis=1)
 
@@ -65,9 +65,9 @@ def gibbs_with_gradients(
     proposal is accepted with the exact ratio, which needs the gradient there. exp(-E / T) is left invariant whatever
     the gradient is worth; on E linear in x the estimate is exact.
 
-    Several flips draw different sites one after another from the same gradient. Their order is part of the proposal: the
-    way back takes them from the last to the first, from the gradient at the other end. A transition then costs the same,
-    and is accepted less often; best is a number that accepts about half (choosing_a_sampler.md).
+    Several flips draw different sites one after another from the same gradient. Their order is part of the proposal:
+    the way back takes them from the last to the first, from the gradient at the other end. A transition costs the same,
+    and is accepted less often: raise num_flips until the acceptance falls to about .8 (choosing_a_sampler.md).
 
     Args:
         potential: x -> energy[B].

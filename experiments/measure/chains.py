@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ebmjax.diagnostics import autocorrelation, summarise
-from ebmjax.energies import standard_normal
+from ebmjax.energies import Target, standard_normal
 from ebmjax.mcmc import (
     KERNELS,
     adapt_step_size,
@@ -31,6 +31,7 @@ from ebmjax.training.arguments import Arguments
 from ebmjax.training.config import ConfigError, Limit, choose, input_errors
 from ebmjax.training.devices import enable_compilation_cache
 from ebmjax.training.workdir import open_untrained
+from ebmjax.types import Array
 from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_traces
 from experiments.build.chains import check_target, kernel_options
 
@@ -131,6 +132,11 @@ def run_arm(config, target, transport, rng_key):
     if config.sampler.target_acceptance:
         figures["step_size"] = float(averaged_step_size(adapt))
     return Arm(np.asarray(x), summary, figures)
+
+
+def exact_draws(target: Target, rng_key: Array) -> np.ndarray | None:
+    """`NUM_EXACT` independent draws, or None where the target has none."""
+    return None if target.sample is None else np.asarray(target.sample(rng_key, NUM_EXACT))
 
 
 def print_summary(arms, exact):
