@@ -3,11 +3,11 @@
     python -m benchmarks.discrete rbm --flips 4 --opponent site
 
 Models: rbm (100 visible, --hidden hidden units, weights N(0, --scale²), biases N(0, 1)) and ising (10 x 10, periodic,
-coupling --scale). Opponents, a sweep being one update of all units: energy (site by site, from two energies of the whole
-model, as for any energy), site (site by site, from the model's own conditional), block (all visible, then all hidden units; of
-ising the two colours of a checkerboard). ESS: the least, over the energy and the Hamming distances to four fixed
-states, of the bulk ESS of --chains chains. Samplers alternate, round by round; the ratio is the median of the rounds'
-ratios.
+coupling --scale). Opponents, a sweep being one update of all units: energy (site by site, from two energies of the
+whole model, as for any energy), site (site by site, from the model's own conditional), block (all visible, then all
+hidden units; of ising the two colours of a checkerboard). ESS: the least, over the energy and the Hamming distances to
+four fixed states, of the bulk ESS of --chains chains. Samplers alternate, round by round; the ratio is the median of
+the rounds' ratios.
 """
 
 import argparse

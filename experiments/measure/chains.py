@@ -34,6 +34,7 @@ from ebmjax.training.workdir import open_untrained
 from ebmjax.types import Array
 from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_traces
 from experiments.build.chains import check_target, kernel_options
+from experiments.measure.comparison import count_evaluations, print_comparison
 
 LIMITS = {"num_chains": 4, "num_warmup": 8, "num_steps": 4}
 NUM_EXACT = 100_000
@@ -55,17 +56,21 @@ def open_chains(
     """`open_untrained` for a command whose chains are described by the sections `samplers`, which it checks too."""
     opened = open_untrained(name, arguments, LIMITS | dict(limits))
     for field in samplers:
-        sampler = opened[0][field]
-        kernel = choose(KERNELS, sampler.name, f"{field}.name")
-        if not (sampler.step_size > 0 and sampler.temperature > 0):
-            raise ConfigError(f"{field}.step_size and {field}.temperature must be > 0")
-        if sampler.learn_mass and sampler.name != "hmc":
-            raise ConfigError(f"{field}.learn_mass = True needs {field}.name = hmc: {sampler.name} has no mass")
-        check_target(sampler, field)
-        with input_errors():  # options are checked where a kernel is built
-            kernel(standard_normal, **{k: sampler[k] for k in ("step_size", "temperature")}, **kernel_options(sampler))
+        check_sampler(opened[0][field], field)
     enable_compilation_cache()
     return opened
+
+
+def check_sampler(sampler, field: str) -> None:
+    """Raise ConfigError unless the section `field`, whose fields are `sampler`, describes a kernel."""
+    kernel = choose(KERNELS, sampler.name, f"{field}.name")
+    if not (sampler.step_size > 0 and sampler.temperature > 0):
+        raise ConfigError(f"{field}.step_size and {field}.temperature must be > 0")
+    if sampler.learn_mass and sampler.name != "hmc":
+        raise ConfigError(f"{field}.learn_mass = True needs {field}.name = hmc: {sampler.name} has no mass")
+    check_target(sampler, field)
+    with input_errors():  # options are checked where a kernel is built
+        kernel(standard_normal, **{k: sampler[k] for k in ("step_size", "temperature")}, **kernel_options(sampler))
 
 
 def make_kernel(config, potential, inverse_mass=None):
@@ -92,18 +97,21 @@ def num_warmup(config) -> tuple[int, int]:
     return learn, config.num_warmup - learn
 
 
-def run_arm(config, target, transport, rng_key):
-    """Warm up, sample and diagnose. Chains start from N(0, start_scale² I) of the space they run in."""
+def run_arm(config, target, transport, rng_key, *, count: bool = False):
+    """Warm up, sample and diagnose. Chains start from N(0, start_scale² I) of the space they run in.
+
+    count: run it once more to count the gradients, warm-up included.
+    """
     learn, warm_up = num_warmup(config)
     collect = (lambda state, info: state.position) if transport is None else in_data_space(transport)
 
-    def build(inverse_mass=None):
-        latent = partial(make_kernel, config, inverse_mass=inverse_mass)
-        if transport is None:
-            return latent(target.energy)
-        return neural_transport(target.energy, transport=transport, make_kernel=latent)
+    def sample(energy, rng_key):
+        def build(inverse_mass=None):
+            latent = partial(make_kernel, config, inverse_mass=inverse_mass)
+            if transport is None:
+                return latent(energy)
+            return neural_transport(energy, transport=transport, make_kernel=latent)
 
-    def sample(rng_key):
         keys = jax.random.split(rng_key, 3)
         start = config.start_scale * jax.random.normal(keys[0], (config.num_chains, target.dim))
         kernel = build()
@@ -116,7 +124,7 @@ def run_arm(config, target, transport, rng_key):
         )
         return state.adapt, info, x, jnp.sum(warm.num_nonfinite) + jnp.sum(info.num_nonfinite)
 
-    compiled = jax.jit(sample).lower(rng_key).compile()
+    compiled = jax.jit(partial(sample, target.energy)).lower(rng_key).compile()
     started = time.perf_counter()
     adapt, info, x, num_nonfinite = jax.block_until_ready(compiled(rng_key))
     seconds = time.perf_counter() - started
@@ -131,6 +139,10 @@ def run_arm(config, target, transport, rng_key):
     }
     if config.sampler.target_acceptance:
         figures["step_size"] = float(averaged_step_size(adapt))
+    if count:
+        gradients = count_evaluations(sample, target.energy, rng_key)
+        figures["gradients_per_transition"] = gradients / (config.num_warmup + config.num_steps)
+        figures["ess_per_thousand_gradients"] = 1000 * figures["ess_bulk_min"] / (gradients * config.num_chains)
     return Arm(np.asarray(x), summary, figures)
 
 
@@ -152,15 +164,19 @@ def print_summary(arms, exact):
         Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
+def with_errors(arm: Arm, exact) -> dict[str, float]:
+    """The figures of an arm, with its errors against exact draws, if there are any."""
+    if exact is None:
+        return arm.figures
+    mean, sd = exact.mean(0), exact.std(0)
+    errors = {"mean_error_max": np.max(np.abs(arm.summary["mean"] - mean) / sd)}
+    return arm.figures | errors | {"sd_error_max": np.max(np.abs(arm.summary["sd"] / sd - 1.0))}
+
+
 def figures_of(arms: Mapping[str, Arm], exact) -> Figures:
     """Figures of {title: arm}: the first as our own, the others as baselines. exact: draws, or None."""
-    figures: Figures = {}
-    for title, arm in arms.items():
-        found = dict(arm.figures)
-        if exact is not None:
-            found["mean_error_max"] = np.max(np.abs(arm.summary["mean"] - exact.mean(0)) / exact.std(0))
-        figures[title.replace(" ", "_") if figures else OWN] = found
-    return figures
+    names = [OWN, *(title.replace(" ", "_") for title in list(arms)[1:])]
+    return {name: with_errors(arm, exact) for name, arm in zip(names, arms.values())}
 
 
 def draw(config, target, arms: Mapping[str, Arm], exact, workdir: Path) -> list[Path]:
@@ -177,21 +193,22 @@ def draw(config, target, arms: Mapping[str, Arm], exact, workdir: Path) -> list[
     return paths
 
 
-def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "") -> None:
+def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "", *, compare: bool = False) -> None:
     """Print the tables, draw, and write results.json.
 
     opened: from `open_chains`. arms: {title: arm}, the method itself first. exact: draws of the target, or None. note:
-    added to the protocol.
+    added to the protocol. compare: one table with a row for each arm, in place of one of coordinates for each.
     """
     config, workdir, command = opened
-    print_summary(arms, exact)
+    if not compare:
+        print_summary(arms, exact)
     pictures = draw(config, target, arms, exact, workdir)
     learned = " (its first half learns a diagonal mass, not in num_nonfinite)" if config.sampler.learn_mass else ""
     protocol = (
         f"{config.num_chains} chains from N(0, {config.start_scale}² I), {config.num_warmup} of warm-up{learned}, "
         f"{config.num_steps} kept. Rank-normalised split R-hat and ESS (arXiv 1903.08008) of the worst coordinate. "
         "ess_per_second: ess_bulk_min over the wall seconds of warm-up and sampling, compiled. "
-        "mean_error_max: in exact standard deviations. " + note
+        "mean_error_max: in exact standard deviations. sd_error_max: relative. " + note
     )
     origin = {
         "experiment": config.experiment,
@@ -204,3 +221,5 @@ def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "") -> Non
     path = workdir / "results.json"
     write_results(path, origin, figures_of(arms, exact), protocol)
     print("wrote:", *(f"  {p}" for p in [*pictures, path, write_report(workdir)]), sep="\n")
+    if compare:
+        print_comparison({title: with_errors(arm, exact) for title, arm in arms.items()})
