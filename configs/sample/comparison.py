@@ -1,4 +1,5 @@
-"""ESS per gradient and per second of several kernels on one target, in one table.
+"""ESS (Vehtari et al. 2021, arXiv 1903.08008) per gradient and per second of several kernels on one target, in one
+table.
 
     python -m experiments.sample --config=configs/sample/comparison.py
     python -m experiments.sample --config=configs/sample/comparison.py --config.target.name=breast_cancer
@@ -7,8 +8,9 @@ The default target is the non-centred eight schools (Rubin 1981), whose exact dr
 deviation. Other targets of the field: eight_schools_centred, breast_cancer, stochastic_volatility, many_well, phi_four.
 Metropolis kernels adapt their step size; langevin, underdamped and blackjax_mclmc have no acceptance to follow, and the
 step sizes here suit targets with scales near 1.
-Expected: by gradients hmc with a learned mass leads, and R-hat is below 1.01.
-Cost: two minutes on a CPU, most of it for compiling.
+Expected, seed 0: ESS per 1,000 gradients 55 of hmc with a learned mass, 22 of hmc, 10 and less of the others; R-hat
+below 1.01 of these two and blackjax_nuts alone.
+Cost: 100 CPU seconds, most of it for compiling.
 """
 
 from ml_collections import ConfigDict
