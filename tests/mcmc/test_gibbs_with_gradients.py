@@ -257,21 +257,19 @@ def test_acceptance_on_a_linear_energy():
 
 
 def test_categories_on_a_linear_energy():
-    """One site of three states: the other two are drawn in proportion to exp(-E / (2 T))."""
-    e = np.array([0.0, 1.0, -2.0])
-    energy = lambda x: x[:, 0] @ jnp.asarray(e, jnp.float32)
-    start = jnp.tile(jnp.array([[[1.0, 0.0, 0.0]]]), (20_000, 1, 1))
+    """E = Σ_i e_i·x_i of two sites of three states: each of the four moves (i, j) is drawn in proportion to
+    exp((e_i,now - e_ij) / (2 T)), and accepted at the rate min(1, W / W') of their sums here and there."""
+    e, now, num = np.array([[0.0, 1.0, -2.0], [0.5, 2.0, 0.3]]), (0, 1), 20_000
+    energy = lambda x: jnp.sum(x * jnp.asarray(e, jnp.float32), axis=(1, 2))
     kernel = gibbs_with_gradients(energy, categorical=True, temperature=2.0)
-    end = np.asarray(run_chain(kernel, KEY, start, 1)[0].position[:, 0])
-    w = {
-        0: {1: np.exp(-0.25), 2: np.exp(0.5)},
-        1: {0: np.exp(0.25), 2: np.exp(0.75)},
-        2: {0: np.exp(-0.5), 1: np.exp(-0.75)},
-    }
-    for j, drop in ((1, 1.0), (2, -2.0)):
-        there, back = w[0][j] / sum(w[0].values()), w[j][0] / sum(w[j].values())
-        expected = there * min(1.0, np.exp(-drop / 2.0) * back / there)
-        assert abs(np.mean(end[:, j]) - expected) < 4.5 * np.sqrt(expected * (1 - expected) / 20_000)
+    start = jnp.tile(jnp.eye(3)[jnp.array(now)], (num, 1, 1))
+    end = np.asarray(run_chain(kernel, KEY, start, 1)[0].position)
+    weight = lambda state: np.exp((e[[0, 1], state][:, None] - e) / 4.0) * (1 - np.eye(3)[list(state)])
+    for i, j in ((0, 1), (0, 2), (1, 0), (1, 2)):
+        new = (j, now[1]) if i == 0 else (now[0], j)
+        here, there = weight(now), weight(new).sum()
+        expected = here[i, j] / here.sum() * min(1.0, here.sum() / there)
+        assert abs(np.mean(end[:, i, j]) - expected) < 4.5 * np.sqrt(expected * (1 - expected) / num)
 
 
 @pytest.mark.parametrize("model", ["rbm", "ising"])
