@@ -168,6 +168,6 @@ def check_sites(leaves: list[tuple[Array, bool]], num_flips: int) -> None:
         raise ValueError(f"{where}: positions must be of zeros and ones; spins s of -1 and 1 are (s + 1) / 2")
     if not holds_for([x.sum(-1) for x, kind in leaves if kind] or 1.0, lambda a: a == 1):
         raise ValueError(f"{where}: categorical positions must be one-hot along the last axis")
-    num = sum(x[0].size // (x.shape[-1] if kind else 1) for x, kind in leaves)
+    num = sum(int(np.prod(x.shape[1:-1] if kind else x.shape[1:])) for x, kind in leaves)
     if num_flips > num:
         raise ValueError(f"{where}: num_flips = {num_flips} must be at most the number of sites, {num}")
