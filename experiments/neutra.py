@@ -19,7 +19,7 @@ from ebmjax.training import cli
 from ebmjax.training.config import choose
 from ebmjax.training.hosts import print_once
 from ebmjax.training.workdir import begin
-from experiments.measure.chains import DATA_SPACE, NUM_EXACT, open_chains, run_arm, write
+from experiments.measure.chains import DATA_SPACE, exact_draws, open_chains, run_arm, write
 
 DEFAULT_CONFIG = "configs/neutra/funnel.py"
 LIMITS = {"flow.num_layers": 1, "flow.hidden": 1, "train.num_steps": 1, "train.batch_size": 2}
@@ -77,13 +77,14 @@ def neutra(arguments):
         "neural transport": with_first_coordinate(run_arm(config, target, transport, keys[1])),
         DATA_SPACE: with_first_coordinate(run_arm(plain, target, None, keys[2])),
     }
-    arms["neural transport"].figures["kl_flow_target"] = kl
+    if np.isfinite(target.log_z):
+        arms["neural transport"].figures["kl_flow_target"] = kl
     note = (
         f"Flow: {fields.num_layers} affine IAF layers, reverse KL, {config.train.num_steps} steps; kl_flow_target: KL "
         "from the flow to the target, nats, from the loss at the end. _v: coordinate 0. data_space: HMC in data space, "
         f"{gradients(plain.sampler)} gradients a transition against {gradients(config.sampler)} of the flow's."
     )
-    write(opened, target, arms, np.asarray(target.sample(keys[3], NUM_EXACT)), note)
+    write(opened, target, arms, exact_draws(target, keys[3]), note)
 
 
 def gradients(sampler):

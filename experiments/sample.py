@@ -1,17 +1,25 @@
 """Draw from an analytic target, or from the energy of a trained run, with any kernel, and diagnose the chains.
 
 With neural transport the kernel runs in the latent space of the target's exact map, and for comparison in data space.
+With a section `samplers` in the config, all of them run, and stand in one table: configs/sample/comparison.py.
 """
 
 import jax
-import numpy as np
 
 from ebmjax.training import cli
 from ebmjax.training.config import ConfigError
 from ebmjax.training.hosts import print_once
 from ebmjax.training.workdir import begin
 from experiments.build.targets import make_target
-from experiments.measure.chains import DATA_SPACE, NUM_EXACT, open_chains, run_arm, write
+from experiments.measure.chains import (
+    DATA_SPACE,
+    check_sampler,
+    exact_draws,
+    open_chains,
+    run_arm,
+    write,
+)
+from experiments.measure.comparison import NOTE, of_each_sampler
 
 DEFAULT_CONFIG = "configs/sample/funnel.py"
 
@@ -22,6 +30,8 @@ def sample(arguments):
     target = make_target(config)
     if config.sampler.neural_transport and target.transport is None:
         raise ConfigError(f"{target.name} has no exact map: set --config.sampler.neural_transport=False")
+    if config.get("samplers"):
+        return compare(opened, target)
     begin(workdir, config, command)
     print_once(f"sample: {config.sampler.name} on {target.name}, {config.num_chains} chains, in {workdir}")
     keys = jax.random.split(jax.random.key(config.seed), 3)
@@ -30,8 +40,21 @@ def sample(arguments):
     if config.sampler.neural_transport:
         arms = {"neural transport": run_arm(config, target, target.transport, keys[1])} | arms
         note = "data_space: the same kernel without neural transport."
-    exact = target.sample(keys[2], NUM_EXACT)
-    write(opened, target, arms, None if exact is None else np.asarray(exact), note)
+    write(opened, target, arms, exact_draws(target, keys[2]), note)
+
+
+def compare(opened, target):
+    """Run config.sampler and those of config.samplers, from the same starts, and print and write one table."""
+    config, workdir, command = opened
+    configs = of_each_sampler(config)
+    for title, arm in configs.items():
+        check_sampler(arm.sampler, f"samplers.{title}")
+    begin(workdir, config, command)
+    print_once(f"sample: {', '.join(configs)} on {target.name}, {config.num_chains} chains, in {workdir}")
+    keys = jax.random.split(jax.random.key(config.seed), 3)
+    transport = target.transport if config.sampler.neural_transport else None
+    arms = {title: run_arm(arm, target, transport, keys[0], count=True) for title, arm in configs.items()}
+    write(opened, target, arms, exact_draws(target, keys[2]), NOTE, compare=True)
 
 
 if __name__ == "__main__":

@@ -15,19 +15,19 @@ LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 class Target(NamedTuple):
-    """A distribution exp(-energy(x)) / Z on R^dim with exact samples and known Z.
+    """A distribution exp(-energy(x)) / Z on R^dim, with exact samples and Z where they are known.
 
     name: for tables. dim: of x.
     energy: x[B, dim] -> `[B]`, finite with finite gradients at least for |x_i| ≤ 1000.
-    sample: (rng_key, num) -> x[num, dim], independent exact draws.
-    log_z: log ∫ exp(-energy(x)) dx.
+    sample: (rng_key, num) -> x[num, dim], independent exact draws; None if there is no way to make them.
+    log_z: log ∫ exp(-energy(x)) dx; NaN if it is not known.
     transport: z[B, dim] -> (x[B, dim], log|det ∂x/∂z| `[B]`), the exact map from N(0, I), or None if none is known.
     """
 
     name: str
     dim: int
     energy: Potential
-    sample: Callable[[Array, int], Array]
+    sample: Callable[[Array, int], Array] | None
     log_z: float
     transport: Callable[[Array], tuple[Array, Array]] | None = None
 

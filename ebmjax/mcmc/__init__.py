@@ -17,6 +17,7 @@ from ebmjax.mcmc.base import run_chain, sample_chain
 from ebmjax.mcmc.batches import run_in_batches
 from ebmjax.mcmc.blackjax import from_blackjax
 from ebmjax.mcmc.blackjax_adaptation import adapt_blackjax
+from ebmjax.mcmc.gibbs_with_gradients import gibbs_with_gradients
 from ebmjax.mcmc.hmc import hmc
 from ebmjax.mcmc.independence_mh import independence_mh
 from ebmjax.mcmc.ladder import Ladder, cumulative_barrier, tune_betas, tune_temperatures, warm_up_ladder
@@ -47,7 +48,8 @@ KERNELS = {
 """Name in a config (`config.sampler.name`) -> kernel builder, (potential, **options) -> Kernel.
 
 The only required option is `step_size`. Builders that take functions (`independence_mh`, `neural_transport`,
-`replica_exchange`, `path_exchange`, `adapt_step_size`) are used from code.
+`replica_exchange`, `path_exchange`, `adapt_step_size`) are used from code, as is `gibbs_with_gradients`, for discrete
+positions.
 """
 
 UNADJUSTED = ("langevin", "underdamped", "blackjax_mclmc")
@@ -81,6 +83,7 @@ __all__ = [
     "dense_mass",
     "dual_averaging",
     "from_blackjax",
+    "gibbs_with_gradients",
     "hmc",
     "in_data_space",
     "independence_mh",

@@ -144,6 +144,11 @@ RULES = {
     "box": optional(Rule("a pair (low, high) with low < high", box_holds)),
     "friction": scalar("one finite number >= 0", not_negative),
     "num_leapfrog": Rule("an integer >= 1", length_holds),
+    "num_flips": count(1),
+    "categorical": Rule(
+        "a bool, or a pytree of bools like the position",
+        lambda value: bool(jax.tree.leaves(value)) and all(isinstance(leaf, bool) for leaf in jax.tree.leaves(value)),
+    ),
     "jitter": scalar("a static number in [0, 1)", lambda a: (a >= 0) & (a < 1), static=True),
     "inverse_mass": Rule("finite and > 0, or a dense_mass", mass_holds),
     "target": scalar("one number in (0, 1)", lambda a: (a > 0) & (a < 1)),

@@ -23,7 +23,12 @@ class Base(NamedTuple):
 
 
 def base_from(target: Target) -> Base:
-    """A target of `energies` with known log Z as the base, e.g. `base_from(energies.standard_gaussian(dim))`."""
+    """A target of `energies` with known log Z as the base, e.g. `base_from(energies.standard_gaussian(dim))`.
+
+    Raises ValueError for a target without exact draws and log Z.
+    """
+    if target.sample is None or np.isnan(target.log_z):
+        raise ValueError(f"{target.name} has no exact draws or no log Z, so annealing cannot start from it")
     return Base(target.sample, lambda x: -target.energy(x) - target.log_z)
 
 

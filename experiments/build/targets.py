@@ -12,11 +12,6 @@ from ebmjax.training.experiment import Trained
 from experiments.build.trained import restore
 
 
-def no_exact_draws(rng_key, num):
-    """The `sample` of a target that cannot be drawn exactly."""
-    return None
-
-
 def make_target(config: ConfigDict) -> Target:
     """The named analytic target, or the energy of a trained run."""
     if not config.target.workdir:
@@ -51,4 +46,4 @@ def learned_target(workdir: str, config: ConfigDict, trained: Trained) -> Target
     temperature = functions["temperature"](state) if "temperature" in functions else 1.0
     energy = lambda x: functions[name](state, jnp.reshape(x, (-1, *shape))) / temperature
     over = "" if temperature == 1.0 else f" / {temperature:g}"
-    return Target(f"energy of {workdir}{over}", prod(shape), energy, no_exact_draws, float("nan"))
+    return Target(f"energy of {workdir}{over}", prod(shape), energy, None, float("nan"))

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ebmjax.diagnostics import Report, autocorrelation, diagnose, summarise
-from ebmjax.energies import standard_normal
+from ebmjax.energies import Target, standard_normal
 from ebmjax.mcmc import (
     KERNELS,
     adapt_step_size,
@@ -37,6 +37,7 @@ from ebmjax.training.workdir import open_untrained
 from ebmjax.types import Array, Kernel, PyTree
 from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_ess_evolution, plot_ranks, plot_traces
 from experiments.build.chains import check_target, kernel_options
+from experiments.measure.comparison import count_evaluations, print_comparison
 
 LIMITS = {"num_chains": 4, "num_warmup": 8, "num_steps": 4}
 NUM_EXACT = 100_000
@@ -67,18 +68,23 @@ def open_chains(
     """`open_untrained` for a command whose chains are described by the sections `samplers`, which it checks too."""
     opened = open_untrained(name, arguments, LIMITS | dict(limits))
     for field in samplers:
-        sampler = opened[0][field]
-        kernel = choose(KERNELS, sampler.name, f"{field}.name")
-        if not (sampler.step_size > 0 and sampler.temperature > 0):
-            raise ConfigError(f"{field}.step_size and {field}.temperature must be > 0")
-        check_target(sampler, field)
-        check_warm_up(sampler, field)
-        with input_errors():  # options are checked where a kernel is built
-            if sampler.get("warm_up", "") not in ("", "step_size"):
+        check_sampler(opened[0][field], field)
+        if opened[0][field].get("warm_up", "") not in ("", "step_size"):
+            with input_errors():
                 window_lengths(opened[0].num_warmup)
-            kernel(standard_normal, **{k: sampler[k] for k in ("step_size", "temperature")}, **kernel_options(sampler))
     enable_compilation_cache()
     return opened
+
+
+def check_sampler(sampler, field: str) -> None:
+    """Raise ConfigError unless the section `field`, whose fields are `sampler`, describes a kernel."""
+    kernel = choose(KERNELS, sampler.name, f"{field}.name")
+    if not (sampler.step_size > 0 and sampler.temperature > 0):
+        raise ConfigError(f"{field}.step_size and {field}.temperature must be > 0")
+    check_target(sampler, field)
+    check_warm_up(sampler, field)
+    with input_errors():  # options are checked where a kernel is built
+        kernel(standard_normal, **{k: sampler[k] for k in ("step_size", "temperature")}, **kernel_options(sampler))
 
 
 def check_warm_up(sampler, field: str) -> None:
@@ -129,17 +135,17 @@ def num_warmup(config) -> tuple[int, int]:
     return learn, config.num_warmup - learn
 
 
-def on_target(target, transport, make_latent) -> Kernel:
+def on_target(energy, transport, make_latent) -> Kernel:
     """The kernel on the target's energy, through the transport if there is one."""
     if transport is None:
-        return make_latent(target.energy)
-    return neural_transport(target.energy, transport=transport, make_kernel=make_latent)
+        return make_latent(energy)
+    return neural_transport(energy, transport=transport, make_kernel=make_latent)
 
 
-def run_adapting(config, target, transport, rng_key, start) -> Warm:
+def run_adapting(config, energy, transport, rng_key, start) -> Warm:
     """Chains of a kernel that adapts its step size while it runs, or keeps it."""
     learn, rest = num_warmup(config)
-    build = lambda mass=None: on_target(target, transport, partial(make_kernel, config, inverse_mass=mass))
+    build = lambda mass=None: on_target(energy, transport, partial(make_kernel, config, inverse_mass=mass))
     kernel = build()
     if learn:
         start, inverse_mass = learn_inverse_mass(build, jax.random.fold_in(rng_key, rest), start, learn)
@@ -149,35 +155,39 @@ def run_adapting(config, target, transport, rng_key, start) -> Warm:
     return Warm(kernel, state.position, state.adapt, step_size, info.num_nonfinite)
 
 
-def run_warm_up(config, target, transport, rng_key, start) -> Warm:
+def run_warm_up(config, energy, transport, rng_key, start) -> Warm:
     """The same by `mcmc.warm_up`."""
     sampler = config.sampler
     options = kernel_options(sampler) | {"temperature": sampler.temperature}
 
     def build(potential, **learned):
-        return on_target(target, transport, partial(KERNELS[sampler.name], **(options | learned)))
+        return on_target(potential, transport, partial(KERNELS[sampler.name], **(options | learned)))
 
     fields = WARM_UPS[sampler.warm_up] | {"step_size": sampler.step_size, "target": sampler.target_acceptance}
-    tuned = warm_up(build, target.energy, rng_key, start, config.num_warmup, **fields)
+    tuned = warm_up(build, energy, rng_key, start, config.num_warmup, **fields)
     return Warm(tuned.kernel, tuned.position, None, tuned.step_size, tuned.num_nonfinite)
 
 
-def run_arm(config, target, transport, rng_key):
-    """Warm up, sample and diagnose. Chains start from N(0, start_scale² I) of the space they run in."""
+def run_arm(config, target, transport, rng_key, *, count: bool = False):
+    """Warm up, sample and diagnose. Chains start from N(0, start_scale² I) of the space they run in.
+
+    count: run it once more to count the gradients, warm-up included.
+    """
     place = (lambda state, info: state.position) if transport is None else in_data_space(transport)
     collect = {"x": place, "ebfmi": online.ebfmi()}
     settle = run_warm_up if config.sampler.get("warm_up", "") else run_adapting
 
-    def sample(rng_key):
+    def sample(energy, rng_key):
+
         keys = jax.random.split(rng_key, 3)
         start = config.start_scale * jax.random.normal(keys[0], (config.num_chains, target.dim))
-        warm = settle(config, target, transport, keys[1], start)
+        warm = settle(config, energy, transport, keys[1], start)
         _, info, found = run_chain(
             warm.kernel, keys[2], warm.position, config.num_steps, adapt=warm.adapt, collect=collect
         )
         return warm.step_size, info, found, jnp.sum(warm.num_nonfinite) + jnp.sum(info.num_nonfinite)
 
-    compiled = jax.jit(sample).lower(rng_key).compile()
+    compiled = jax.jit(partial(sample, target.energy)).lower(rng_key).compile()
     started = time.perf_counter()
     step_size, info, found, num_nonfinite = jax.block_until_ready(compiled(rng_key))
     seconds = time.perf_counter() - started
@@ -197,7 +207,16 @@ def run_arm(config, target, transport, rng_key):
         figures["ebfmi_min"] = report.figures["ebfmi_min"]
     if config.sampler.target_acceptance:
         figures["step_size"] = float(step_size)
+    if count:
+        gradients = count_evaluations(sample, target.energy, rng_key)
+        figures["gradients_per_transition"] = gradients / (config.num_warmup + config.num_steps)
+        figures["ess_per_thousand_gradients"] = 1000 * figures["ess_bulk_min"] / (gradients * config.num_chains)
     return Arm(x, summary, figures, report)
+
+
+def exact_draws(target: Target, rng_key: Array) -> np.ndarray | None:
+    """`NUM_EXACT` independent draws, or None where the target has none."""
+    return None if target.sample is None else np.asarray(target.sample(rng_key, NUM_EXACT))
 
 
 def print_summary(arms, exact):
@@ -215,15 +234,19 @@ def print_summary(arms, exact):
         print(arm.report, end="\n\n")
 
 
+def with_errors(arm: Arm, exact) -> dict[str, float]:
+    """The figures of an arm, with its errors against exact draws, if there are any."""
+    if exact is None:
+        return arm.figures
+    mean, sd = exact.mean(0), exact.std(0)
+    errors = {"mean_error_max": np.max(np.abs(arm.summary["mean"] - mean) / sd)}
+    return arm.figures | errors | {"sd_error_max": np.max(np.abs(arm.summary["sd"] / sd - 1.0))}
+
+
 def figures_of(arms: Mapping[str, Arm], exact) -> Figures:
     """Figures of {title: arm}: the first as our own, the others as baselines. exact: draws, or None."""
-    figures: Figures = {}
-    for title, arm in arms.items():
-        found = dict(arm.figures)
-        if exact is not None:
-            found["mean_error_max"] = np.max(np.abs(arm.summary["mean"] - exact.mean(0)) / exact.std(0))
-        figures[title.replace(" ", "_") if figures else OWN] = found
-    return figures
+    names = [OWN, *(title.replace(" ", "_") for title in list(arms)[1:])]
+    return {name: with_errors(arm, exact) for name, arm in zip(names, arms.values())}
 
 
 def draw(config, target, arms: Mapping[str, Arm], exact, workdir: Path) -> list[Path]:
@@ -244,14 +267,15 @@ def draw(config, target, arms: Mapping[str, Arm], exact, workdir: Path) -> list[
     return paths
 
 
-def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "") -> None:
+def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "", *, compare: bool = False) -> None:
     """Print the tables, draw, and write results.json.
 
     opened: from `open_chains`. arms: {title: arm}, the method itself first. exact: draws of the target, or None. note:
-    added to the protocol.
+    added to the protocol. compare: one table with a row for each arm, in place of one of coordinates for each.
     """
     config, workdir, command = opened
-    print_summary(arms, exact)
+    if not compare:
+        print_summary(arms, exact)
     pictures = draw(config, target, arms, exact, workdir)
     sampler, learned = config.sampler, ""
     if sampler.get("learn_mass", False):
@@ -262,7 +286,8 @@ def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "") -> Non
         f"{config.num_chains} chains from N(0, {config.start_scale}² I), {config.num_warmup} of warm-up{learned}, "
         f"{config.num_steps} kept. Rank-normalised split R-hat and ESS (arXiv 1903.08008) of the worst coordinate. "
         "ess_per_second: ess_bulk_min over the wall seconds of warm-up and sampling, compiled. "
-        "mean_error_max: in exact standard deviations. num_divergent and ebfmi_min: of the steps kept. " + note
+        "mean_error_max: in exact standard deviations. sd_error_max: relative. num_divergent and ebfmi_min: of the "
+        "steps kept. " + note
     )
     origin = {
         "experiment": config.experiment,
@@ -275,3 +300,5 @@ def write(opened, target, arms: Mapping[str, Arm], exact, note: str = "") -> Non
     path = workdir / "results.json"
     write_results(path, origin, figures_of(arms, exact), protocol)
     print("wrote:", *(f"  {p}" for p in [*pictures, path, write_report(workdir)]), sep="\n")
+    if compare:
+        print_comparison({title: with_errors(arm, exact) for title, arm in arms.items()})

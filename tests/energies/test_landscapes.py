@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import kstest, norm
 
 from ebmjax.data import load
-from ebmjax.energies import banana, double_well, eight_gaussians, funnel, pinwheel, rings
+from ebmjax.energies import banana, double_well, eight_gaussians, funnel, many_well, pinwheel, rings
 from ebmjax.energies.landscapes import inverse_cdf
 from ebmjax.pytree import value_and_grad_rows
 
@@ -122,3 +122,23 @@ def test_gradients_of_the_pinwheel_are_differences_of_its_energy():
     ends = np.asarray(jax.jit(target.energy)(moved.reshape(-1, 2))).reshape(4, 4)
     slopes = (ends[:, ::2] - ends[:, 1::2]) / (2 * step)
     np.testing.assert_allclose(grad[:4], slopes, rtol=2e-2, atol=2e-2)
+
+
+def test_many_well_is_the_published_one():
+    """log Z = 164.70 in 32 dimensions; wells at -1.71 and 1.75 hold 15 and 85 %, barriers of 8.1 and 9.9 nats."""
+    target = many_well()
+    np.testing.assert_allclose(target.log_z, 164.6957, atol=1e-3)
+    a = np.linspace(-3.0, 3.0, 60_001)
+    x = np.zeros((len(a), 2), np.float32)
+    x[:, 0] = a
+    energy = np.asarray(many_well(2).energy(jnp.asarray(x)), np.float64)
+    left, right, top = energy[a < 0].argmin(), energy[a > 0].argmin() + np.sum(a <= 0), np.abs(a) < 0.5
+    np.testing.assert_allclose([a[left], a[right]], [-1.711, 1.752], atol=2e-3)
+    np.testing.assert_allclose(energy[top].max() - energy[[left, right]], [8.14, 9.87], atol=0.02)
+    share = np.exp(-energy)[a > 0].sum() / np.exp(-energy).sum()
+    draws = np.asarray(target.sample(KEY, NUM // 16))
+    assert abs(np.mean(draws[:, ::2] > 0) - share) < 4.5 * np.sqrt(share * (1 - share) / (NUM // 16 * 16))
+    np.testing.assert_allclose(draws[:, 1::2].std(), 1.0, atol=4.5 / np.sqrt(2 * 16 * (NUM // 16)))
+    assert abs(share - 0.85) < 0.01
+    with pytest.raises(ValueError, match="an even dim"):
+        many_well(3)

@@ -9,11 +9,14 @@ import pytest
 from ml_collections import ConfigDict
 
 from ebmjax.data import DataSpec
+from ebmjax.energies import standard_normal
+from ebmjax.mcmc import hmc, run_chain
 from ebmjax.training.config import ConfigError
 from ebmjax.training.experiment import Trained
 from ebmjax.types import Method
 from experiments import find
 from experiments.build.targets import learned_target
+from experiments.measure.comparison import count_evaluations, of_each_sampler
 
 KEY = jax.random.key(0)
 
@@ -28,6 +31,40 @@ def test_what_a_run_writes(run, capsys):
     assert "data:image/png" in (found.folder / "report.html").read_text()
     printed = capsys.readouterr().out
     assert "exact sd" in printed and "There are too few draws" in printed
+
+
+def test_a_comparison_is_one_table(run, capsys):
+    """Each sampler is an arm with the figures of a run, ESS per gradient and per second among them. mala and langevin
+    take one gradient a transition, and one at the start of the warm-up and of the chain that is kept."""
+    found = run("sample", "comparison:smoke")
+    assert set(found.baselines) == {"mala", "langevin"} and found.results["method"] == "hmc"
+    out = capsys.readouterr().out
+    assert [out.count(f"│ {name} ") for name in ("hmc", "mala", "langevin")] == [1, 1, 1]
+    for arm, figures in found.baselines.items():
+        assert figures["gradients_per_transition"] == 1 + 2 / 100
+        ratio = figures["ess_bulk_min"] / figures["ess_per_thousand_gradients"]
+        assert ratio == pytest.approx(102 * 16 / 1000)
+        assert ("step_size" in figures) == (arm == "mala")
+    assert 4 < found.metrics["gradients_per_transition"] < 6 and found.metrics["sd_error_max"] > 0
+
+
+def test_samplers_of_a_comparison_are_the_section_sampler_but_for_their_fields():
+    config = importlib.import_module("configs.sample.comparison").get_config()
+    arms = of_each_sampler(config)
+    assert arms["hmc_mass"].sampler.name == "hmc" and arms["hmc_mass"].sampler.learn_mass
+    assert list(arms)[0] == "hmc" and arms["hmc"].sampler.to_dict() == config.sampler.to_dict()
+    assert arms["langevin"].sampler.target_acceptance == 0.0 and arms["mala"].sampler.target_acceptance == 0.574
+    assert arms["mala"].num_steps == config.num_steps and not config.sampler.learn_mass  # the config itself is kept
+
+
+def test_evaluations_are_counted_while_they_run():
+    """hmc of 3 leapfrog steps, 5 transitions and the start; a program that evaluates nothing."""
+
+    def program(potential, x):
+        return run_chain(hmc(potential, step_size=0.1, num_leapfrog=3, jitter=0), KEY, x, 5)[0].position
+
+    assert count_evaluations(program, standard_normal, jnp.ones((4, 2))) == 16
+    assert count_evaluations(lambda potential, x: x, standard_normal, jnp.ones(2)) == 0
 
 
 @pytest.mark.slow
@@ -161,6 +198,8 @@ def test_a_run_without_an_energy_is_refused():
         ("eight_gaussians:smoke", ["--config.sampler.temperature=inf"], "sampler.temperature = inf must be finite"),
         ("funnel:smoke", ["--config.sampler.options.hmc.num_leapfrog=0"], "hmc: num_leapfrog must be"),
         ("eight_gaussians:smoke", ["--config.num_steps=1"], "at least 4"),
+        ("comparison:smoke", ["--config.samplers.langevin.target_acceptance=0.5"], "samplers.langevin.name = langevin"),
+        ("comparison:smoke", ["--config.sampler.name=mala"], "samplers.mala has the name of the sampler itself"),
         ("eight_gaussians:smoke", ["--config.target.workdir=nowhere"], "nowhere holds no trained run"),
         ("latent_ebm/svhn:smoke", [], "experiments.latent_ebm"),
     ],

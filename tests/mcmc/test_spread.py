@@ -19,6 +19,7 @@ from ebmjax.estimators.decoding import beam_search, greedy
 from ebmjax.estimators.ladder import exchange_log_z
 from ebmjax.mcmc import bank, hmc, langevin, mala, online, run_chain
 from ebmjax.pytree import spread_like
+from tests.mcmc import test_gibbs_with_gradients as discrete
 from tests.mcmc.test_kernels import KEY, TABLE, spread, start
 
 NOT_INSIDE = ("blackjax_nuts",)
@@ -57,6 +58,17 @@ def check_every_kernel():
             with jax.set_mesh(mesh(AxisType.Explicit)):
                 found = jax.eval_shape(run, KEY, jax.device_put(x, ROWS))
             assert found.sharding.spec[0] == "data", name
+
+
+def check_discrete_kernels():
+    """The same of the kernels of test_gibbs_with_gradients.py."""
+    for name, case in discrete.TABLE.items():
+        x, run = discrete.rows_of(name), lambda key, x, case=case: end(case.kernel, key, x, case.potential)
+        for specs in (ROWS, PartitionSpec()):
+            inside(run, x, specs=[specs])
+        with jax.set_mesh(mesh(AxisType.Explicit)):
+            found = jax.eval_shape(run, KEY, jax.device_put(x, ROWS))
+        assert all(leaf.sharding.spec[0] == "data" for leaf in jax.tree.leaves(found)), name
 
 
 def check_potentials_of_data():
