@@ -26,8 +26,9 @@ def get_config(variant=""):
     config.samplers = ConfigDict(
         {
             "mala": {"target_acceptance": 0.574},
-            "hmc_mass": {"name": "hmc", "learn_mass": True},
-            "blackjax_nuts": {},
+            "hmc_mass": {"name": "hmc", "warm_up": "diagonal"},
+            "chees": {"name": "hmc", "warm_up": "chees"},
+            "blackjax_nuts": {"warm_up": "diagonal"},
             "blackjax_barker": {"target_acceptance": 0.4},
             "langevin": {"step_size": 0.3, **FIXED},
             "underdamped": {"step_size": 0.3, **FIXED},

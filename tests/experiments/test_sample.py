@@ -51,10 +51,10 @@ def test_a_comparison_is_one_table(run, capsys):
 def test_samplers_of_a_comparison_are_the_section_sampler_but_for_their_fields():
     config = importlib.import_module("configs.sample.comparison").get_config()
     arms = of_each_sampler(config)
-    assert arms["hmc_mass"].sampler.name == "hmc" and arms["hmc_mass"].sampler.learn_mass
+    assert arms["hmc_mass"].sampler.name == "hmc" and arms["hmc_mass"].sampler.warm_up == "diagonal"
     assert list(arms)[0] == "hmc" and arms["hmc"].sampler.to_dict() == config.sampler.to_dict()
     assert arms["langevin"].sampler.target_acceptance == 0.0 and arms["mala"].sampler.target_acceptance == 0.574
-    assert arms["mala"].num_steps == config.num_steps and not config.sampler.learn_mass  # the config itself is kept
+    assert arms["mala"].num_steps == config.num_steps and not config.sampler.warm_up  # the config itself is kept
 
 
 def test_evaluations_are_counted_while_they_run():
