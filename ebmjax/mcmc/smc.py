@@ -14,17 +14,15 @@ from ebmjax.mcmc.path import Base, bridge, check_betas, path_slope
 from ebmjax.pytree import at_least_float32, spread_like
 from ebmjax.types import Array, Info, Kernel, Potential, PyTree
 
-MIN_FAMILIES = 10
-"""Fewer first particles than this with descendants, effectively, and no error is reported: it would be a guess."""
-
 
 class Tempered(NamedTuple):
     """The result of tempered SMC with N particles, and room for K temperatures.
 
     log_z: scalar, in nats. standard_error: of one run, from the genealogy of its particles (`relative_variance`); inf
-        where fewer than MIN_FAMILIES families are left, or the weights at one temperature have no mean (k̂ ≥ 1).
+        where `pareto_k` is past its limit (`importance.average_weights`).
     num_temperatures: int32 scalar, those used, without β = 0. betas: `[K + 1]`, from 0; after the last one, 1.
     families: effective number (Σ_e W_e²)⁻¹ of first particles e, whose descendants have weight W_e in the end; ≤ N.
+    pareto_k: k̂ of the W_e, which play the part that the weights of independent draws have in importance sampling.
     ess, log_weights `[N]`, position: of the particles, which with weights exp(log_weights) represent the target.
     weights: `WeightedMean` of the weights at each temperature, `[K]`; the log_mean add up to log_z.
     info: `Info` at each temperature, `[K]`: means over particles, `num_nonfinite` a sum. Of temperatures not used, in
@@ -36,6 +34,7 @@ class Tempered(NamedTuple):
     num_temperatures: Array
     betas: Array
     families: Array
+    pareto_k: Array
     ess: Array
     log_weights: Array
     position: PyTree
@@ -114,7 +113,8 @@ def relative_variance(shares: Array, rounding: Array) -> Array:
     is the variance of importance sampling.
 
     It ignores that temperatures, and step sizes that adapt, are chosen from the same particles (a bias of order 1 / N),
-    and modes that no particle found. It becomes coarse as families die out: then take more particles, or more moves.
+    and modes that no particle found. Where particles do not move, few families are left, of very unequal shares; most
+    of such runs have a k̂ past its limit, and no error (96 of 100 with a step size at which nothing was accepted).
     """
     num = shares.size
     return jnp.maximum((num * jnp.sum(shares**2) - 1.0) / (num - 1.0) - rounding, 0.0)
@@ -128,7 +128,7 @@ def tempered_smc(
     make_kernel: Callable[[Potential], Kernel],
     num_particles: int,
     num_steps: int = 1,
-    ess: float | Array = 0.5,
+    ess: float | Array = 0.9,
     max_temperatures: int = 100,
     betas: ArrayLike | None = None,
 ) -> Tempered:
@@ -152,7 +152,8 @@ def tempered_smc(
             change coordinates.
         num_particles: N ≥ 1; up to 20 have no k̂, and so no standard error.
         num_steps: transitions at each β; 0 is importance sampling with resampling.
-        ess: in (0, 1), the conditional ESS of each change of β, a share of N. Larger: more temperatures.
+        ess: in (0, 1), the conditional ESS of each change of β, a share of N. At 0.5 there are a third as many
+            temperatures, and the error of log Z, some 1.5 times as large, is less often known (k̂).
         max_temperatures: ≥ 1; the last of them is 1 even if the ESS there is smaller.
         betas: `[K + 1]`, rising from 0 to 1, to be used as they are; `ess` and max_temperatures then have no effect.
 
@@ -206,10 +207,21 @@ def summary(end: Particles) -> Tempered:
     betas, weights, info = end.trace
     used = jnp.arange(betas.size) < end.count
     shares = family_shares(end.log_weights, end.eve)
-    families = 1.0 / jnp.sum(shares**2)
-    # The limit of one average, 0.7, would refuse one run in ten of a mixture at ess = 0.5, whose errors are right.
-    trusted = (families >= MIN_FAMILIES) & jnp.all(~used | (weights.pareto_k < 1.0))
+    families = average_weights(jnp.log(shares))
+    trusted = jnp.isfinite(families.standard_error)
     error = jnp.where(trusted, jnp.sqrt(relative_variance(shares, end.rounding)), jnp.inf)
     log_z = jnp.sum(jnp.where(used, weights.log_mean, 0.0))
     betas, ess = jnp.concatenate([jnp.zeros(1, betas.dtype), betas]), kish_ess(end.log_weights)
-    return Tempered(log_z, error, end.count, betas, families, ess, end.log_weights, end.position, weights, info)
+    return Tempered(
+        log_z,
+        error,
+        num_temperatures=end.count,
+        betas=betas,
+        families=families.ess,
+        pareto_k=families.pareto_k,
+        ess=ess,
+        log_weights=end.log_weights,
+        position=end.position,
+        weights=weights,
+        info=info,
+    )
