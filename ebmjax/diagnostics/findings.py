@@ -13,7 +13,7 @@ from ebmjax.diagnostics.ebfmi import MIN_EBFMI
 from ebmjax.importance import pareto_k_limit
 
 MAX_RHAT, MIN_ESS = 1.01, 400
-"""Vehtari et al. 2021 (arXiv 1903.08008), section 4."""
+"""Vehtari et al. 2021 (arXiv 1903.08008)."""
 SEPARATE_RHAT = 1.1
 """From here on chains are so far apart that it is worth asking whether they sit in separate places."""
 MOST_STILL = 0.95

@@ -107,26 +107,33 @@ def run_chain(
     if adapt is not None:
         state = state._replace(adapt=adapt)
     zeros = jnp.zeros_like(state.energy, dtype=jnp.promote_types(state.energy.dtype, jnp.float32))
-
     nothing = Info(*[zeros] * len(Info._fields))
     quantities, structure = jax.tree.flatten(collect, is_leaf=is_quantity)
     online = [isinstance(quantity, Online) for quantity in quantities]
+
+    def read(carry):
+        state, info, *_ = carry
+        return [() if on else q(state, info) for q, on in zip(quantities, online)]
 
     def transition(carry, i):
         state, _, sums, running = carry
         state, info = kernel.step(jax.random.fold_in(rng_key, i), state)
         sums, info = add(sums, info), complete(info, zeros)
         running = [q.update(one, state, info) if on else () for q, on, one in zip(quantities, online, running)]
-        return (state, info, sums, running), None
+        carry = (state, info, sums, running)
+        return carry, read(carry) if thin == 1 else None
 
-    def keep(carry, steps):
-        carry, _ = transition(carry, steps) if thin == 1 else jax.lax.scan(transition, carry, steps, unroll=unroll)
-        return carry, [() if on else q(*carry[:2]) for q, on in zip(quantities, online)]
+    def transitions(carry, steps):
+        carry, _ = jax.lax.scan(transition, carry, steps, unroll=unroll)
+        return carry, read(carry)
 
-    steps = jnp.arange(num_steps) if thin == 1 else jnp.arange(num_steps).reshape(num_steps // thin, thin)
     running = [q.init(state, nothing, num_steps) if on else () for q, on in zip(quantities, online)]
-    start = (state, nothing, [(zeros, zeros)] * len(nothing), running)
-    (state, _, sums, running), traces = jax.lax.scan(keep, start, steps, unroll=unroll if thin == 1 else 1)
+    carry, steps = (state, nothing, [(zeros, zeros)] * len(nothing), running), jnp.arange(num_steps)
+    if thin == 1:
+        carry, traces = jax.lax.scan(transition, carry, steps, unroll=unroll)
+    else:
+        carry, traces = jax.lax.scan(transitions, carry, steps.reshape(num_steps // thin, thin))
+    state, _, sums, running = carry
     collected = [q.finish(one) if on else trace for q, on, one, trace in zip(quantities, online, running, traces)]
     return state, averages(sums, num_steps), jax.tree.unflatten(structure, collected)
 

@@ -46,7 +46,7 @@ def moments(value: Callable[[ChainState, Info], PyTree] = position, *, covarianc
 
     covariance: also the covariances of all D entries, in memory B · D².
 
-    Reference: Welford 1962 (Note on a method for calculating corrected sums of squares and products), eqs. (I), (II).
+    Reference: Welford 1962 (Note on a method for calculating corrected sums of squares and products).
     """
     check("moments", value=value, covariance=covariance)
     floats = lambda a: a.astype(jnp.promote_types(a.dtype, jnp.float32))

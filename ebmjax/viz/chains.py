@@ -38,7 +38,7 @@ def plot_ranks(arms: dict[str, np.ndarray], path: str | Path, *, coordinate: int
     and a row for each arm: {name: [num_steps, num_chains, d]}. Of chains that agree all are flat, up to the band, which
     holds .95 of the bars of independent draws.
 
-    Reference: Vehtari et al. 2021 (arXiv 1903.08008), section 5 (rank plots).
+    Reference: Vehtari et al. 2021 (arXiv 1903.08008), rank plots.
     """
     columns = min(num_chains, *(x.shape[1] for x in arms.values()))
     figure, axes = figures.panels(len(arms), columns, 2.6 * columns, 2.2 * len(arms), sharex="row", sharey="row")

@@ -107,16 +107,21 @@ def reciting(values):
 
 
 def test_a_large_mean_keeps_its_digits():
-    """1e4 + (i mod 7) / 2, 70,000 steps: mean 1e4 + 1.5, variance 1, to 1e-3, the spacing of float32 there, and 1e-4.
+    """70,000 steps up a ramp of variance 1 from 1e4, where the spacing of float32 is 1e-3: mean 1e4 + √3, variance 1.
 
-    A running mean without what rounding takes from it moves by steps below that spacing and is off by .2; the sum of
-    squares minus the square of the sum has a variance of -5e4.
+    A mean that moves by (x - mean) / n alone, here 2.5e-5, stays at 1e4, for a step must be half a spacing. With what
+    rounding took from it, which is kept beside it, the mean is that of the draws to 1e-9, and without it, or
+    with the wrong sign, off by 1e-6.
     """
-    kernel = reciting(lambda i: jnp.full(3, 1e4 + i % 7 / 2.0))
-    x = jnp.full(3, 1e4)
-    moments = jax.jit(lambda x: run_chain(kernel, KEY, x, 70_000, collect=online.moments())[2])(x)
-    np.testing.assert_allclose(moments.mean, 1e4 + 1.5, rtol=0, atol=1e-3)
-    np.testing.assert_allclose(moments.variance, 1.0, rtol=1e-4)
+    length, width = 70_000, float(np.sqrt(12))
+    kernel = reciting(lambda i: jnp.full(1, 1e4 + width / length * i))
+    two_parts = online.moments()._replace(finish=lambda carry: carry[1:3])
+    collect = {"moments": online.moments(), "mean": two_parts, "x": keep}
+    found = jax.jit(lambda x: run_chain(kernel, KEY, x, length, collect=collect)[2])(jnp.full(1, 1e4))
+    np.testing.assert_allclose(found["moments"].mean, 1e4 + width / 2, rtol=0, atol=1e-3)
+    np.testing.assert_allclose(found["moments"].variance, 1.0, rtol=1e-4)
+    mean, lost = np.asarray(found["mean"], np.float64)
+    np.testing.assert_allclose(mean - lost, np.asarray(found["x"], np.float64).mean(), rtol=0, atol=1e-7)
 
 
 def test_a_chain_with_a_draw_that_is_not_finite_has_no_moments():
