@@ -126,7 +126,7 @@ def square_norm_rows(tree: PyTree) -> Array:
 def ravel_rows(tree: PyTree) -> tuple[Array, Callable[[Array], PyTree]]:
     """Rows as vectors `[B, D]`, leaf after leaf, and the inverse, from `[B', D]` to rows shaped as in `tree`."""
     leaves, treedef = jax.tree.flatten(tree)
-    ends = np.cumsum([leaf[0].size for leaf in leaves])[:-1]
+    ends = np.cumsum([math.prod(leaf.shape[1:]) for leaf in leaves])[:-1]
 
     def unravel(rows):
         parts = jnp.split(rows, ends, axis=1)
