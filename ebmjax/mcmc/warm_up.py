@@ -95,6 +95,7 @@ def warm_up(
     compiled program, in which the kernel stands twice. Chains that warm up are not samples: drop their draws.
 
     Inside jit, nothing is known yet, and the result holds traced arrays; take its fields out rather than the kernel.
+    Inside `shard_map` every device learns from its own chains. On a mesh with explicit axes a dense mass cannot be.
 
     Args:
         make_kernel: (potential, *, step_size, inverse_mass) -> Kernel with Metropolis steps, e.g. `hmc`,
@@ -228,10 +229,13 @@ def run_window(build, found: Found, rng_key, num_steps, index, *, last, target, 
     adapted = StepSize(log_first, log_first, 0 * log_first, jnp.zeros((), jnp.int32), ())
     moments = no_draws(found.state.position, dense=mass == "dense")
     window = Window(found.state, adapted, chees.first_length(log_length), moments, none, none)
+    window = pytree.spread_like(window, jnp.sum(found.state.energy))
     window = jax.lax.fori_loop(0, num_steps, transition, window)
     if mass:
         new = estimated_mass(window.moments, found.state.position, dense=mass == "dense")
-        learns = (index > 0) & (index < last)
+        # Too few draws for a dense mass in float32 give no factor: the former mass stays.
+        finite = jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(new)])
+        learns = (index > 0) & (index < last) & jnp.all(finite)
         inverse_mass = jax.tree.map(lambda new, old: jnp.where(learns, new, old), new, inverse_mass)
     step_size = jnp.exp(window.step_size.log_average)
     return Found(

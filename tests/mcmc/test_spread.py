@@ -71,6 +71,20 @@ def check_discrete_kernels():
         assert all(leaf.sharding.spec[0] == "data" for leaf in jax.tree.leaves(found)), name
 
 
+def check_warm_ups():
+    """Every device learns numbers of its own, or all of them the same. (A product over chains, as a dense mass needs,
+    does not say of itself how it is spread on a mesh with explicit axes.)"""
+    for options in ({}, {"trajectory": "chees"}, {"mass": "dense"}, {"mass": None}):
+        learn = partial(mcmc.warm_up, hmc, standard_normal, num_steps=20, **options)
+        run = lambda key, x, learn=learn: learn(key, x).position
+        assert inside(run, start(), specs=[ROWS]).shape == start().shape
+        inside(run, start(), specs=[PartitionSpec()])
+        if options.get("mass") != "dense":
+            with jax.set_mesh(mesh(AxisType.Explicit)):
+                found = jax.eval_shape(run, KEY, jax.device_put(start(), ROWS))
+            assert found.sharding.spec[0] == "data", options
+
+
 def check_potentials_of_data():
     """Starts are the same everywhere, and the potential has other examples on every device, with one key for all."""
     builds = [partial(langevin, step_size=0.1), partial(hmc, step_size=0.1, num_leapfrog=3)]

@@ -1,7 +1,9 @@
 """The warm-up: its windows, its search, and what it finds on densities whose best numbers are known."""
 
 import pickle
+import re
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,7 @@ import pytest
 
 from ebmjax.energies import gaussian, standard_normal
 from ebmjax.mcmc import from_blackjax, hmc, langevin, mala, run_chain, warm_up
-from ebmjax.mcmc.warm_up import crossing_step_size, window_lengths
+from ebmjax.mcmc.warm_up import Found, crossing_step_size, first_mass, run_window, window_lengths
 
 KEY = jax.random.key(0)
 SD = np.array([0.1, 1.0, 10.0])
@@ -55,6 +57,43 @@ def test_windows_that_learn_a_length_end_with_a_longer_one():
     assert window_lengths(100, by_chees=True) == [15, 55, 30]
     with pytest.raises(ValueError, match="warm_up: num_steps = 19 is too few to learn a mass"):
         window_lengths(19)
+
+
+def test_what_each_window_begins_and_ends_with():
+    """Windows of no transitions: only those between the first and the last take a mass, here of no draws, 1e-3. The
+    trajectory is one step at first, then what was learned, and with every mass a quarter turn."""
+
+    @jax.jit
+    def run(index):
+        state, one = hmc(standard_normal, step_size=1.0).init(jnp.ones((4, 2))), jnp.float32(1.0)
+        found = Found(state, one, jnp.ones((1, 2)), jnp.log(7.0 * one), 0 * state.energy, 0 * state.energy)
+        build = lambda *learned: hmc(
+            standard_normal, **dict(zip(("step_size", "inverse_mass", "num_leapfrog"), learned))
+        )
+        options = dict(last=3, target=0.8, pool="mean", mass="diagonal", by_chees=True)
+        end = run_window(build, found, KEY, 0, index, **options)
+        return end.inverse_mass[0, 0], jnp.exp(end.log_length), end.step_size
+
+    masses, lengths, sizes = np.array([run(jnp.int32(index)) for index in range(4)]).T
+    np.testing.assert_allclose(masses, [1.0, 1e-3, 1e-3, 1.0], rtol=1e-5)
+    np.testing.assert_allclose(lengths, [sizes[0], 7.0, np.pi / 2, np.pi / 2], rtol=1e-5)
+
+
+@pytest.mark.parametrize("mass", ["diagonal", "dense"])
+def test_a_mass_that_is_not_finite_is_not_taken(mass):
+    """Squares of the draws overflow: the former mass stays."""
+    start = jnp.array([[1e25, 0.0], [-1e25, 1.0]])
+    flat = lambda x: 0.0 * jnp.sum(x, axis=1)
+    build = lambda step_size, inverse_mass, _: hmc(flat, step_size=step_size, inverse_mass=inverse_mass, num_leapfrog=1)
+
+    @jax.jit
+    def run():
+        state, former = hmc(flat, step_size=1.0).init(start), first_mass(start, mass)
+        found = Found(state, jnp.float32(1.0), former, jnp.float32(0.0), 0 * state.energy, 0 * state.energy)
+        options = dict(last=3, target=0.8, pool="mean", mass=mass, by_chees=False)
+        return run_window(build, found, KEY, 1, 1, **options).inverse_mass
+
+    jax.tree.map(np.testing.assert_array_equal, run(), first_mass(start, mass))
 
 
 @pytest.mark.parametrize("first", [1e-5, 0.3, 0.9, 1e6])
@@ -177,3 +216,17 @@ def test_what_cannot_be_learned_is_refused(make_kernel, options, message):
     )
     with pytest.raises(ValueError, match=f"^warm_up: .*{message}"):
         warm_up(drop, standard_normal, KEY, jnp.ones((1, 2)), 20, **options)
+
+
+@pytest.mark.slow
+def test_the_documents_warm_up_runs():
+    """It finds scales from .01 to 10, and a quarter turn; the kernel made with them mixes."""
+    text = (Path(__file__).parents[2] / "docs/choosing_a_sampler.md").read_text()
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "= warm_up(" in block]
+    found = {}
+    exec(compile(code, "choosing_a_sampler.md", "exec"), found)
+    # Variances of 400 x 4 draws of the last mass, an ESS of some 600; Stan's rule adds 3e-6 to 1e-4 of the least.
+    np.testing.assert_allclose(found["tuned"].inverse_mass[0] / found["scales"] ** 2, 1.0, atol=0.35)
+    assert 1.0 < found["tuned"].trajectory < 1.8
+    # The ESS of the squares is some 1,500: a standard error of √(2 / 1500) = 4 % of the variance.
+    np.testing.assert_allclose(np.var(found["draws"], axis=(0, 1)) / found["scales"] ** 2, 1.0, atol=0.2)
