@@ -218,7 +218,7 @@ def test_without_blackjax_one_line_says_so(monkeypatch):
 def test_the_documents_tuning_runs():
     """Window adaptation finds scales from .01 to 10 within a factor, and the kernel made with them mixes."""
     text = (Path(__file__).parents[2] / "docs/choosing_a_sampler.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", text, re.S) if "window_adaptation" in code]
     found = {}
     exec(compile(code, "choosing_a_sampler.md", "exec"), found)
     # Variances of some 500 correlated draws of one chain.
