@@ -2,9 +2,10 @@
 
     python -m benchmarks.discrete rbm --flips 4 --opponent site
 
-Models: rbm (100 visible, --hidden hidden units, weights N(0, --scale²), biases N(0, 1)) and ising (10 x 10, periodic,
-coupling --scale). Opponents, a sweep being one update of all units: energy (site by site, from two energies of the
-whole model, as for any energy), site (site by site, from the model's own conditional), block (all visible, then all
+Models: rbm (100 visible, --hidden hidden units, weights N(0, --scale²), biases N(0, --bias²) and N(0, 1); most units
+of trained machines are nearly sure of their state, as with --bias 4) and ising (10 x 10, periodic, coupling --scale).
+Opponents, a sweep being one update of all units: energy (site by site, by the energy of the changed state, kept if it
+is taken: as for any energy), site (site by site, from the model's own conditional), block (all visible, then all
 hidden units; of ising the two colours of a checkerboard). ESS: the least, over the energy and the Hamming distances to
 four fixed states, of the bulk ESS of --chains chains. Samplers alternate, round by round; the ratio is the median of
 the rounds' ratios.
@@ -18,7 +19,7 @@ import time
 from benchmarks.timing import pin
 
 
-def make_model(name: str, scale: float, hidden: int):
+def make_model(name: str, scale: float, hidden: int, bias: float):
     """(potential, shape of a state, {opponent: sweep (rng_key, x) -> x})."""
     import jax
     import jax.numpy as jnp
@@ -29,23 +30,23 @@ def make_model(name: str, scale: float, hidden: int):
     random = np.random.default_rng(0)
     bits = lambda key, logits: (jax.random.uniform(key, logits.shape) < jax.nn.sigmoid(logits)).astype(logits.dtype)
 
-    def one_by_one(logit_of):
-        """A sweep over the entries of x[B, D], whose logits are logit_of(x, i) -> [B]."""
-
-        def update(x, site_and_key):
-            site, key = site_and_key
-            return x.at[:, site].set(bits(key, logit_of(x, site))), None
-
-        return lambda key, x: jax.lax.scan(update, x, (jnp.arange(100), jax.random.split(key, 100)))[0]
-
     if name == "rbm":
-        w, b, c = (scale * random.normal(size=(100, hidden)), random.normal(size=100), random.normal(size=hidden))
+        w, b, c = (
+            scale * random.normal(size=(100, hidden)),
+            bias * random.normal(size=100),
+            random.normal(size=hidden),
+        )
         w, b, c = (jnp.asarray(a, jnp.float32) for a in (w, b, c))
         potential = rbm(w, b, c)
 
-        def logit(v, i):  # the difference of two free energies, given the inputs of the hidden units without i
-            rest = c + v @ w - v[:, i, None] * w[i]
-            return b[i] + jnp.sum(jax.nn.softplus(rest + w[i]) - jax.nn.softplus(rest), axis=1)
+        def site(key, v):  # the inputs of the hidden units are kept from site to site
+            def update(carry, site_and_key):
+                (v, inputs), (i, key) = carry, site_and_key
+                rest = inputs - v[:, i, None] * w[i]
+                new = bits(key, b[i] + jnp.sum(jax.nn.softplus(rest + w[i]) - jax.nn.softplus(rest), axis=1))
+                return (v.at[:, i].set(new), rest + new[:, None] * w[i]), None
+
+            return jax.lax.scan(update, (v, c + v @ w), (jnp.arange(100), jax.random.split(key, 100)))[0][0]
 
         def block(key, v):
             keys = jax.random.split(key)
@@ -56,7 +57,15 @@ def make_model(name: str, scale: float, hidden: int):
         rows, columns = np.divmod(np.arange(100), 10)
         beside = [(rows + 1) % 10 * 10 + columns, (rows - 1) % 10 * 10 + columns]
         beside = jnp.asarray(beside + [rows * 10 + (columns + 1) % 10, rows * 10 + (columns - 1) % 10])
-        logit = lambda x, i: 2 * scale * jnp.sum(2 * x[:, beside[:, i]] - 1, axis=1)
+
+        def site(key, x):
+            def update(x, site_and_key):
+                i, key = site_and_key
+                new = bits(key, 2 * scale * jnp.sum(2 * x[:, beside[:, i]] - 1, axis=1))
+                return x.at[:, i].set(new), None
+
+            return jax.lax.scan(update, x, (jnp.arange(100), jax.random.split(key, 100)))[0]
+
         even = jnp.asarray((rows + columns) % 2 == 0)
 
         def block(key, x):
@@ -64,8 +73,17 @@ def make_model(name: str, scale: float, hidden: int):
                 x = jnp.where(colour, bits(own, 2 * scale * jnp.sum(2 * x[:, beside] - 1, axis=1)), x)
             return x
 
-    through_energy = lambda x, i: potential(x.at[:, i].set(0.0)) - potential(x.at[:, i].set(1.0))
-    return potential, {"energy": one_by_one(through_energy), "site": one_by_one(logit), "block": block}
+    def through_energy(key, x):
+        def update(carry, site_and_key):
+            (x, energy), (site, key) = carry, site_and_key
+            flipped = x.at[:, site].set(1.0 - x[:, site])
+            there = potential(flipped)
+            flip = bits(key, energy - there)
+            return (jnp.where(flip[:, None] > 0, flipped, x), jnp.where(flip > 0, there, energy)), None
+
+        return jax.lax.scan(update, (x, potential(x)), (jnp.arange(100), jax.random.split(key, 100)))[0][0]
+
+    return potential, {"energy": through_energy, "site": site, "block": block}
 
 
 def main():
@@ -74,6 +92,7 @@ def main():
     parser.add_argument("model", choices=("rbm", "ising"))
     parser.add_argument("--scale", type=float, default=0.3)
     parser.add_argument("--hidden", type=int, default=50)
+    parser.add_argument("--bias", type=float, default=1.0)
     parser.add_argument("--flips", type=int, default=1)
     parser.add_argument("--opponent", choices=("energy", "site", "block"), default="site")
     parser.add_argument("--chains", type=int, default=64)
@@ -90,7 +109,7 @@ def main():
     from ebmjax.diagnostics import summarise
     from ebmjax.mcmc import gibbs_with_gradients, run_chain
 
-    potential, sweeps = make_model(args.model, args.scale, args.hidden)
+    potential, sweeps = make_model(args.model, args.scale, args.hidden, args.bias)
     kernel = gibbs_with_gradients(potential, num_flips=args.flips)
     states = jnp.asarray(np.random.default_rng(1).integers(0, 2, (4, 100)), jnp.float32)
     distances = lambda x: jnp.sum(jnp.abs(x[:, None] - states), axis=2)
@@ -125,6 +144,7 @@ def main():
         "case": f"gwg/{args.model}",
         "scale": args.scale,
         "hidden": args.hidden,
+        "bias": args.bias,
         "flips": args.flips,
         "opponent": args.opponent,
     }

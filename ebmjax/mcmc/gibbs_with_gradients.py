@@ -67,7 +67,7 @@ def gibbs_with_gradients(
 
     Several flips draw different sites one after another from the same gradient. Their order is part of the proposal:
     the way back takes them from the last to the first, from the gradient at the other end. A transition costs the same,
-    and is accepted less often: raise num_flips until the acceptance falls to about .8 (choosing_a_sampler.md).
+    and is accepted less often: raise num_flips until the acceptance falls to about .7 (choosing_a_sampler.md).
 
     Args:
         potential: x -> energy[B].
