@@ -3,6 +3,7 @@
 import re
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -173,7 +174,8 @@ def test_the_documents_call_runs(capsys):
     text = (Path(__file__).parents[2] / "docs/choosing_a_sampler.md").read_text()
     (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "diagnose(" in block]
     kernel = hmc(standard_normal, step_size=0.9, num_leapfrog=3)
-    given = {"kernel": kernel, "run_chain": run_chain, "chain_key": jax.random.key(0), "start": jnp.asarray(GOOD[0])}
+    tuned = SimpleNamespace(kernel=kernel, position=jnp.asarray(GOOD[0]))
+    given = {"tuned": tuned, "run_chain": run_chain, "chain_key": jax.random.key(0)}
     exec(code.replace("target=0.8", "target=0.9"), given)
     assert capsys.readouterr().out == (
         "Nothing wrong was found in 4 chains of 1,000 draws of 2 quantities and their transitions.\n"
