@@ -5,7 +5,8 @@
 
 The published preparation of the data: noise of one grey level, clipped to [.001, .999], logit. Sizes and length as in
 configs/nice_likelihood/digits.py, whose likelihoods are of another family of densities.
-Expected: none published for these images; not measured here.
+Expected: none published for these images. Here (seeds 0, 1, 2) test_log_likelihood_logits is -132.3 to -132.8 by
+likelihood, -248 to -264 by score matching, -263 to -317 by VERA, -137 of a Gaussian.
 Cost: about a minute of a CPU core.
 """
 
