@@ -6,8 +6,9 @@
 The default of the experiment. Published: nets, batch, λ = 1. Ours: the length, rates that fall to 0, 3e-4 for the
 energy and a gradient penalty of .1, the best of five settings on seed 0 (eight_gaussians_official.py has the published
 ones).
-Expected: none published; not measured here.
-Cost: minutes of a CPU core, for three arms.
+Expected: none published. Here (seeds 0, 1, 2) KL(true || model) .45 to .58 nats, by HMC .21 to .23, without the entropy
+1.76; log Z .39 to .52 above the bound.
+Cost: four minutes of a shared CPU core, for three arms.
 """
 
 from configs.common import variant_of
