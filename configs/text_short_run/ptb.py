@@ -9,8 +9,8 @@ for 10,000, 40 words a sentence for 82 (a share of the words, and 3 % of the sen
 easier and not the published ones), dropout .2 for .5, 1,500 steps, about one epoch, for 60 epochs; the noise grows from
 .1 to 1 (pydoc.py says why). The language model is reduced alike.
 Expected (seeds 0, 1, 2): perplexity 168 (more than .95 of the sentences unreliable by k̂), the VAE with free bits 149 to
-153, the language model 145 to 147; reconstruction 103.4 to 104.0 nats, kl_gaussian 4.2 to 4.5, kl_fixed_noise 158 to 163,
-32 active units.
+153, the language model 145 to 147; reconstruction 103.4 to 104.0 nats, kl_gaussian 4.2 to 4.5, kl_fixed_noise 158 to
+163, 32 active units.
 Cost: about an hour of a CPU core, with the two opponents and the evaluation.
 """
 
