@@ -6,10 +6,10 @@ table.
 
 The default target is the non-centred eight schools (Rubin 1981), whose exact draws give the errors of mean and standard
 deviation. Other targets of the field: eight_schools_centred, breast_cancer, stochastic_volatility, many_well, phi_four.
-Metropolis kernels adapt their step size, hmc_mass, chees and blackjax_nuts a diagonal mass too; langevin, underdamped and
-blackjax_mclmc have no acceptance to follow, and the step sizes here suit targets with scales near 1.
-Expected, seed 0: ESS per 1,000 gradients 86 of hmc_mass, 76 of chees, 48 of blackjax_nuts, 22 of hmc, 10 and less of the
-others; R-hat at most 1.004 of these four and above 1.03 of the others.
+Metropolis kernels adapt their step size, hmc_mass, chees and blackjax_nuts a diagonal mass too; langevin, underdamped
+and blackjax_mclmc have no acceptance to follow, and the step sizes here suit targets with scales near 1.
+Expected, seed 0: ESS per 1,000 gradients 86 of hmc_mass, 76 of chees, 48 of blackjax_nuts, 22 of hmc, 10 and less of
+the others; R-hat at most 1.004 of these four and above 1.03 of the others.
 Cost: 115 CPU seconds, most of it for compiling.
 """
 
