@@ -38,8 +38,10 @@ def main():
 
     @jax.jit
     def ours(key):
-        options = {"make_kernel": partial(mala, step_size=STEP), "num_particles": PARTICLES}
-        found = tempered_smc(key, base, target.energy, num_steps=MOVES, ess=ESS, **options)
+        move = partial(mala, step_size=STEP)
+        found = tempered_smc(
+            key, base, target.energy, make_kernel=move, num_particles=PARTICLES, num_steps=MOVES, ess=ESS
+        )
         return found.log_z, found.num_temperatures
 
     log_base = lambda x: base.log_prob(x[None])[0]
@@ -57,7 +59,7 @@ def main():
     @jax.jit
     def theirs(key):
         start_key, key = jax.random.split(key)
-        beta = lambda state: getattr(state, "tempering_param", getattr(state, "lmbda", None))
+        beta = lambda state: getattr(state, "tempering_param" if hasattr(state, "tempering_param") else "lmbda")
 
         def change_beta(carry):
             key, state, log_z, num = carry
