@@ -15,12 +15,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ebmjax.report import claims
-from ebmjax.report.commands import label_of, values_of
+from ebmjax.report.commands import label_of, values_of, without_seed
 from ebmjax.report.published import published
-from ebmjax.report.results import UNRELIABLE, added_figures, marked
+from ebmjax.report.results import UNRELIABLE, added_figures, marked, spread
 from ebmjax.report.workdir import mapping
 
 ROOT = Path(__file__).parents[1]
@@ -84,12 +82,6 @@ def groups() -> dict[str, dict[str, list[dict]]]:
     return {name: {k: sorted(v, key=lambda r: r["seed"]) for k, v in of.items()} for name, of in found.items()}
 
 
-def spread(values: Sequence[float]) -> str:
-    """mean ± standard deviation (n - 1 in the denominator), four significant digits of the mean."""
-    mean = f"{np.mean(values):.4g}"
-    return mean if len(set(values)) == 1 else f"{mean} ± {np.std(values, ddof=1):.2g}"
-
-
 def table(label: str, runs: Sequence[Mapping]) -> str:
     """The section of one command: the command, its conditions, figures and protocol."""
     first = runs[0]
@@ -149,11 +141,6 @@ def conditions(runs: Sequence[Mapping]) -> str:
     return f"{seeds}; {length} iterations{told}; commit {commits}." + (
         f" Rolled back {rolled} times." if rolled else ""
     )
-
-
-def without_seed(command: str) -> str:
-    """The command without its seed."""
-    return " ".join(word for word in command.split(" ") if not word.startswith("--config.seed="))
 
 
 def sections(of: Mapping[str, Sequence[Mapping]], level: int) -> str:

@@ -1,4 +1,4 @@
-"""What can be wrong with chains, one function each: the limit, and the sentence that says what to do.
+"""The findings of `diagnose`, one function each: a limit, and the sentence that says what is wrong and what to do.
 
 Draws are NumPy arrays x`[num_steps, num_chains, Q]` of Q quantities with `names`. A function returns None if nothing is
 wrong.

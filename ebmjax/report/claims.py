@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ebmjax.report.commands import without_seed
+from ebmjax.report.results import spread
+
 SHOWN, TIE, FAILS, OPEN = "shown", "tie", "fails", "not decided"
 MIN_SEEDS = 3
 
@@ -109,12 +112,6 @@ def verdict_of(comparison: Comparison, kept: Mapping[str, Sequence[Mapping]]) ->
     return decide(sign * (comparison.factor * theirs - ours))
 
 
-def told(values: np.ndarray) -> str:
-    """mean ± standard deviation, or the one value."""
-    mean = f"{np.mean(values):.3g}"
-    return mean if len(values) == 1 or np.ptp(values) == 0 else f"{mean} ± {np.std(values, ddof=1):.2g}"
-
-
 def figures_of(comparison: Comparison, kept: Mapping[str, Sequence[Mapping]]) -> str:
     """The two figures and the verdict, in a line."""
     ours, theirs = paired(comparison, kept)
@@ -124,7 +121,7 @@ def figures_of(comparison: Comparison, kept: Mapping[str, Sequence[Mapping]]) ->
     arrow = "→ lower" if comparison.better == "lower" else "→ higher"
     seeds = f"{len(ours)} seed{'s' if len(ours) > 1 else ''}"
     own = f"{comparison.metric} of {comparison.arm}" if comparison.arm else comparison.metric
-    line = f"{own} {told(ours)}, {times}{name} {told(theirs)} ({arrow}, {seeds})"
+    line = f"{own} {spread(ours)}, {times}{name} {spread(theirs)} ({arrow}, {seeds})"
     return f"{line}: {verdict_of(comparison, kept)}"
 
 
@@ -144,9 +141,8 @@ def sources(claim: Claim, kept: Mapping[str, Sequence[Mapping]]) -> str:
     lines = []
     for name in dict.fromkeys(comparison.run for comparison in claim.comparisons):
         runs = kept[name]
-        words = [word for word in runs[0]["command"].split(" ") if not word.startswith("--config.seed=")]
         commits = ", ".join(sorted({run["commit"][:7] for run in runs}))
-        lines.append(f"`{' '.join(words)}` ({commits})")
+        lines.append(f"`{without_seed(runs[0]['command'])}` ({commits})")
     return "<br>".join(lines) or "-"
 
 

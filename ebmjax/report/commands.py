@@ -32,3 +32,8 @@ def label_of(command: str) -> tuple[str, int]:
         elif word.startswith("--config."):
             overrides.append(f"{field}={Path(value).name.split(':')[-1]}")
     return "-".join([name, *(re.sub(r"[^\w.=]+", "_", text) for text in overrides)]), seed
+
+
+def without_seed(command: str) -> str:
+    """The command without its seed."""
+    return " ".join(word for word in command.split(" ") if not word.startswith("--config.seed="))

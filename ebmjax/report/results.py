@@ -4,11 +4,12 @@ import importlib.metadata
 import json
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
 import jax
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -95,6 +96,12 @@ def beside(metrics: Mapping, baselines: Mapping) -> dict[str, dict[str, Any]]:
     names = dict.fromkeys([*metrics, *(name for found in baselines.values() for name in mapping(found))])
     arms = {arm: mapping(found) for arm, found in baselines.items()}
     return {name: {arm: found[name] for arm, found in arms.items() if name in found} for name in names}
+
+
+def spread(values: Sequence[float] | np.ndarray) -> str:
+    """mean ± standard deviation (n - 1 in the denominator), four significant digits of the mean."""
+    mean = f"{np.mean(values):.4g}"
+    return mean if len(set(values)) == 1 else f"{mean} ± {np.std(values, ddof=1):.2g}"
 
 
 UNRELIABLE = "†: unreliable, for the importance weights are too uneven (k̂ past its limit): log Z or log p too low."

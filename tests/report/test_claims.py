@@ -90,4 +90,4 @@ def test_figures_are_those_of_the_runs():
     kept = {f"{e}/{label}": of for e, labels in groups().items() for label, of in labels.items()}
     comparison = next(c for claim in FOUND for c in claim.comparisons if c.run == "latent_ebm/digits_opponents")
     values = [run["metrics"]["frechet_features"] for run in kept[comparison.run]]
-    assert f"frechet_features {np.mean(values):.3g} ± " in claims.figures_of(comparison, kept)
+    assert f"frechet_features {np.mean(values):.4g} ± " in claims.figures_of(comparison, kept)
