@@ -11,9 +11,9 @@ from ebmjax.training.config import ConfigError
 from ebmjax.training.hosts import print_once
 from ebmjax.training.workdir import begin
 from experiments.build.targets import make_target
+from experiments.build.warm_ups import check_sampler
 from experiments.measure.chains import (
     DATA_SPACE,
-    check_sampler,
     exact_draws,
     open_chains,
     run_arm,
@@ -48,7 +48,7 @@ def compare(opened, target):
     config, workdir, command = opened
     configs = of_each_sampler(config)
     for title, arm in configs.items():
-        check_sampler(arm.sampler, f"samplers.{title}")
+        check_sampler(arm.sampler, f"samplers.{title}", config.num_warmup)
     begin(workdir, config, command)
     print_once(f"sample: {', '.join(configs)} on {target.name}, {config.num_chains} chains, in {workdir}")
     keys = jax.random.split(jax.random.key(config.seed), 3)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,39 +15,21 @@ from rich.console import Console
 from rich.table import Table
 
 from ebmjax.diagnostics import Report, autocorrelation, diagnose, summarise
-from ebmjax.energies import Target, standard_normal
-from ebmjax.mcmc import (
-    KERNELS,
-    adapt_step_size,
-    averaged_step_size,
-    in_data_space,
-    learn_inverse_mass,
-    neural_transport,
-    online,
-    run_chain,
-    warm_up,
-)
-from ebmjax.mcmc.warm_up import window_lengths
+from ebmjax.energies import Target
+from ebmjax.mcmc import in_data_space, online, run_chain
 from ebmjax.report.results import OWN, Figures, write_results
 from ebmjax.report.run_page import write_report
 from ebmjax.training.arguments import Arguments
-from ebmjax.training.config import ConfigError, Limit, choose, input_errors
+from ebmjax.training.config import Limit
 from ebmjax.training.devices import enable_compilation_cache
 from ebmjax.training.workdir import open_untrained
-from ebmjax.types import Array, Kernel, PyTree
+from ebmjax.types import Array
 from ebmjax.viz.chains import plot_autocorrelation, plot_density, plot_ess_evolution, plot_ranks, plot_traces
-from experiments.build.chains import check_target, kernel_options
+from experiments.build.warm_ups import check_sampler, settle
 from experiments.measure.comparison import count_evaluations, print_comparison
 
 LIMITS = {"num_chains": 4, "num_warmup": 8, "num_steps": 4}
 NUM_EXACT = 100_000
-WARM_UPS: dict[str, dict[str, Any]] = {
-    "step_size": {"mass": None},
-    "diagonal": {"mass": "diagonal"},
-    "dense": {"mass": "dense"},
-    "chees": {"trajectory": "chees"},
-}
-"""config.sampler.warm_up -> options of `mcmc.warm_up`."""
 DATA_SPACE = "data space"
 """Title of the arm of chains without neural transport."""
 
@@ -68,104 +50,9 @@ def open_chains(
     """`open_untrained` for a command whose chains are described by the sections `samplers`, which it checks too."""
     opened = open_untrained(name, arguments, LIMITS | dict(limits))
     for field in samplers:
-        check_sampler(opened[0][field], field)
-        if opened[0][field].get("warm_up", "") not in ("", "step_size"):
-            with input_errors():
-                window_lengths(opened[0].num_warmup)
+        check_sampler(opened[0][field], field, opened[0].num_warmup)
     enable_compilation_cache()
     return opened
-
-
-def check_sampler(sampler, field: str) -> None:
-    """Raise ConfigError unless the section `field`, whose fields are `sampler`, describes a kernel."""
-    kernel = choose(KERNELS, sampler.name, f"{field}.name")
-    if not (sampler.step_size > 0 and sampler.temperature > 0):
-        raise ConfigError(f"{field}.step_size and {field}.temperature must be > 0")
-    check_target(sampler, field)
-    check_warm_up(sampler, field)
-    with input_errors():  # options are checked where a kernel is built
-        kernel(standard_normal, **{k: sampler[k] for k in ("step_size", "temperature")}, **kernel_options(sampler))
-
-
-def check_warm_up(sampler, field: str) -> None:
-    """Raise ConfigError if the kernel lacks what its warm-up is to learn. field: the section that holds the sampler."""
-    name, way = sampler.name, sampler.get("warm_up", "")
-    if way:
-        choose(WARM_UPS, way, f"{field}.warm_up")
-    if sampler.get("learn_mass", False) and name != "hmc":
-        raise ConfigError(f"{field}.learn_mass = True needs {field}.name = hmc: {name} has no mass")
-    if way in ("diagonal", "dense", "chees") and name not in ("hmc",) + ("blackjax_nuts",) * (way != "chees"):
-        raise ConfigError(f'{field}.warm_up = "{way}" needs {field}.name = hmc: {name} cannot learn it')
-    if way and not sampler.target_acceptance:
-        raise ConfigError(f'{field}.warm_up = "{way}" needs {field}.target_acceptance > 0')
-
-
-def make_kernel(config, potential, inverse_mass=None):
-    """config.sampler.name on `potential`, its step size adapting where a target acceptance is set."""
-    sampler = config.sampler
-    builder = choose(KERNELS, sampler.name, "sampler.name")
-    options = kernel_options(sampler) | {"temperature": sampler.temperature}
-    if inverse_mass is not None:
-        options["inverse_mass"] = inverse_mass
-    if not sampler.target_acceptance:
-        return builder(potential, step_size=sampler.step_size, **options)
-    return adapt_step_size(
-        potential,
-        make_kernel=partial(builder, **options),
-        step_size=sampler.step_size,
-        target=sampler.target_acceptance,
-        num_adapt=num_warmup(config)[1],
-    )
-
-
-class Warm(NamedTuple):
-    """Where chains are after the warm-up: the kernel to go on with, the adapt of their state (None: the kernel's own),
-    the step size, and the non-finite proposals so far, `[B]`."""
-
-    kernel: Kernel
-    position: Array
-    adapt: PyTree
-    step_size: float | Array
-    num_nonfinite: Array
-
-
-def num_warmup(config) -> tuple[int, int]:
-    """(transitions that learn the mass, the first half of the warm-up or 0; transitions of the rest)."""
-    learn = config.num_warmup // 2 if config.sampler.get("learn_mass", False) else 0
-    return learn, config.num_warmup - learn
-
-
-def on_target(energy, transport, make_latent) -> Kernel:
-    """The kernel on the target's energy, through the transport if there is one."""
-    if transport is None:
-        return make_latent(energy)
-    return neural_transport(energy, transport=transport, make_kernel=make_latent)
-
-
-def run_adapting(config, energy, transport, rng_key, start) -> Warm:
-    """Chains of a kernel that adapts its step size while it runs, or keeps it."""
-    learn, rest = num_warmup(config)
-    build = lambda mass=None: on_target(energy, transport, partial(make_kernel, config, inverse_mass=mass))
-    kernel = build()
-    if learn:
-        start, inverse_mass = learn_inverse_mass(build, jax.random.fold_in(rng_key, rest), start, learn)
-        kernel = build(inverse_mass)
-    state, info, _ = run_chain(kernel, rng_key, start, rest)
-    step_size = averaged_step_size(state.adapt) if config.sampler.target_acceptance else config.sampler.step_size
-    return Warm(kernel, state.position, state.adapt, step_size, info.num_nonfinite)
-
-
-def run_warm_up(config, energy, transport, rng_key, start) -> Warm:
-    """The same by `mcmc.warm_up`."""
-    sampler = config.sampler
-    options = kernel_options(sampler) | {"temperature": sampler.temperature}
-
-    def build(potential, **learned):
-        return on_target(potential, transport, partial(KERNELS[sampler.name], **(options | learned)))
-
-    fields = WARM_UPS[sampler.warm_up] | {"step_size": sampler.step_size, "target": sampler.target_acceptance}
-    tuned = warm_up(build, energy, rng_key, start, config.num_warmup, **fields)
-    return Warm(tuned.kernel, tuned.position, None, tuned.step_size, tuned.num_nonfinite)
 
 
 def run_arm(config, target, transport, rng_key, *, count: bool = False):
@@ -175,10 +62,8 @@ def run_arm(config, target, transport, rng_key, *, count: bool = False):
     """
     place = (lambda state, info: state.position) if transport is None else in_data_space(transport)
     collect = {"x": place, "ebfmi": online.ebfmi()}
-    settle = run_warm_up if config.sampler.get("warm_up", "") else run_adapting
 
     def sample(energy, rng_key):
-
         keys = jax.random.split(rng_key, 3)
         start = config.start_scale * jax.random.normal(keys[0], (config.num_chains, target.dim))
         warm = settle(config, energy, transport, keys[1], start)

@@ -186,7 +186,7 @@ def test_a_run_without_an_energy_is_refused():
         (
             "eight_gaussians:smoke",
             ["--config.sampler.warm_up=dense", "--config.sampler.name=mala"],
-            'sampler.warm_up = "dense" needs sampler.name = hmc',
+            'sampler.warm_up = "dense" needs sampler.name = hmc or blackjax_nuts: mala cannot learn it',
         ),
         (
             "funnel:smoke",
@@ -194,6 +194,7 @@ def test_a_run_without_an_energy_is_refused():
             'sampler.warm_up = "chees" needs sampler.target_acceptance > 0',
         ),
         ("funnel:smoke", ["--config.sampler.warm_up=dense", "--config.num_warmup=19"], "num_steps = 19 is too few"),
+        ("comparison", ["--config.num_warmup=19"], "num_steps = 19 is too few"),  # of one of config.samplers
         ("eight_gaussians:smoke", ["--config.sampler.step_size=nan"], "step_size"),
         ("eight_gaussians:smoke", ["--config.sampler.temperature=inf"], "sampler.temperature = inf must be finite"),
         ("funnel:smoke", ["--config.sampler.options.hmc.num_leapfrog=0"], "hmc: num_leapfrog must be"),
